@@ -1,0 +1,209 @@
+//! What a network learns, as named tensors and as one flat slice.
+
+use core::fmt;
+use core::ops::Range;
+
+use crate::memory::Plain;
+use crate::noise::Noise;
+use crate::scalar::Scalar;
+
+/// What the trainer does with a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Learned: the optimizer moves it along its gradient.
+    Learned,
+    /// A running statistic: `backward` leaves in the gradient by how much it is to fall, and
+    /// every step subtracts just that. Optimizers, clipping and regularizers leave it alone.
+    State,
+}
+
+/// The value a tensor has before training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// Drawn by an [`Init`](crate::init::Init) from the tensor's fan-in and fan-out.
+    Random,
+    /// One value everywhere.
+    Constant(f64),
+}
+
+/// A tensor of a layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TensorInfo {
+    /// Its name within the layer.
+    pub name: &'static str,
+    /// Its sizes, outermost axis first.
+    pub shape: &'static [usize],
+    /// Learned or state.
+    pub role: Role,
+    /// Its initial value.
+    pub start: Start,
+}
+
+impl TensorInfo {
+    /// How many numbers it holds.
+    pub const fn len(&self) -> usize {
+        let (mut len, mut axis) = (1, 0);
+        while axis < self.shape.len() {
+            len *= self.shape[axis];
+            axis += 1;
+        }
+        len
+    }
+
+    /// Whether it holds no number at all, as the bias of a layer without bias.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A line of the table of contents of a struct of parameters, in the order of memory.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry {
+    /// A tensor of this struct.
+    Tensor(TensorInfo),
+    /// A field that has a table of its own: a layer, a network.
+    Layer(&'static str, &'static [Entry]),
+}
+
+/// How many numbers the entries hold.
+pub const fn count(entries: &[Entry]) -> usize {
+    let (mut sum, mut index) = (0, 0);
+    while index < entries.len() {
+        sum += match entries[index] {
+            Entry::Tensor(tensor) => tensor.len(),
+            Entry::Layer(_, inner) => count(inner),
+        };
+        index += 1;
+    }
+    sum
+}
+
+/// Whether any of the entries is state.
+pub const fn has_state(entries: &[Entry]) -> bool {
+    let mut index = 0;
+    while index < entries.len() {
+        let found = match entries[index] {
+            Entry::Tensor(tensor) => matches!(tensor.role, Role::State),
+            Entry::Layer(_, inner) => has_state(inner),
+        };
+        if found {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+/// The name of a tensor in its network, such as `conv1.weight`; printed with dots.
+#[derive(Clone, Copy, Debug)]
+pub struct Path<'a> {
+    outer: Option<&'a Path<'a>>,
+    name: &'a str,
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(outer) = self.outer {
+            write!(f, "{outer}.")?;
+        }
+        f.write_str(self.name)
+    }
+}
+
+/// A struct of tensors: the parameters of a layer or network; also its gradient, and the moments
+/// an optimizer keeps, which have the same form.
+///
+/// Derive it, on a `#[repr(C)]` struct whose fields are tensors or layers:
+///
+/// ```
+/// use monomorph::{Parameters, Scalar};
+///
+/// #[derive(Parameters)]
+/// #[repr(C)]
+/// struct Scale<T: Scalar, const N: usize> {
+///     #[parameters(start = 1.0)]
+///     weight: [T; N],
+/// }
+/// assert_eq!(<Scale<f32, 8> as Parameters<f32>>::COUNT, 8);
+/// ```
+///
+/// # Safety
+/// The type consists of exactly `COUNT` numbers of type `T` without padding, aligned as `T`, in
+/// the order of `ENTRIES`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no parameters of type `{T}`",
+    note = "write `#[derive(Parameters)]` and `#[repr(C)]` on it"
+)]
+pub unsafe trait Parameters<T: Scalar>: Plain {
+    /// The table of contents, in the order of memory.
+    const ENTRIES: &'static [Entry];
+    /// How many numbers there are.
+    const COUNT: usize = count(Self::ENTRIES);
+
+    /// All numbers in the order of `ENTRIES`.
+    #[inline(always)]
+    fn as_slice(&self) -> &[T] {
+        // SAFETY: the type is `COUNT` numbers without padding.
+        unsafe { core::slice::from_raw_parts((&raw const *self).cast(), Self::COUNT) }
+    }
+
+    /// All numbers in the order of `ENTRIES`, to change.
+    #[inline(always)]
+    fn as_mut_slice(&mut self) -> &mut [T] {
+        // SAFETY: the type is `COUNT` numbers without padding.
+        unsafe { core::slice::from_raw_parts_mut((&raw mut *self).cast(), Self::COUNT) }
+    }
+}
+
+/// Calls `f` for every tensor that holds anything, with its name, and where it lies in the flat
+/// slice.
+pub fn for_each_tensor(entries: &'static [Entry], f: &mut dyn FnMut(Path<'_>, &'static TensorInfo, Range<usize>)) {
+    fn walk(
+        entries: &'static [Entry],
+        outer: Option<&Path<'_>>,
+        offset: &mut usize,
+        f: &mut dyn FnMut(Path<'_>, &'static TensorInfo, Range<usize>),
+    ) {
+        for entry in entries {
+            match entry {
+                Entry::Tensor(tensor) => {
+                    let range = *offset..*offset + tensor.len();
+                    *offset = range.end;
+                    if !range.is_empty() {
+                        f(Path { outer, name: tensor.name }, tensor, range);
+                    }
+                }
+                Entry::Layer(name, inner) => walk(inner, Some(&Path { outer, name }), offset, f),
+            }
+        }
+    }
+    walk(entries, None, &mut 0, f);
+}
+
+/// Calls `f` with every stretch of the flat slice that has one [`Role`]; adjacent ones are joined.
+pub fn for_each_role(entries: &'static [Entry], f: &mut dyn FnMut(Role, Range<usize>)) {
+    if !has_state(entries) {
+        return f(Role::Learned, 0..count(entries));
+    }
+    let mut open: Option<(Role, Range<usize>)> = None;
+    for_each_tensor(entries, &mut |_, tensor, range| match &mut open {
+        Some((role, stretch)) if *role == tensor.role => stretch.end = range.end,
+        _ => {
+            if let Some((role, stretch)) = open.replace((tensor.role, range)) {
+                f(role, stretch);
+            }
+        }
+    });
+    if let Some((role, stretch)) = open {
+        f(role, stretch);
+    }
+}
+
+/// Gives every tensor its initial value: constants where the layer says so, `init` elsewhere.
+pub fn initialize<T: Scalar, P: Parameters<T>>(parameters: &mut P, init: crate::init::Init, noise: &mut Noise) {
+    let numbers = parameters.as_mut_slice();
+    for_each_tensor(P::ENTRIES, &mut |_, tensor, range| match tensor.start {
+        Start::Constant(value) => numbers[range].fill(T::from_f64(value)),
+        Start::Random => init.fill(&mut numbers[range], tensor.shape, noise),
+    });
+}

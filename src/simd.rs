@@ -1,0 +1,429 @@
+//! The one place that knows the SIMD library: levels, dispatch and [`Vector`].
+//!
+//! Kernels are written once over [`Vector`]; [`dispatch`] picks the widest instruction set of the
+//! machine (AVX-512, AVX2 or the baseline on x86; NEON on Arm; SIMD128 on WebAssembly; plain
+//! scalars elsewhere) once, at the door of a network. Everything below it is inlined into code
+//! compiled for that set.
+
+use core::ops::{Add, Div, Mul, Neg, Sub};
+
+use fearless_simd::{SimdBase, SimdElement, SimdFloat, SimdFloatElement, SimdMask};
+pub use fearless_simd::{Level, Simd};
+
+use crate::scalar::Scalar;
+
+/// Work that is to run at some SIMD level; a closure that is generic over [`Simd`].
+pub trait Task {
+    /// What the work returns.
+    type Output;
+    /// Does the work with the instructions that `simd` stands for. Mark it `#[inline(always)]`.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// The best level this program may use on this machine.
+///
+/// With `std` it is detected once and cached; without, it is what the compilation target promises.
+#[inline]
+pub fn level() -> Level {
+    #[cfg(feature = "std")]
+    return Level::new();
+    #[cfg(not(feature = "std"))]
+    return Level::baseline();
+}
+
+/// Runs `task` with the best of the compiled instruction sets that `level` allows.
+#[inline]
+pub fn dispatch<K: Task>(level: Level, task: K) -> K::Output {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    {
+        if let Some(simd) = level.as_avx512() {
+            return simd.vectorize(
+                #[inline(always)]
+                || task.run(simd),
+            );
+        }
+        if let Some(simd) = level.as_avx2() {
+            return simd.vectorize(
+                #[inline(always)]
+                || task.run(simd),
+            );
+        }
+        // SSE4.2 adds nothing that these kernels use, so everything older runs the baseline.
+        #[cfg(all(target_feature = "sse2", target_feature = "fxsr"))]
+        {
+            let simd = const {
+                match Level::baseline() {
+                    Level::Sse2(simd) => Some(simd),
+                    _ => None,
+                }
+            };
+            if let Some(simd) = simd {
+                return simd.vectorize(
+                    #[inline(always)]
+                    || task.run(simd),
+                );
+            }
+        }
+    }
+    // Only one level is left to compile on the other targets.
+    fearless_simd::dispatch!(level, simd => task.run(simd))
+}
+
+/// Every level that [`dispatch`] distinguishes on this machine, the widest first.
+///
+/// For tests and measurements that force a level.
+#[cfg(feature = "std")]
+pub fn levels() -> impl Iterator<Item = Level> {
+    let best = Level::new();
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    let all = [
+        best.as_avx512().map(Level::Avx512),
+        best.as_avx2().map(Level::Avx2),
+        Some(Level::baseline()),
+    ];
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    let all = [Some(best)];
+    all.into_iter().flatten()
+}
+
+/// Calls `f` behind a function boundary compiled for the instructions of `simd`.
+///
+/// The compiler may still inline it; where it does not (large kernels, debug builds) each layer
+/// has a stack frame and machine code of its own.
+#[inline(always)]
+pub fn outline<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
+    simd.vectorize(f)
+}
+
+/// A register of `LANES` numbers.
+///
+/// Everything is lane by lane unless it says otherwise. Loads and stores take pointers because
+/// kernels walk strided tensors; see each method for what must hold.
+pub trait Vector<S: Simd, T: Scalar>:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+{
+    /// How many numbers the register holds.
+    const LANES: usize;
+    /// The outcome of a comparison, a truth value a lane.
+    type Mask: Copy;
+
+    /// All lanes `value`.
+    fn splat(simd: S, value: T) -> Self;
+    /// Reads `LANES` consecutive numbers.
+    ///
+    /// # Safety
+    /// `from` must be valid for reading `LANES` numbers; no alignment beyond `T`'s is needed.
+    unsafe fn load(simd: S, from: *const T) -> Self;
+    /// Writes `LANES` consecutive numbers.
+    ///
+    /// # Safety
+    /// `to` must be valid for writing `LANES` numbers; no alignment beyond `T`'s is needed.
+    unsafe fn store(self, to: *mut T);
+    /// Reads the first `count <= LANES` lanes and zeroes the others.
+    ///
+    /// # Safety
+    /// `from` must be valid for reading `count` numbers, and `count <= LANES`.
+    unsafe fn load_partial(simd: S, from: *const T, count: usize) -> Self;
+    /// Writes the first `count <= LANES` lanes.
+    ///
+    /// # Safety
+    /// `to` must be valid for writing `count` numbers, and `count <= LANES`.
+    unsafe fn store_partial(self, to: *mut T, count: usize);
+
+    /// `self · b + c`, rounded once where the hardware can.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `|self|`.
+    fn abs(self) -> Self;
+    /// `√self`.
+    fn sqrt(self) -> Self;
+    /// The smaller of both.
+    fn min(self, other: Self) -> Self;
+    /// The larger of both.
+    fn max(self, other: Self) -> Self;
+    /// The sign of `sign` on the magnitude of `self`.
+    fn copysign(self, sign: Self) -> Self;
+    /// The nearest integer, ties to even.
+    fn round(self) -> Self;
+
+    /// `self < other`.
+    fn lt(self, other: Self) -> Self::Mask;
+    /// `self <= other`.
+    fn le(self, other: Self) -> Self::Mask;
+    /// `self == other`.
+    fn eq(self, other: Self) -> Self::Mask;
+    /// `yes` where the mask holds, `no` elsewhere.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+
+    /// The sum of all lanes.
+    fn reduce_sum(self) -> T;
+    /// The largest of all lanes.
+    fn reduce_max(self) -> T;
+    /// One lane.
+    fn lane(self, index: usize) -> T;
+
+    /// `eˣ`.
+    fn exp(self, simd: S) -> Self;
+    /// `eˣ − 1`, exact near 0.
+    fn exp_m1(self, simd: S) -> Self;
+    /// `ln x`.
+    fn ln(self, simd: S) -> Self;
+    /// `ln(1 + x)`, exact near 0.
+    fn ln_1p(self, simd: S) -> Self;
+    /// `tanh x`.
+    fn tanh(self, simd: S) -> Self;
+    /// `1 / (1 + e⁻ˣ)`.
+    fn sigmoid(self, simd: S) -> Self;
+    /// The error function, `2/√π ∫₀ˣ e^(−t²) dt`.
+    fn erf(self, simd: S) -> Self;
+}
+
+/// A hardware register of `f32` or `f64`: the [`Vector`] of the floating-point scalars.
+#[derive(Clone, Copy, Debug)]
+pub struct Lanes<S: Simd, T: SimdFloatElement>(pub(crate) T::Native<S>);
+
+macro_rules! operator {
+    ($trait:ident, $method:ident, $symbol:tt) => {
+        impl<S: Simd, T: SimdFloatElement> $trait for Lanes<S, T> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                Self(self.0 $symbol other.0)
+            }
+        }
+    };
+}
+operator!(Add, add, +);
+operator!(Sub, sub, -);
+operator!(Mul, mul, *);
+operator!(Div, div, /);
+
+impl<S: Simd, T: SimdFloatElement> Neg for Lanes<S, T> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self(-self.0)
+    }
+}
+
+impl<S: Simd, T: Scalar + SimdFloatElement + crate::kernels::math::Float> Vector<S, T> for Lanes<S, T> {
+    const LANES: usize = <T::Native<S> as SimdBase<S>>::LEN;
+    type Mask = <T::Native<S> as SimdBase<S>>::Mask;
+
+    #[inline(always)]
+    fn splat(simd: S, value: T) -> Self {
+        Self(T::Native::<S>::splat(simd, value))
+    }
+    #[inline(always)]
+    unsafe fn load(simd: S, from: *const T) -> Self {
+        // SAFETY: `Array` is `[T; LANES]`, which the caller vouches for; it has `T`'s alignment.
+        Self(T::Native::<S>::load_array_ref(simd, unsafe {
+            &*from.cast::<<T::Native<S> as SimdBase<S>>::Array>()
+        }))
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: `Array` is `[T; LANES]`, which the caller vouches for; it has `T`'s alignment.
+        self.0.store_array(unsafe { &mut *to.cast::<<T::Native<S> as SimdBase<S>>::Array>() });
+    }
+    #[inline(always)]
+    unsafe fn load_partial(simd: S, from: *const T, count: usize) -> Self {
+        // SAFETY: the same conditions, which the caller vouches for.
+        unsafe { partial::load(simd, from, count) }
+    }
+    #[inline(always)]
+    unsafe fn store_partial(self, to: *mut T, count: usize) {
+        // SAFETY: the same conditions, which the caller vouches for.
+        unsafe { partial::store(self, to, count) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Self(self.0.mul_add(b.0, c.0))
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(self.0.sqrt())
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self(self.0.min(other.0))
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(self.0.max(other.0))
+    }
+    #[inline(always)]
+    fn copysign(self, sign: Self) -> Self {
+        Self(self.0.copysign(sign.0))
+    }
+    #[inline(always)]
+    fn round(self) -> Self {
+        Self(self.0.round_ties_even())
+    }
+    #[inline(always)]
+    fn lt(self, other: Self) -> Self::Mask {
+        self.0.simd_lt(other.0)
+    }
+    #[inline(always)]
+    fn le(self, other: Self) -> Self::Mask {
+        self.0.simd_le(other.0)
+    }
+    #[inline(always)]
+    fn eq(self, other: Self) -> Self::Mask {
+        self.0.simd_eq(other.0)
+    }
+    #[inline(always)]
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+        Self(fearless_simd::Select::select(mask, yes.0, no.0))
+    }
+    #[inline(always)]
+    fn reduce_sum(self) -> T {
+        self.0.reduce_sum()
+    }
+    #[inline(always)]
+    fn reduce_max(self) -> T {
+        self.0.reduce_max()
+    }
+    #[inline(always)]
+    fn lane(self, index: usize) -> T {
+        self.0[index]
+    }
+    #[inline(always)]
+    fn exp(self, simd: S) -> Self {
+        crate::kernels::math::exp(simd, self)
+    }
+    #[inline(always)]
+    fn exp_m1(self, simd: S) -> Self {
+        crate::kernels::math::exp_m1(simd, self)
+    }
+    #[inline(always)]
+    fn ln(self, simd: S) -> Self {
+        crate::kernels::math::ln(simd, self)
+    }
+    #[inline(always)]
+    fn ln_1p(self, simd: S) -> Self {
+        crate::kernels::math::ln_1p(simd, self)
+    }
+    #[inline(always)]
+    fn tanh(self, simd: S) -> Self {
+        crate::kernels::math::tanh(simd, self)
+    }
+    #[inline(always)]
+    fn sigmoid(self, simd: S) -> Self {
+        crate::kernels::math::sigmoid(simd, self)
+    }
+    #[inline(always)]
+    fn erf(self, simd: S) -> Self {
+        crate::kernels::math::erf(simd, self)
+    }
+}
+
+/// Loads and stores of fewer lanes than a register has: masked instructions where there are any,
+/// else a copy through an array.
+mod partial {
+    use super::*;
+
+    #[cfg(target_arch = "x86_64")]
+    use core::arch::x86_64::*;
+
+    /// Bits of the first `count` lanes.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    const fn lanes(count: usize) -> u16 {
+        ((1u32 << count) - 1) as u16
+    }
+
+    /// `-1` in the first `count` of eight lanes when read from `WINDOW[8 - count..]`.
+    #[cfg(target_arch = "x86_64")]
+    static WINDOW: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    #[cfg(target_arch = "x86_64")]
+    static WINDOW64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
+
+    /// # Safety
+    /// As [`Vector::load_partial`].
+    #[inline(always)]
+    pub(super) unsafe fn load<S: Simd, T: SimdFloatElement + Scalar>(simd: S, from: *const T, count: usize) -> Lanes<S, T> {
+        // SAFETY: the level proves that the masked instructions exist; they touch only the first
+        // `count` lanes, which the caller vouches for. `transmute_copy` is between types of one
+        // size: the register of (level, T) is the type that `T::Native<S>` wraps.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            let level = simd.level();
+            if size_of::<T>() == 4 {
+                if let Level::Avx512(_) = level {
+                    return core::mem::transmute_copy(&_mm512_maskz_loadu_ps(lanes(count), from.cast()));
+                }
+                if let Level::Avx2(_) = level {
+                    let mask = _mm256_loadu_si256(WINDOW.as_ptr().add(8 - count).cast());
+                    return core::mem::transmute_copy(&_mm256_maskload_ps(from.cast(), mask));
+                }
+            } else {
+                if let Level::Avx512(_) = level {
+                    return core::mem::transmute_copy(&_mm512_maskz_loadu_pd(lanes(count) as u8, from.cast()));
+                }
+                if let Level::Avx2(_) = level {
+                    let mask = _mm256_loadu_si256(WINDOW64.as_ptr().add(4 - count).cast());
+                    return core::mem::transmute_copy(&_mm256_maskload_pd(from.cast(), mask));
+                }
+            }
+        }
+        let mut vector = T::Native::<S>::splat(simd, T::ZERO);
+        for (index, lane) in vector.as_mut_slice().iter_mut().enumerate() {
+            if index < count {
+                // SAFETY: `index < count` numbers are readable.
+                *lane = unsafe { *from.add(index) };
+            }
+        }
+        Lanes(vector)
+    }
+
+    /// # Safety
+    /// As [`Vector::store_partial`].
+    #[inline(always)]
+    pub(super) unsafe fn store<S: Simd, T: SimdFloatElement + Scalar>(vector: Lanes<S, T>, to: *mut T, count: usize) {
+        // SAFETY: as in `load`.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            let level = fearless_simd::ExtractToken::token(&vector.0).level();
+            if size_of::<T>() == 4 {
+                if let Level::Avx512(_) = level {
+                    return _mm512_mask_storeu_ps(to.cast(), lanes(count), core::mem::transmute_copy(&vector));
+                }
+                if let Level::Avx2(_) = level {
+                    let mask = _mm256_loadu_si256(WINDOW.as_ptr().add(8 - count).cast());
+                    return _mm256_maskstore_ps(to.cast(), mask, core::mem::transmute_copy(&vector));
+                }
+            } else {
+                if let Level::Avx512(_) = level {
+                    return _mm512_mask_storeu_pd(to.cast(), lanes(count) as u8, core::mem::transmute_copy(&vector));
+                }
+                if let Level::Avx2(_) = level {
+                    let mask = _mm256_loadu_si256(WINDOW64.as_ptr().add(4 - count).cast());
+                    return _mm256_maskstore_pd(to.cast(), mask, core::mem::transmute_copy(&vector));
+                }
+            }
+        }
+        for (index, lane) in vector.0.as_slice().iter().enumerate() {
+            if index < count {
+                // SAFETY: `index < count` numbers are writable.
+                unsafe { *to.add(index) = *lane };
+            }
+        }
+    }
+}
+
+/// The mask type of a register.
+pub(crate) type MaskOf<S, T> = <<T as SimdFloatElement>::Native<S> as SimdBase<S>>::Mask;
+
+/// Whether the mask holds in any lane.
+#[inline(always)]
+pub(crate) fn any<S: Simd, T: SimdFloatElement>(mask: MaskOf<S, T>) -> bool
+where
+    MaskOf<S, T>: SimdMask<S, Element = <T as SimdElement>::Mask>,
+{
+    mask.any_true()
+}
