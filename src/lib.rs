@@ -8,20 +8,28 @@ extern crate self as monomorph;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "std")]
+pub mod data;
 pub mod init;
 pub mod kernels;
 pub mod layer;
 pub mod layers;
+pub mod loss;
 pub mod memory;
+pub mod network;
 pub mod noise;
+pub mod optim;
 pub mod parameters;
 pub mod scalar;
 pub mod shapes;
 pub mod simd;
 pub mod tensor;
+#[cfg(feature = "alloc")]
+pub mod testing;
+pub mod train;
+pub mod weights;
 
 pub use layer::{Activation, Layer};
-pub use monomorph_macros::Parameters;
 pub use noise::Noise;
 pub use parameters::Parameters;
 pub use scalar::Scalar;

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::ops::Range;
 
+pub use monomorph_macros::Parameters;
+
 use crate::memory::Plain;
 use crate::noise::Noise;
 use crate::scalar::Scalar;

@@ -1,5 +1,9 @@
 //! The inner loops, written once over [`Vector`](crate::simd::Vector) for every number type and
 //! SIMD level.
 
+pub mod conv;
 pub mod elementwise;
+pub mod gemm;
 pub mod math;
+pub mod pool;
+pub mod reduce;

@@ -1,0 +1,3 @@
+//! To come.
+#[cfg(feature = "idx")]
+pub mod idx;

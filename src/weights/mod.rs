@@ -1,0 +1,3 @@
+//! To come.
+#[cfg(feature = "safetensors")]
+pub mod safetensors;
