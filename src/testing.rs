@@ -74,13 +74,13 @@ impl<T: Scalar, L: Layer<T>, const B: usize> Task for Pass<'_, T, L, B> {
     fn run<S: Simd>(mut self, simd: S) -> Self::Output {
         let mut noise = Noise::new(self.seed);
         self.layer.forward(simd, self.input, &mut self.output, &mut self.saved, &mut noise);
-        if let Some(backward) = self.backward {
+        if let Some(mut backward) = self.backward {
             self.layer.backward(
                 simd,
                 self.input,
                 &self.output,
                 &mut self.saved,
-                &mut { backward.grad_output },
+                &mut backward.grad_output,
                 Some(backward.grad_input),
                 backward.gradient,
             );
@@ -121,13 +121,13 @@ pub fn check_gradients<L: Layer<f64>, const B: usize>(
         batch_slice::<f64, _>(&output[..]).iter().zip(batch_slice::<f64, _>(&weights[..])).map(|(y, r)| y * r).sum()
     };
 
-    let mut gradient: Box<L> = boxed();
+    let mut gradient: Box<L> = boxed::<L>();
     let mut grad_input: Box<[L::Input; B]> = boxed();
     // What a layer forgets to write must not pass for a zero.
     batch_slice_mut(&mut grad_input[..]).fill(f64::NAN);
     let mut grad_output: Box<[L::Output; B]> = boxed();
     batch_slice_mut(&mut grad_output[..]).copy_from_slice(batch_slice::<f64, _>(&weights[..]));
-    let backward = Backward { grad_output, grad_input: &mut grad_input, gradient: &mut gradient };
+    let backward = Backward { grad_output, grad_input: &mut grad_input, gradient: &mut *gradient };
     let pass = Pass { layer, input, output: boxed(), saved: boxed(), seed, backward: Some(backward) };
     dispatch(crate::simd::level(), pass);
 
@@ -168,7 +168,7 @@ pub fn check_gradients<L: Layer<f64>, const B: usize>(
         };
         let difference = (at(here + step) - at(here - step)) / (2.0 * step);
         at(here);
-        check(GradientOf::Parameters, index, gradient.as_slice()[index], difference)?;
+        check(GradientOf::Parameters, index, (*gradient).as_slice()[index], difference)?;
     }
     Ok(())
 }
@@ -253,7 +253,7 @@ pub(crate) mod golden {
             let mut grad_input: Box<[L::Input; B]> = boxed();
             let mut grad_output: Box<[L::Output; B]> = boxed();
             load(batch_slice_mut::<T, _>(&mut grad_output[..]), &case.numbers("dy"));
-            let backward = Backward { grad_output, grad_input: &mut grad_input, gradient: &mut gradient };
+            let backward = Backward { grad_output, grad_input: &mut grad_input, gradient: &mut *gradient };
             let pass =
                 Pass { layer: &*layer, input: &input, output: boxed(), saved: boxed(), seed: 1, backward: Some(backward) };
             let output = dispatch(level, pass);
