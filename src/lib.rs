@@ -8,6 +8,8 @@ extern crate self as monomorph;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[doc(hidden)]
+pub mod __private;
 #[cfg(feature = "std")]
 pub mod data;
 pub mod init;
@@ -20,6 +22,7 @@ pub mod network;
 pub mod noise;
 pub mod optim;
 pub mod parameters;
+pub mod prelude;
 pub mod scalar;
 pub mod shapes;
 pub mod simd;
@@ -30,6 +33,8 @@ pub mod train;
 pub mod weights;
 
 pub use layer::{Activation, Layer};
+pub use monomorph_macros::network;
+pub use network::Network;
 pub use noise::Noise;
 pub use parameters::Parameters;
 pub use scalar::Scalar;

@@ -32,6 +32,14 @@ unsafe impl<X: Plain, Y: Plain> Plain for (X, Y) {}
 // SAFETY: all parts are zeroable.
 unsafe impl<X: Plain, Y: Plain, Z: Plain> Plain for (X, Y, Z) {}
 
+// SAFETY: the gradient, the moments, the saved activations and the outputs are all zeroable.
+unsafe impl<N, O, const B: usize> Plain for crate::train::TrainMemory<N, O, B>
+where
+    N: crate::network::Network,
+    O: crate::optim::Optimizer<N::Scalar> + 'static,
+{
+}
+
 /// A value of zeros, built by the compiler: for `static`s and small values.
 ///
 /// Use [`boxed`] for what does not fit on the stack.

@@ -1,1 +1,114 @@
-//! To come.
+//! What `network!` declares, and how it is evaluated.
+
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+
+use crate::init::Init;
+use crate::layer::Layer;
+use crate::memory;
+use crate::noise::Noise;
+use crate::parameters::{self, Parameters};
+use crate::scalar::Scalar;
+use crate::simd::{Level, Simd, Task, dispatch, level};
+
+/// A network that was declared with [`network!`](crate::network!).
+///
+/// The type is its parameters: one `#[repr(C)]` struct with a field a layer. Gradients and the
+/// moments of optimizers have the same type.
+pub trait Network: Layer<Self::Scalar> {
+    /// The number type.
+    type Scalar: Scalar;
+    /// The name it was declared by.
+    const NAME: &'static str;
+    /// How many parameters it has, running statistics included.
+    const PARAMS: usize = <Self as Parameters<Self::Scalar>>::COUNT;
+    /// How many bytes its parameters take.
+    const PARAM_BYTES: usize = size_of::<Self>();
+    /// How many bytes it works in while it evaluates one sample, beside input and output.
+    const EVALUATE_BYTES: usize = size_of::<<Self as Layer<Self::Scalar>>::Workspace<1>>();
+    /// How many bytes the gradient of one sample takes, beside input and output: the activations
+    /// that are kept, their gradients, and the gradient of the parameters.
+    const TRAIN_BYTES: usize = size_of::<<Self as Layer<Self::Scalar>>::Saved<1>>() + size_of::<Self>();
+    /// Multiply-accumulate operations of one evaluation.
+    const OPERATIONS: usize = <Self as Layer<Self::Scalar>>::MACS;
+
+    /// A network with all parameters 0, built by the compiler; to be loaded into.
+    fn zeroed() -> Self {
+        memory::zeroed()
+    }
+
+    /// A network with random parameters (Kaiming), for small networks: the value moves.
+    #[cfg(feature = "rand")]
+    fn init(rng: &mut (impl rand_core::Rng + ?Sized)) -> Self {
+        let mut network = Self::zeroed();
+        network.initialize(Init::default(), &mut Noise::from_rng(rng));
+        network
+    }
+
+    /// A network with random parameters (Kaiming) on the heap, made in place.
+    #[cfg(all(feature = "rand", feature = "alloc"))]
+    fn boxed(rng: &mut (impl rand_core::Rng + ?Sized)) -> Box<Self> {
+        let mut network = memory::boxed::<Self>();
+        network.initialize(Init::default(), &mut Noise::from_rng(rng));
+        network
+    }
+
+    /// Draws new random parameters in place.
+    ///
+    /// Weights are drawn by `init`; biases start at 0, scales of norms at 1.
+    fn initialize(&mut self, init: Init, noise: &mut Noise) {
+        parameters::initialize(self, init, noise);
+    }
+}
+
+/// What a batch of `B` samples is evaluated in.
+pub type Workspace<N, const B: usize> = <N as Layer<<N as Network>::Scalar>>::Workspace<B>;
+
+/// Evaluates one sample, without allocation; the workspace is on the stack.
+#[inline]
+pub fn evaluate<N: Network>(network: &N, input: &N::Input) -> N::Output {
+    let mut output = memory::zeroed::<[N::Output; 1]>();
+    let mut workspace = memory::zeroed::<Workspace<N, 1>>();
+    evaluate_in(network, core::array::from_ref(input), &mut output, &mut workspace);
+    let [output] = output;
+    output
+}
+
+/// Evaluates `B` samples in memory of the caller's.
+#[inline]
+pub fn evaluate_in<N: Network, const B: usize>(
+    network: &N,
+    input: &[N::Input; B],
+    output: &mut [N::Output; B],
+    workspace: &mut Workspace<N, B>,
+) {
+    evaluate_at(level(), network, input, output, workspace);
+}
+
+/// As [`evaluate_in`] at a SIMD level that is given, for tests and measurements.
+#[inline]
+pub fn evaluate_at<N: Network, const B: usize>(
+    level: Level,
+    network: &N,
+    input: &[N::Input; B],
+    output: &mut [N::Output; B],
+    workspace: &mut Workspace<N, B>,
+) {
+    dispatch(level, Evaluate { network, input, output, workspace });
+}
+
+struct Evaluate<'a, N: Network, const B: usize> {
+    network: &'a N,
+    input: &'a [N::Input; B],
+    output: &'a mut [N::Output; B],
+    workspace: &'a mut Workspace<N, B>,
+}
+
+impl<N: Network, const B: usize> Task for Evaluate<'_, N, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.network.evaluate(simd, self.input, self.output, self.workspace);
+    }
+}

@@ -29,8 +29,9 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
 
     // A struct without a `T` of its own has tensors of one fixed type, or none at all.
     let own_scalar = input.generics.type_params().any(|parameter| parameter.ident == "T");
-    let fixed = fields.iter().find_map(|field| element(&field.ty)).filter(|_| !own_scalar);
-    let scalar = match fixed {
+    let declared = declared_scalar(input)?;
+    let fixed = declared.or_else(|| fields.iter().find_map(|field| element(&field.ty)).cloned()).filter(|_| !own_scalar);
+    let scalar = match &fixed {
         Some(element) => quote!(#element),
         None => quote!(T),
     };
@@ -66,7 +67,9 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     if own_scalar {
         for parameter in generics.type_params_mut() {
             if parameter.ident == "T" {
-                parameter.bounds.push(syn::parse_quote!(::monomorph::Scalar));
+                if !parameter.bounds.iter().any(|bound| quote!(#bound).to_string().ends_with("Scalar")) {
+                    parameter.bounds.push(syn::parse_quote!(::monomorph::Scalar));
+                }
             }
         }
     } else if fixed.is_none() {
@@ -129,6 +132,21 @@ fn is_repr_c(input: &DeriveInput) -> Result<bool> {
 
 fn is_phantom(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "PhantomData"))
+}
+
+/// The type of `#[parameters(scalar = f32)]` on the struct.
+fn declared_scalar(input: &DeriveInput) -> Result<Option<Type>> {
+    let mut scalar = None;
+    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("parameters")) {
+        attribute.parse_nested_meta(|meta| {
+            if !meta.path.is_ident("scalar") {
+                return Err(meta.error("expected `scalar = <number type>`"));
+            }
+            scalar = Some(meta.value()?.parse()?);
+            Ok(())
+        })?;
+    }
+    Ok(scalar)
 }
 
 /// The `f32` of `[[f32; 3]; 4]`.

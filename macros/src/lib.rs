@@ -1,8 +1,36 @@
 //! The macros of `monomorph`; use them from there.
+//!
+//! `network!` works in four steps: `parse` reads what the user wrote, `model` (with the table of
+//! `layers` and the rules of `shapes`) works out what it means, `plan` gives every value a place,
+//! `expand` writes the code. Mistakes are collected in `errors` and reported at once.
 
 mod derive;
+mod errors;
+mod expand;
+mod layers;
+mod model;
+mod parse;
+mod plan;
+#[allow(dead_code, reason = "the library uses the other half of this file")]
+mod shapes;
 
 use proc_macro::TokenStream;
+use quote::quote;
+
+/// Declares a neural network; see the crate's documentation.
+#[proc_macro]
+pub fn network(input: TokenStream) -> TokenStream {
+    let declaration = match syn::parse::<parse::Declaration>(input) {
+        Ok(declaration) => declaration,
+        Err(error) => return error.into_compile_error().into(),
+    };
+    let mut errors = errors::Errors::default();
+    let model = model::build(declaration, &mut errors);
+    // After a mistake the type still exists, so that the editor goes on completing.
+    let code = expand::network(&model, errors.is_empty());
+    let errors = errors.into_tokens();
+    quote!(#errors #code).into()
+}
 
 /// Derives `monomorph::Parameters` for a `#[repr(C)]` struct of tensors and layers.
 ///
@@ -12,4 +40,22 @@ use proc_macro::TokenStream;
 pub fn derive_parameters(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     derive::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expand(network: &str) -> String {
+        let declaration = syn::parse_str(network).expect("a declaration");
+        let mut errors = errors::Errors::default();
+        let model = model::build(declaration, &mut errors);
+        let code = expand::network(&model, errors.is_empty());
+        prettyplease::unparse(&syn::parse2(code).expect("code that parses"))
+    }
+
+    #[test]
+    fn show() {
+        println!("{}", expand("pub Net: [8, 8, 1] -> [10] { Conv2d(4, kernel = 3, padding = 1), Relu, residual { Conv2d(4, kernel = 3, padding = same), BatchNorm }, Relu, MaxPool2d(2), Flatten, Dense(10) }"));
+    }
 }

@@ -117,3 +117,255 @@ pub const fn product(shape: &[usize]) -> Result<usize, ShapeError> {
     }
     Ok(product)
 }
+
+/// How much an axis is padded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// As much as gives `⌈input / stride⌉` outputs.
+    Same,
+    /// So many before and so many after.
+    Sides(usize, usize),
+}
+
+/// A window along one axis, worked out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// How many positions the window takes: the output's size.
+    pub output: usize,
+    /// The padding before the input.
+    pub before: usize,
+}
+
+/// Works out a window along one axis.
+///
+/// # Errors
+/// A sentence for the user that begins with the layer's name; `axis` names the axis (`"height"`).
+pub const fn axis(
+    layer: &str,
+    axis: &str,
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    padding: Padding,
+) -> Result<Axis, Text> {
+    let sides = match padding {
+        Padding::Sides(before, after) => Ok((before, after)),
+        Padding::Same => same_padding(input, kernel, stride, dilation),
+    };
+    let worked_out = match sides {
+        Ok((before, after)) => match before.checked_add(after) {
+            Some(both) => match window(input, kernel, stride, dilation, both) {
+                Ok(output) => Ok(Axis { output, before }),
+                Err(error) => Err(error),
+            },
+            None => Err(ShapeError::Overflow),
+        },
+        Err(error) => Err(error),
+    };
+    match worked_out {
+        Ok(axis) => Ok(axis),
+        Err(ShapeError::KernelTooLarge { extent, padded }) => {
+            let mut text = Text::new().str(layer).str(": kernel ").str(axis).str(" ").number(kernel);
+            if extent != kernel {
+                text = text.str(" (dilated to ").number(extent).str(")");
+            }
+            text = text.str(" is larger than its input ").str(axis).str(" ").number(input);
+            if padded != input {
+                text = text.str(" (padded to ").number(padded).str(")");
+            }
+            Err(text.str("; use a smaller kernel or more padding"))
+        }
+        Err(ShapeError::Zero(what)) => {
+            Err(Text::new().str(layer).str(": ").str(what).str(" ").str(axis).str(" is 0; it must be at least 1"))
+        }
+        Err(_) => Err(Text::new().str(layer).str(": its sizes overflow")),
+    }
+}
+
+/// The input channels of one group of a convolution.
+///
+/// # Errors
+/// A sentence for the user if the groups do not divide the channels.
+pub const fn group_channels(layer: &str, input: usize, output: usize, groups: usize) -> Result<usize, Text> {
+    if groups == 0 {
+        return Err(Text::new().str(layer).str(": groups is 0; it must be at least 1"));
+    }
+    if input % groups != 0 {
+        return Err(divides(layer, "groups", groups, "input channels", input));
+    }
+    if output % groups != 0 {
+        return Err(divides(layer, "groups", groups, "output channels", output));
+    }
+    Ok(input / groups)
+}
+
+/// `whole / part`.
+///
+/// # Errors
+/// A sentence for the user if `part` does not divide `whole`.
+pub const fn share(layer: &str, parts: &str, part: usize, what: &str, whole: usize) -> Result<usize, Text> {
+    match divide(whole, part) {
+        Ok(share) => Ok(share),
+        Err(ShapeError::Zero(_)) => Err(Text::new().str(layer).str(": ").str(parts).str(" is 0; it must be at least 1")),
+        Err(_) => Err(divides(layer, parts, part, what, whole)),
+    }
+}
+
+const fn divides(layer: &str, parts: &str, part: usize, what: &str, whole: usize) -> Text {
+    let text = Text::new().str(layer).str(": ").number(part).str(" ").str(parts).str(" do not divide its ");
+    text.number(whole).str(" ").str(what)
+}
+
+/// A size that the user writes.
+///
+/// # Errors
+/// A sentence for the user if it is 0.
+pub const fn size(layer: &str, what: &str, size: usize) -> Result<usize, Text> {
+    if size == 0 {
+        return Err(Text::new().str(layer).str(": ").str(what).str(" is 0; it must be at least 1"));
+    }
+    Ok(size)
+}
+
+/// How many numbers a shape holds.
+///
+/// # Errors
+/// A sentence for the user if it is more than fits into memory.
+pub const fn numbers(layer: &str, shape: &[usize]) -> Result<usize, Text> {
+    match product(shape) {
+        Ok(product) => Ok(product),
+        Err(_) => Err(Text::new().str(layer).str(": ").shape(shape).str(" is more than fits into memory")),
+    }
+}
+
+/// Compares what the network declares as its output with what it computes.
+///
+/// # Errors
+/// A sentence for the user if they differ; `last` names the layer that computes it.
+pub const fn declared_output(declared: &[usize], last: &str, computed: &[usize]) -> Result<(), Text> {
+    if equal(declared, computed) {
+        return Ok(());
+    }
+    let text = Text::new().str("the network is declared to give ").shape(declared).str(", but ").str(last).str(" gives ");
+    Err(text.shape(computed).str("; declare `-> ").shape(computed).str("` or change ").str(last))
+}
+
+/// Compares what a user's layer takes with what comes.
+///
+/// # Errors
+/// A sentence for the user if they differ.
+pub const fn taken_input(layer: &str, takes: &[usize], source: &str, gives: &[usize]) -> Result<(), Text> {
+    if equal(takes, gives) {
+        return Ok(());
+    }
+    let text = Text::new().str(layer).str(" takes ").shape(takes).str(", but ").str(source).str(" gives ");
+    Err(text.shape(gives))
+}
+
+/// Compares the two branches of a residual block.
+///
+/// # Errors
+/// A sentence for the user if they differ.
+pub const fn residual(layer: &str, body: &[usize], shortcut: &str, other: &[usize]) -> Result<(), Text> {
+    if equal(body, other) {
+        return Ok(());
+    }
+    let text = Text::new().str(layer).str(": its body gives ").shape(body).str(", but ").str(shortcut).str(" gives ");
+    let text = text.shape(other);
+    Err(text.str("; make them equal, for example by `residual(shortcut = <layer>)`"))
+}
+
+/// Checks the rank of what a user's layer gives.
+///
+/// # Errors
+/// A sentence for the user if it is another.
+pub const fn rank(layer: &str, takes: &str, rank: usize, source: &str, gives: &[usize]) -> Result<(), Text> {
+    if gives.len() == rank {
+        return Ok(());
+    }
+    let text = Text::new().str(layer).str(" takes ").str(takes).str(", but ").str(source).str(" gives ");
+    Err(text.shape(gives))
+}
+
+const fn equal(a: &[usize], b: &[usize]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut axis = 0;
+    while axis < a.len() {
+        if a[axis] != b[axis] {
+            return false;
+        }
+        axis += 1;
+    }
+    true
+}
+
+/// A sentence put together while compiling.
+#[derive(Clone, Copy)]
+pub struct Text {
+    bytes: [u8; 400],
+    len: usize,
+}
+
+impl Text {
+    /// An empty text.
+    #[expect(clippy::new_without_default, reason = "a default is of no use in const code")]
+    pub const fn new() -> Self {
+        Self { bytes: [0; 400], len: 0 }
+    }
+
+    /// Appends a string; what does not fit is left out.
+    pub const fn str(mut self, text: &str) -> Self {
+        let (bytes, mut index) = (text.as_bytes(), 0);
+        if self.len + bytes.len() <= self.bytes.len() {
+            while index < bytes.len() {
+                self.bytes[self.len] = bytes[index];
+                self.len += 1;
+                index += 1;
+            }
+        }
+        self
+    }
+
+    /// Appends a number.
+    pub const fn number(mut self, number: usize) -> Self {
+        if number >= 10 {
+            self = self.number(number / 10);
+        }
+        if self.len < self.bytes.len() {
+            self.bytes[self.len] = b'0' + (number % 10) as u8;
+            self.len += 1;
+        }
+        self
+    }
+
+    /// Appends a shape, such as `[28, 28, 1]`.
+    pub const fn shape(mut self, shape: &[usize]) -> Self {
+        self = self.str("[");
+        let mut axis = 0;
+        while axis < shape.len() {
+            if axis > 0 {
+                self = self.str(", ");
+            }
+            self = self.number(shape[axis]);
+            axis += 1;
+        }
+        self.str("]")
+    }
+
+    /// The text.
+    pub const fn as_str(&self) -> &str {
+        match core::str::from_utf8(self.bytes.split_at(self.len).0) {
+            Ok(text) => text,
+            Err(_) => "",
+        }
+    }
+}
+
+impl core::fmt::Debug for Text {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,740 @@
+//! The code of a network: a struct with a field a layer, and passes in straight lines.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::{Generics, Ident, parse_quote};
+
+use crate::model::{Model, Node, Op, Shape, ValueId};
+use crate::plan::{self, Gradients, Place, Places, Reach};
+
+/// All code of a network; of one with mistakes, what an editor needs to go on.
+pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
+    let network = Network::new(model);
+    let constants = model.constants.iter();
+    if !correct {
+        let (structure, layer, inherent) = (network.structure(&[]), network.stub(), network.inherent());
+        return quote! {
+            #structure
+            #inherent
+            const _: () = {
+                use ::monomorph::__private::{Layer, Noise, Simd};
+                #layer
+            };
+        };
+    }
+    let evaluate = plan::evaluate(model);
+    let forward = plan::forward(model);
+    let backward = plan::backward(model);
+    let plans = network.plans(&evaluate, &backward);
+    let structure = network.structure(&network.fields());
+    let workspace = network.workspace(&evaluate);
+    let saved = network.saved(&forward, &backward);
+    let layer = network.layer(&evaluate, &forward, &backward);
+    let inherent = network.inherent();
+    // Only the struct is for all to see; the rest lives where its short names meet no others.
+    quote! {
+        #(#constants)*
+        #structure
+        #inherent
+        const _: () = {
+            use ::monomorph::__private::{passes, memory, tensor, Layer, Noise, Simd};
+            #plans
+            #workspace
+            #saved
+            #layer
+        };
+    }
+}
+
+/// Names and types that all parts share.
+struct Network<'a> {
+    model: &'a Model,
+    name: &'a Ident,
+    scalar: &'a TokenStream,
+    generics: Generics,
+    /// The generics with the batch size behind them.
+    batched: Generics,
+    input: TokenStream,
+    output: TokenStream,
+    /// Whether buffers lie in an arena at planned offsets. Else each is a field of its own,
+    /// because stable Rust cannot compute with the parameters of a network.
+    arena: bool,
+}
+
+/// The memory of a pass: where its buffers lie and what its ends are called.
+struct Memory<'a> {
+    places: &'a Places,
+    /// `workspace` or `saved`.
+    owner: Ident,
+    store: Store,
+    /// The variables of the caller's input and output.
+    ends: [Ident; 2],
+}
+
+/// How buffers lie in the owner.
+enum Store {
+    /// In this arena, where this plan says.
+    Arena(Ident, Ident),
+    /// Each in a field of its own, named for what gives the value, with this before it.
+    Fields(&'static str),
+}
+
+impl<'a> Network<'a> {
+    fn new(model: &'a Model) -> Self {
+        let scalar = &model.scalar;
+        let mut generics = model.declaration.generics.clone();
+        for parameter in generics.type_params_mut() {
+            parameter.bounds.push(parse_quote!(::monomorph::Scalar));
+        }
+        let opaque = model.values.iter().any(|value| matches!(value.shape, Shape::Opaque(_)));
+        let scalar_is_parameter = generics.type_params().next().is_some();
+        let mut batched = generics.clone();
+        batched.params.push(parse_quote!(const B: usize));
+        Self {
+            model,
+            name: &model.declaration.name,
+            scalar,
+            generics,
+            batched,
+            input: model.input.ty(scalar),
+            output: model.output.ty(scalar),
+            arena: !model.parametric && !(opaque && scalar_is_parameter),
+        }
+    }
+
+    /// `Digits` + `Saved` → `DigitsSaved`.
+    fn part(&self, suffix: &str) -> Ident {
+        format_ident!("{}{suffix}", self.name)
+    }
+
+    fn plan_name(&self, which: &str) -> Ident {
+        format_ident!("{which}")
+    }
+
+    /// The fields of layers: name and type.
+    fn fields(&self) -> Vec<(&'a Ident, &'a TokenStream)> {
+        self.model.nodes.iter().filter_map(|node| node.field.as_ref().map(|(name, ty)| (name, ty))).collect()
+    }
+
+    fn ty(&self, value: ValueId) -> TokenStream {
+        self.model.values[value].shape.ty(self.scalar)
+    }
+
+    fn structure(&self, fields: &[(&Ident, &TokenStream)]) -> TokenStream {
+        let Self { name, scalar, generics, .. } = self;
+        let declaration = &self.model.declaration;
+        let (attributes, visibility) = (&declaration.attributes, &declaration.visibility);
+        let (impl_generics, _, where_clause) = generics.split_for_impl();
+        let lines = fields.iter().map(|(field, ty)| {
+            let docs = format!("`{field}`, a layer of [`{name}`].");
+            quote!(#[doc = #docs] #visibility #field: #ty)
+        });
+        let phantom = (fields.is_empty() && !self.model.declaration.generics.params.is_empty()).then(|| {
+            let types = generics.type_params().map(|parameter| &parameter.ident);
+            quote!(#[doc(hidden)] #visibility parameters: ::core::marker::PhantomData<(#(#types,)*)>)
+        });
+        let where_clause = where_clause.cloned();
+        quote! {
+            #(#attributes)*
+            #[derive(::monomorph::Parameters)]
+            #[parameters(scalar = #scalar)]
+            #[repr(C)]
+            #visibility struct #name #impl_generics #where_clause {
+                #(#lines,)*
+                #phantom
+            }
+        }
+    }
+
+    /// Const items: where the buffers of each pass lie.
+    fn plans(&self, evaluate: &Places, backward: &Gradients) -> TokenStream {
+        if !self.arena {
+            return TokenStream::new();
+        }
+        let plans = [("EVALUATE", evaluate), ("BACKWARD", &backward.places)].map(|(which, places)| {
+            let (name, count) = (self.plan_name(which), index(places.buffers.len()));
+            let lives = places.buffers.iter().map(|buffer| {
+                let (from, to) = (index(buffer.from), index(buffer.to));
+                let len = match self.model.values[buffer.value].shape.literals() {
+                    Some(sizes) => {
+                        let len = index(sizes.iter().product());
+                        quote!(#len)
+                    }
+                    None => {
+                        let (ty, scalar) = (self.ty(buffer.value), self.scalar);
+                        // Every number type has arrays of the same lengths.
+                        let scalar = if self.generics.type_params().next().is_some() { quote!(f32) } else { scalar.clone() };
+                        let ty = if scalar.to_string() == self.scalar.to_string() {
+                            ty
+                        } else {
+                            self.model.values[buffer.value].shape.ty(&scalar)
+                        };
+                        quote!(<#ty as tensor::Tensor<#scalar>>::LEN)
+                    }
+                };
+                quote!(memory::Life { len: #len, from: #from, to: #to })
+            });
+            quote! {
+                const #name: memory::Plan<#count> = memory::plan(&[#(#lives),*]);
+            }
+        });
+        quote!(#(#plans)*)
+    }
+
+    /// The memory of `evaluate`.
+    fn working<'p>(&self, places: &'p Places) -> Memory<'p> {
+        let store = self.store("arena", "EVALUATE", "");
+        Memory { places, owner: format_ident!("workspace"), store, ends: ends("input", "output") }
+    }
+
+    /// The values that `forward` keeps.
+    fn keeping<'p>(&self, places: &'p Places) -> Memory<'p> {
+        Memory { places, owner: format_ident!("saved"), store: Store::Fields(""), ends: ends("input", "output") }
+    }
+
+    /// The gradients of values in `backward`.
+    fn deriving<'p>(&self, gradients: &'p Gradients) -> Memory<'p> {
+        let store = self.store("gradients", "BACKWARD", "gradient_");
+        let ends = ends("grad_input", "grad_output");
+        Memory { places: &gradients.places, owner: format_ident!("saved"), store, ends }
+    }
+
+    fn store(&self, arena: &str, plan: &str, field: &'static str) -> Store {
+        if self.arena { Store::Arena(format_ident!("{arena}"), self.plan_name(plan)) } else { Store::Fields(field) }
+    }
+
+    /// The field of a buffer, where each is one.
+    fn buffer(&self, memory: &Memory, prefix: &str, index: usize) -> Ident {
+        let source = |index: usize| &self.model.values[memory.places.buffers[index].value].source;
+        // What gives several values, as a layer whose gradient is added up, is numbered.
+        let same = (0..index).filter(|other| source(*other) == source(index)).count();
+        let number = if same == 0 { String::new() } else { format!("_{}", same + 1) };
+        format_ident!("{prefix}{}{number}", source(index).replace(' ', "_"))
+    }
+
+    /// The fields that hold the buffers of a pass.
+    fn buffers(&self, memory: &Memory) -> Vec<TokenStream> {
+        let scalar = self.scalar;
+        let buffers = &memory.places.buffers;
+        match &memory.store {
+            Store::Arena(..) if buffers.is_empty() => Vec::new(),
+            Store::Arena(arena, plan) => {
+                vec![quote!(#arena: [memory::Arena<#scalar, { #plan.total }>; B])]
+            }
+            Store::Fields(prefix) => {
+                let fields = (0..buffers.len()).map(|index| {
+                    let (field, ty) = (self.buffer(memory, prefix, index), self.ty(buffers[index].value));
+                    quote!(#field: [#ty; B])
+                });
+                fields.collect()
+            }
+        }
+    }
+
+    /// A struct of plain data with the batch size as a parameter.
+    fn plain(&self, suffix: &str, docs: &str, mut fields: Vec<TokenStream>) -> TokenStream {
+        let (name, visibility) = (self.part(suffix), &self.model.declaration.visibility);
+        let (impl_generics, type_generics, where_clause) = self.batched.split_for_impl();
+        let types = self.generics.type_params().map(|parameter| &parameter.ident);
+        fields.push(quote!(parameters: ::core::marker::PhantomData<(#(#types,)*)>));
+        quote! {
+            #[doc = #docs]
+            #[doc(hidden)]
+            #visibility struct #name #impl_generics #where_clause {
+                #(#fields,)*
+            }
+
+            // SAFETY: every field is plain data, for which zeros are valid.
+            #[automatically_derived]
+            unsafe impl #impl_generics memory::Plain for #name #type_generics #where_clause {}
+        }
+    }
+
+    fn workspace(&self, evaluate: &Places) -> TokenStream {
+        let scalar = self.scalar;
+        let mut fields = self.buffers(&self.working(evaluate));
+        for node in &self.model.nodes {
+            if let (Op::Layer(traits), Some((name, ty))) = (&node.op, &node.field) {
+                if traits.works {
+                    fields.push(quote!(#name: <#ty as Layer<#scalar>>::Workspace<B>));
+                }
+            }
+        }
+        let docs = format!("What [`{}`] works in while it evaluates `B` samples.", self.name);
+        self.plain("Workspace", &docs, fields)
+    }
+
+    fn saved(&self, forward: &Places, backward: &Gradients) -> TokenStream {
+        let scalar = self.scalar;
+        let mut fields = self.buffers(&self.keeping(forward));
+        for node in &self.model.nodes {
+            if let (true, Some((name, ty))) = (saves(node), &node.field) {
+                let name = format_ident!("{name}_saved");
+                fields.push(quote!(#name: <#ty as Layer<#scalar>>::Saved<B>));
+            }
+        }
+        fields.extend(self.buffers(&self.deriving(backward)));
+        let docs = format!("What the forward pass of [`{}`] keeps for its backward pass.", self.name);
+        self.plain("Saved", &docs, fields)
+    }
+
+    fn layer(&self, evaluate: &Places, forward: &Places, backward: &Gradients) -> TokenStream {
+        let evaluate = self.evaluate(evaluate);
+        let passes = self.forward(forward);
+        let back = self.backward(forward, backward);
+        let scalar = self.scalar;
+        let macs = self.fields().into_iter().map(|(_, ty)| quote!(<#ty as Layer<#scalar>>::MACS));
+        self.layer_with(quote!(0 #(+ #macs)*), evaluate, passes, back, self.batch_of("Saved"), self.batch_of("Workspace"))
+    }
+
+    /// Passes that do nothing, for a network with mistakes.
+    fn stub(&self) -> TokenStream {
+        let none = TokenStream::new;
+        self.layer_with(quote!(0), none(), none(), none(), quote!(()), quote!(()))
+    }
+
+    /// `DigitsSaved<T, B>`.
+    fn batch_of(&self, suffix: &str) -> TokenStream {
+        let name = self.part(suffix);
+        let (_, type_generics, _) = self.batched.split_for_impl();
+        quote!(#name #type_generics)
+    }
+
+    fn layer_with(
+        &self,
+        macs: TokenStream,
+        evaluate: TokenStream,
+        forward: TokenStream,
+        backward: TokenStream,
+        saved: TokenStream,
+        workspace: TokenStream,
+    ) -> TokenStream {
+        let Self { name, scalar, generics, input, output, .. } = self;
+        let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+        let text = name.to_string();
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics Layer<#scalar> for #name #type_generics #where_clause {
+                type Input = #input;
+                type Output = #output;
+                type Saved<const B: usize> = #saved;
+                type Workspace<const B: usize> = #workspace;
+                const MACS: usize = #macs;
+
+                #[inline(always)]
+                fn evaluate<S: Simd, const B: usize>(
+                    &self,
+                    simd: S,
+                    input: &[Self::Input; B],
+                    output: &mut [Self::Output; B],
+                    workspace: &mut Self::Workspace<B>,
+                ) {
+                    #evaluate
+                }
+
+                #[inline(always)]
+                fn forward<S: Simd, const B: usize>(
+                    &self,
+                    simd: S,
+                    input: &[Self::Input; B],
+                    output: &mut [Self::Output; B],
+                    saved: &mut Self::Saved<B>,
+                    noise: &mut Noise,
+                ) {
+                    #forward
+                }
+
+                #[inline(always)]
+                fn backward<S: Simd, const B: usize>(
+                    &self,
+                    simd: S,
+                    input: &[Self::Input; B],
+                    output: &[Self::Output; B],
+                    saved: &mut Self::Saved<B>,
+                    grad_output: &mut [Self::Output; B],
+                    grad_input: Option<&mut [Self::Input; B]>,
+                    gradient: &mut Self,
+                ) {
+                    #backward
+                }
+            }
+
+            #[automatically_derived]
+            impl #impl_generics ::monomorph::Network for #name #type_generics #where_clause {
+                type Scalar = #scalar;
+                const NAME: &'static str = #text;
+            }
+        }
+    }
+
+    /// The methods that users call.
+    fn inherent(&self) -> TokenStream {
+        let Self { name, generics, input, output, .. } = self;
+        let visibility = &self.model.declaration.visibility;
+        let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics #name #type_generics #where_clause {
+                /// How many parameters it has.
+                #visibility const PARAMS: usize = <Self as ::monomorph::Network>::PARAMS;
+                /// How many bytes its parameters take.
+                #visibility const PARAM_BYTES: usize = <Self as ::monomorph::Network>::PARAM_BYTES;
+                /// How many bytes it works in while it evaluates one sample.
+                #visibility const EVALUATE_BYTES: usize = <Self as ::monomorph::Network>::EVALUATE_BYTES;
+                /// How many bytes the gradient of one sample takes: activations kept, their
+                /// gradients, and the gradient of the parameters.
+                #visibility const TRAIN_BYTES: usize = <Self as ::monomorph::Network>::TRAIN_BYTES;
+                /// Multiply-accumulate operations of one evaluation.
+                #visibility const MACS: usize = <Self as ::monomorph::Network>::OPERATIONS;
+
+                /// Evaluates one sample, without allocation; works on the stack.
+                #[inline]
+                #visibility fn evaluate(&self, input: &#input) -> #output {
+                    ::monomorph::network::evaluate(self, input)
+                }
+
+                /// Evaluates `B` samples into `output`, working in memory of the caller's:
+                /// `monomorph::memory::zeroed()` in a `static`, or `monomorph::memory::boxed()`.
+                #[inline]
+                #visibility fn evaluate_in<const B: usize>(
+                    &self,
+                    input: &[#input; B],
+                    output: &mut [#output; B],
+                    workspace: &mut ::monomorph::network::Workspace<Self, B>,
+                ) {
+                    ::monomorph::network::evaluate_in(self, input, output, workspace);
+                }
+            }
+        }
+    }
+
+    /// The array type that a node reads.
+    fn takes(&self, node: &Node, slot: usize) -> TokenStream {
+        let scalar = self.scalar;
+        match &node.field {
+            Some((_, ty)) if is_users(node) => quote!(<#ty as Layer<#scalar>>::Input),
+            _ => self.ty(node.inputs[slot]),
+        }
+    }
+
+    fn evaluate(&self, places: &Places) -> TokenStream {
+        let (memory, scalar) = (self.working(places), self.scalar);
+        let steps = self.model.nodes.iter().enumerate().map(|(index, node)| match (&node.op, &node.field) {
+            (Op::Layer(traits), Some((name, _))) => {
+                let workspace = if traits.works { quote!(&mut workspace.#name) } else { quote!(&mut ()) };
+                let then = self.epilogue(index, plan::fused_into);
+                self.from_to(&memory, node, 0, |x, y| match &then {
+                    Some(then) => quote! {
+                        Layer::<#scalar>::evaluate_then::<S, B, #then>(&self.#name, simd, #x, #y, #workspace)
+                    },
+                    None => quote!(Layer::<#scalar>::evaluate(&self.#name, simd, #x, #y, #workspace)),
+                })
+            }
+            (Op::Activation { .. }, Some(_)) if plan::fused_into(self.model, node).is_some() => TokenStream::new(),
+            (Op::Activation { marker, .. }, Some((name, _))) => {
+                let to = places.of[node.output];
+                if places.of[node.inputs[0]] == to {
+                    let value = self.get_mut(&memory, to, &self.ty(node.output));
+                    return quote!(passes::apply::<#scalar, S, #marker, _, B>(simd, #value););
+                }
+                self.from_to(&memory, node, 0, |x, y| {
+                    quote!(Layer::<#scalar>::evaluate(&self.#name, simd, #x, #y, &mut ()))
+                })
+            }
+            (Op::Add, _) => {
+                // In place, the other value is added; else one is copied and the other added.
+                let in_place = node.inputs.iter().position(|input| places.of[*input] == places.of[node.output]);
+                let copy = in_place.is_none().then(|| {
+                    self.from_to(&memory, node, 1, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y)))
+                });
+                let other = if in_place == Some(0) { 1 } else { 0 };
+                let add = self.from_to(&memory, node, other, |x, y| {
+                    quote!(passes::add::<#scalar, S, _, _, B>(simd, #x, #y))
+                });
+                quote!(#copy #add)
+            }
+            _ => TokenStream::new(),
+        });
+        quote!(#(#steps)*)
+    }
+
+    fn forward(&self, places: &Places) -> TokenStream {
+        let (memory, scalar) = (self.keeping(places), self.scalar);
+        let steps = self.model.nodes.iter().enumerate().map(|(index, node)| match (&node.op, &node.field) {
+            (Op::Layer(_) | Op::Activation { .. }, Some((name, _))) => {
+                if plan::trained_into(self.model, node).is_some() {
+                    return TokenStream::new();
+                }
+                let saved = saved_of(node, name);
+                let then = self.epilogue(index, plan::trained_into);
+                self.from_to(&memory, node, 0, |x, y| match &then {
+                    Some(then) => quote! {
+                        Layer::<#scalar>::forward_then::<S, B, #then>(&self.#name, simd, #x, #y, #saved, noise)
+                    },
+                    None => quote!(Layer::<#scalar>::forward(&self.#name, simd, #x, #y, #saved, noise)),
+                })
+            }
+            (Op::Add, _) => {
+                let copy =
+                    self.from_to(&memory, node, 0, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y)));
+                let add = self.from_to(&memory, node, 1, |x, y| {
+                    quote!(passes::add::<#scalar, S, _, _, B>(simd, #x, #y))
+                });
+                quote!(#copy #add)
+            }
+            _ => TokenStream::new(),
+        });
+        quote!(#(#steps)*)
+    }
+
+    fn backward(&self, kept: &Places, gradients: &Gradients) -> TokenStream {
+        let nodes = self.model.nodes.iter().enumerate().rev();
+        let steps = nodes.map(|(index, node)| match (&node.op, &node.field) {
+            (Op::Activation { marker, .. }, Some(_)) if gradients.reach[index][0] == Reach::Shared => {
+                self.activation_back(kept, gradients, node, marker)
+            }
+            (Op::Layer(_) | Op::Activation { .. }, Some((name, _))) => {
+                self.layer_back(kept, gradients, node, gradients.reach[index][0], name)
+            }
+            (Op::Add | Op::View, _) => {
+                let slots = (0..node.inputs.len()).map(|slot| self.pass_back(gradients, node, slot, gradients.reach[index][slot]));
+                quote!(#(#slots)*)
+            }
+            _ => TokenStream::new(),
+        });
+        let passed_on = self.model.nodes.iter().zip(&gradients.reach).any(|(node, reach)| {
+            let own = |slot: usize| gradients.places.of[node.inputs[slot]] == Place::Input && reach[slot] != Reach::Shared;
+            matches!(node.op, Op::Add | Op::View) && (0..reach.len()).any(own)
+        });
+        let again = (passed_on || gradients.input_written_again).then(|| quote!(let mut grad_input = grad_input;));
+        quote!(#again #(#steps)*)
+    }
+
+    /// In place: the gradient times the derivative of an activation.
+    fn activation_back(&self, kept: &Places, gradients: &Gradients, node: &Node, marker: &TokenStream) -> TokenStream {
+        let (values, scalar, ty) = (self.keeping(kept), self.scalar, self.ty(node.output));
+        let y = self.get(&values, kept.of[node.output], &ty);
+        // What ran inside the layer before it has left no input behind, and needs none.
+        let x = self.get(&values, kept.of[node.inputs[0]], &ty);
+        let gradient = self.get_mut(&self.deriving(gradients), gradients.places.of[node.output], &ty);
+        quote!(passes::derive::<#scalar, S, #marker, _, B>(simd, #x, #y, #gradient);)
+    }
+
+    /// The gradient of a sum or a view goes on as it is.
+    fn pass_back(&self, gradients: &Gradients, node: &Node, slot: usize, reach: Reach) -> TokenStream {
+        let (memory, scalar) = (self.deriving(gradients), self.scalar);
+        let pass = |dy: TokenStream, dx: TokenStream| match reach {
+            Reach::Added(_) => quote!(passes::add::<#scalar, S, _, _, B>(simd, #dy, #dx)),
+            _ => quote!(passes::copy::<#scalar, _, _, B>(#dy, #dx)),
+        };
+        let (from, to) = (gradients.places.of[node.output], gradients.places.of[node.inputs[slot]]);
+        let (y, x) = (self.ty(node.output), self.ty(node.inputs[slot]));
+        match (reach, to) {
+            (Reach::Shared, _) => TokenStream::new(),
+            (_, Place::Input) => {
+                let dy = self.get(&memory, from, &y);
+                let pass = pass(dy, self.cast_mut(quote!(grad_input), &self.input, &x));
+                quote! {
+                    if let Some(grad_input) = grad_input.as_deref_mut() {
+                        #pass;
+                    }
+                }
+            }
+            _ => self.both(&memory, (from, &y), (to, &x), pass),
+        }
+    }
+
+    /// The backward pass of a layer, its input's gradient written or added where it belongs.
+    fn layer_back(&self, kept: &Places, gradients: &Gradients, node: &Node, reach: Reach, name: &Ident) -> TokenStream {
+        let (values, memory, scalar) = (self.keeping(kept), self.deriving(gradients), self.scalar);
+        let (takes, gives) = (self.takes(node, 0), self.ty(node.output));
+        let x = self.get(&values, kept.of[node.inputs[0]], &takes);
+        let y = self.get(&values, kept.of[node.output], &gives);
+        let saved = saved_of(node, name);
+        let call = |dy: TokenStream, dx: TokenStream| {
+            quote! {
+                Layer::<#scalar>::backward(
+                    &self.#name, simd, #x, #y, #saved, #dy, #dx, &mut gradient.#name,
+                )
+            }
+        };
+        let some = |dy: TokenStream, dx: TokenStream| call(dy, quote!(Some(#dx)));
+        let (from, to) = (gradients.places.of[node.output], gradients.places.of[node.inputs[0]]);
+        let add = |dx: TokenStream, sum: TokenStream| quote!(passes::add::<#scalar, S, _, _, B>(simd, #dx, #sum));
+        match (reach, to) {
+            (Reach::Added(Some(buffer)), Place::Input) => {
+                let through = self.both(&memory, (from, &gives), (Place::Buffer(buffer), &takes), some);
+                let add = add(
+                    self.get(&memory, Place::Buffer(buffer), &takes),
+                    self.cast_mut(quote!(grad_input), &self.input, &takes),
+                );
+                let without = call(self.get_mut(&memory, from, &gives), quote!(None));
+                quote! {
+                    if let Some(grad_input) = grad_input.as_deref_mut() {
+                        #through
+                        #add;
+                    } else {
+                        #without;
+                    }
+                }
+            }
+            (Reach::Added(Some(buffer)), _) => {
+                let through = self.both(&memory, (from, &gives), (Place::Buffer(buffer), &takes), some);
+                let add = self.both(&memory, (Place::Buffer(buffer), &takes), (to, &takes), add);
+                quote!(#through #add)
+            }
+            (_, Place::Input) => {
+                let mut target = if gradients.input_written_again {
+                    quote!(grad_input.as_deref_mut())
+                } else {
+                    quote!(grad_input)
+                };
+                if self.input.to_string() != takes.to_string() {
+                    target = quote!(#target.map(tensor::reshape_mut::<#scalar, _, #takes, B>));
+                }
+                let call = call(self.get_mut(&memory, from, &gives), target);
+                quote!(#call;)
+            }
+            _ => self.both(&memory, (from, &gives), (to, &takes), some),
+        }
+    }
+
+    fn epilogue(&self, producer: usize, into: fn(&Model, &Node) -> Option<usize>) -> Option<TokenStream> {
+        let node = &self.model.nodes[plan::epilogue(self.model, producer, into)?];
+        if let Op::Activation { marker, .. } = &node.op { Some(marker.clone()) } else { None }
+    }
+
+    /// A statement that reads one input of a node and changes its output.
+    fn from_to(
+        &self,
+        memory: &Memory,
+        node: &Node,
+        slot: usize,
+        code: impl Fn(TokenStream, TokenStream) -> TokenStream,
+    ) -> TokenStream {
+        let (from, to) = (memory.places.of[node.inputs[slot]], memory.places.of[node.output]);
+        let (x, y) = (self.takes(node, slot), self.ty(node.output));
+        if let (Place::Buffer(a), Place::Buffer(b), Store::Arena(arena, plan)) = (from, to, &memory.store) {
+            let (owner, scalar, code) = (&memory.owner, self.scalar, code(quote!(x), quote!(y)));
+            let (a, b) = (index(a), index(b));
+            return quote! {
+                memory::between::<#scalar, #x, #y, _, B, _>(
+                    &mut #owner.#arena,
+                    #plan.offsets[#a],
+                    #plan.offsets[#b],
+                    #[inline(always)]
+                    |x, y| #code,
+                );
+            };
+        }
+        let code = code(self.get(memory, from, &x), self.get_mut(memory, to, &y));
+        quote!(#code;)
+    }
+
+    /// A statement that changes two places.
+    fn both(
+        &self,
+        memory: &Memory,
+        (a, x): (Place, &TokenStream),
+        (b, y): (Place, &TokenStream),
+        code: impl Fn(TokenStream, TokenStream) -> TokenStream,
+    ) -> TokenStream {
+        if let (Place::Buffer(a), Place::Buffer(b), Store::Arena(arena, plan)) = (a, b, &memory.store) {
+            let (owner, scalar, code) = (&memory.owner, self.scalar, code(quote!(dy), quote!(dx)));
+            let (a, b) = (index(a), index(b));
+            return quote! {
+                memory::between_mut::<#scalar, #x, #y, _, B, _>(
+                    &mut #owner.#arena,
+                    #plan.offsets[#a],
+                    #plan.offsets[#b],
+                    #[inline(always)]
+                    |dy, dx| #code,
+                );
+            };
+        }
+        let code = code(self.get_mut(memory, a, x), self.get_mut(memory, b, y));
+        quote!(#code;)
+    }
+
+    /// A place to read, as a batch of `want`.
+    fn get(&self, memory: &Memory, place: Place, want: &TokenStream) -> TokenStream {
+        let scalar = self.scalar;
+        let (expression, have) = match place {
+            Place::Input => (memory.ends[0].to_token_stream(), self.input.clone()),
+            Place::Output => {
+                let output = &memory.ends[1];
+                (quote!(&*#output), self.output.clone())
+            }
+            Place::Buffer(index) => match &memory.store {
+                Store::Arena(..) => {
+                    let at = self.get_mut(memory, place, want);
+                    return quote!(&*#at);
+                }
+                Store::Fields(prefix) => {
+                    let (owner, field) = (&memory.owner, self.buffer(memory, prefix, index));
+                    (quote!(&#owner.#field), self.ty(memory.places.buffers[index].value))
+                }
+            },
+        };
+        if have.to_string() == want.to_string() {
+            return expression;
+        }
+        quote!(tensor::reshape::<#scalar, #have, #want, B>(#expression))
+    }
+
+    /// A place to change, as a batch of `want`.
+    fn get_mut(&self, memory: &Memory, place: Place, want: &TokenStream) -> TokenStream {
+        let scalar = self.scalar;
+        match place {
+            Place::Input => self.cast_mut(memory.ends[0].to_token_stream(), &self.input, want),
+            Place::Output => self.cast_mut(memory.ends[1].to_token_stream(), &self.output, want),
+            Place::Buffer(index) => match &memory.store {
+                Store::Arena(arena, plan) => {
+                    let (owner, index) = (&memory.owner, self::index(index));
+                    quote!(memory::at::<#scalar, #want, _, B>(&mut #owner.#arena, #plan.offsets[#index]))
+                }
+                Store::Fields(prefix) => {
+                    let (owner, field) = (&memory.owner, self.buffer(memory, prefix, index));
+                    self.cast_mut(quote!(&mut #owner.#field), &self.ty(memory.places.buffers[index].value), want)
+                }
+            },
+        }
+    }
+
+    fn cast_mut(&self, expression: TokenStream, have: &TokenStream, want: &TokenStream) -> TokenStream {
+        let scalar = self.scalar;
+        if have.to_string() == want.to_string() {
+            return expression;
+        }
+        quote!(tensor::reshape_mut::<#scalar, #have, #want, B>(#expression))
+    }
+}
+
+/// What a layer saves, to change.
+fn saved_of(node: &Node, name: &Ident) -> TokenStream {
+    if saves(node) {
+        let name = format_ident!("{name}_saved");
+        quote!(&mut saved.#name)
+    } else {
+        quote!(&mut ())
+    }
+}
+
+/// A number without the suffix that `quote!` gives it.
+fn index(number: usize) -> proc_macro2::Literal {
+    proc_macro2::Literal::usize_unsuffixed(number)
+}
+
+fn ends(input: &str, output: &str) -> [Ident; 2] {
+    [format_ident!("{input}"), format_ident!("{output}")]
+}
+
+/// Whether a node's layer keeps something for `backward`.
+fn saves(node: &Node) -> bool {
+    matches!(node.op, Op::Layer(traits) if traits.saves)
+}
+
+/// Whether a node's layer is the user's own.
+fn is_users(node: &Node) -> bool {
+    matches!(node.op, Op::Layer(traits) if traits.works)
+}

@@ -1,0 +1,11 @@
+//! Everything that most programs need: `use monomorph::prelude::*;`.
+
+pub use crate::init::Init;
+pub use crate::loss::*;
+pub use crate::network;
+pub use crate::network::Network;
+pub use crate::noise::Noise;
+pub use crate::optim::*;
+#[cfg(feature = "alloc")]
+pub use crate::train::{EarlyStopping, Evaluator};
+pub use crate::train::{Score, Trainer};
