@@ -1,0 +1,10 @@
+use monomorph::network;
+
+network! {
+    pub Digits: [784] -> [10] {
+        Dence(64), ReLU,
+        Linear(10),
+    }
+}
+
+fn main() {}
