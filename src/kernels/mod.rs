@@ -7,3 +7,4 @@ pub mod gemm;
 pub mod math;
 pub mod pool;
 pub mod reduce;
+pub mod training;

@@ -1,1 +1,170 @@
-//! To come.
+//! Adam: Kingma and Ba, *Adam: a method for stochastic optimization* (2015).
+//! AdamW: Loshchilov and Hutter, *Decoupled weight decay regularization* (2019).
+
+use super::{Optimizer, splat, update};
+use crate::parameters::Parameters;
+use crate::scalar::Scalar;
+use crate::simd::{Simd, Vector};
+
+/// Adam: steps of a size that depends on how steady the gradient is, not on how large.
+///
+/// `g ← g + λ·θ`, `m ← β₁·m + (1−β₁)·g`, `v ← β₂·v + (1−β₂)·g²`,
+/// `m̂ = m/(1−β₁ᵗ)`, `v̂ = v/(1−β₂ᵗ)`, `θ ← θ − η·m̂/(√v̂ + ε)` at step `t`.
+///
+/// ```
+/// use monomorph::optim::Adam;
+/// let optimizer = Adam { learning_rate: 3e-4, ..Adam::default() };
+/// assert_eq!((optimizer.beta1, optimizer.beta2), (0.9, 0.999));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    /// η, by default 0.001.
+    pub learning_rate: f64,
+    /// β₁, how long the mean of the gradient remembers; by default 0.9.
+    pub beta1: f64,
+    /// β₂, how long the mean of its square remembers; by default 0.999.
+    pub beta2: f64,
+    /// ε, which bounds the step where the gradient vanishes; by default 1e-8.
+    pub epsilon: f64,
+    /// λ, the factor of an L2 penalty `λ/2·θ²` added to the loss; by default 0.
+    pub weight_decay: f64,
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }
+    }
+}
+
+/// Adam with weight decay beside the gradient, so that it is the same for every parameter.
+///
+/// `θ ← θ − η·λ·θ`, then as [`Adam`] without penalty.
+///
+/// ```
+/// use monomorph::optim::AdamW;
+/// let optimizer = AdamW { weight_decay: 0.1, ..AdamW::default() };
+/// assert_eq!(optimizer.learning_rate, 1e-3);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamW {
+    /// η, by default 0.001.
+    pub learning_rate: f64,
+    /// β₁, how long the mean of the gradient remembers; by default 0.9.
+    pub beta1: f64,
+    /// β₂, how long the mean of its square remembers; by default 0.999.
+    pub beta2: f64,
+    /// ε, which bounds the step where the gradient vanishes; by default 1e-8.
+    pub epsilon: f64,
+    /// λ, the share of a parameter, times η, that every step takes away; by default 0.01.
+    pub weight_decay: f64,
+}
+
+impl Default for AdamW {
+    fn default() -> Self {
+        Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 1e-2 }
+    }
+}
+
+impl<T: Scalar> Optimizer<T> for Adam {
+    const MEMORY: &'static [&'static str] = &["m", "v"];
+    type Memory<N: Parameters<T>> = [N; 2];
+
+    #[inline(always)]
+    fn update<N: Parameters<T>, S: Simd>(
+        &self,
+        simd: S,
+        step: u64,
+        rate: f64,
+        gradient_scale: T,
+        parameters: &mut N,
+        gradient: &N,
+        memory: &mut [N; 2],
+    ) {
+        moments(self, simd, 1.0, step, rate, gradient_scale, parameters, gradient, memory);
+    }
+}
+
+impl<T: Scalar> Optimizer<T> for AdamW {
+    const MEMORY: &'static [&'static str] = &["m", "v"];
+    type Memory<N: Parameters<T>> = [N; 2];
+
+    #[inline(always)]
+    fn update<N: Parameters<T>, S: Simd>(
+        &self,
+        simd: S,
+        step: u64,
+        rate: f64,
+        gradient_scale: T,
+        parameters: &mut N,
+        gradient: &N,
+        memory: &mut [N; 2],
+    ) {
+        let Self { learning_rate, beta1, beta2, epsilon, weight_decay } = *self;
+        let adam = Adam { learning_rate, beta1, beta2, epsilon, weight_decay: 0.0 };
+        let keep = 1.0 - learning_rate * rate * weight_decay;
+        moments(&adam, simd, keep, step, rate, gradient_scale, parameters, gradient, memory);
+    }
+}
+
+/// A step of both; `keep` is what decoupled weight decay leaves of a parameter.
+#[inline(always)]
+fn moments<T: Scalar, N: Parameters<T>, S: Simd>(
+    adam: &Adam,
+    simd: S,
+    keep: f64,
+    step: u64,
+    rate: f64,
+    gradient_scale: T,
+    parameters: &mut N,
+    gradient: &N,
+    memory: &mut [N; 2],
+) {
+    // Steps count from 1; a 0 would divide by zero.
+    let step = step.max(1) as f64;
+    let correction1 = 1.0 - libm::pow(adam.beta1, step);
+    let correction2 = 1.0 - libm::pow(adam.beta2, step);
+    let (keep, decay) = (splat::<T, S>(simd, keep), splat::<T, S>(simd, adam.weight_decay));
+    let (beta1, fresh1) = (splat::<T, S>(simd, adam.beta1), splat::<T, S>(simd, 1.0 - adam.beta1));
+    let (beta2, fresh2) = (splat::<T, S>(simd, adam.beta2), splat::<T, S>(simd, 1.0 - adam.beta2));
+    let (correct, epsilon) = (splat::<T, S>(simd, 1.0 / libm::sqrt(correction2)), splat::<T, S>(simd, adam.epsilon));
+    let down = splat::<T, S>(simd, -adam.learning_rate * rate / correction1);
+    update(
+        simd,
+        gradient_scale,
+        parameters,
+        gradient,
+        memory,
+        #[inline(always)]
+        move |p, g, [m, v]| {
+            let g = decay.mul_add(p, g);
+            let m = beta1.mul_add(m, fresh1 * g);
+            let v = beta2.mul_add(v, fresh2 * g * g);
+            let step = down * m / v.sqrt().mul_add(correct, epsilon);
+            (p.mul_add(keep, step), [m, v])
+        },
+    );
+}
+
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+mod tests {
+    use super::*;
+    use crate::optim::check;
+
+    // The hyper-parameters are those in the metadata of the cases.
+    #[test]
+    fn adam() {
+        check::optimizer("optim_adam", &Adam { learning_rate: 0.01, ..Adam::default() });
+    }
+
+    #[test]
+    fn adam_w() {
+        check::optimizer("optim_adamw", &AdamW { learning_rate: 0.01, weight_decay: 0.1, ..AdamW::default() });
+    }
+
+    #[test]
+    fn a_penalty_only_turns_the_gradient() {
+        // The first step of Adam is η against the sign of g + λθ = 1 − 0.5·4 = −1.
+        let optimizer = Adam { learning_rate: 0.1, weight_decay: -0.5, epsilon: 0.0, ..Adam::default() };
+        check::by_hand(&optimizer, 4.0, &[1.0], &[4.1]);
+    }
+}

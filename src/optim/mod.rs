@@ -1,6 +1,20 @@
-//! To come.
+//! Optimizers: how a gradient moves the parameters.
+//!
+//! | type | keeps | update of a parameter `θ` with gradient `g`, learning rate `η` |
+//! | --- | --- | --- |
+//! | [`Sgd`] | – | `θ ← θ − η·g` |
+//! | [`Momentum`] | `m` | `m ← μ·m + g`, `θ ← θ − η·m` |
+//! | [`Adagrad`] | `v` | `v ← v + g²`, `θ ← θ − η·g/(√v + ε)` |
+//! | [`RmsProp`] | `v` | `v ← α·v + (1−α)·g²`, `θ ← θ − η·g/(√v + ε)` |
+//! | [`Adam`], [`AdamW`] | `m`, `v` | `θ ← θ − η·m̂/(√v̂ + ε)` |
+//!
+//! The formulas, the place of `ε` and the defaults are PyTorch's. A [`Schedule`] varies the
+//! learning rate, [`clip`] bounds the gradient. Each step is one pass over parameters, gradient
+//! and memory; nothing allocates.
+
 mod adagrad;
 mod adam;
+pub mod clip;
 mod rmsprop;
 mod schedule;
 mod sgd;
@@ -10,3 +24,315 @@ pub use adam::*;
 pub use rmsprop::*;
 pub use schedule::*;
 pub use sgd::*;
+
+use core::ops::Range;
+
+use crate::kernels::training;
+use crate::memory::Plain;
+use crate::parameters::{Parameters, Role, for_each_role, has_state};
+use crate::scalar::Scalar;
+use crate::simd::{Simd, Vector, outline};
+
+/// A rule that moves parameters along their gradient.
+///
+/// What it keeps between steps has the form of the network: no, one or more values of the
+/// network's type, named by `MEMORY`. So a checkpoint of it is a loop:
+///
+/// ```
+/// use monomorph::Parameters;
+/// use monomorph::optim::{Adam, Optimizer};
+/// use monomorph::parameters::for_each_tensor;
+///
+/// fn names<N: Parameters<f32>, O: Optimizer<f32>>(memory: &O::Memory<N>) -> Vec<String> {
+///     let mut names = Vec::new();
+///     for (part, state) in O::MEMORY.iter().zip(memory.as_ref()) {
+///         for_each_tensor(N::ENTRIES, &mut |path, _, range| {
+///             let _numbers: &[f32] = &state.as_slice()[range];
+///             names.push(format!("{part}.{path}"));
+///         });
+///     }
+///     names
+/// }
+///
+/// #[derive(Parameters)]
+/// #[repr(C)]
+/// struct Line {
+///     slope: [f32; 1],
+///     offset: [f32; 1],
+/// }
+/// let memory = monomorph::memory::zeroed();
+/// assert_eq!(names::<Line, Adam>(&memory), ["m.slope", "m.offset", "v.slope", "v.offset"]);
+/// ```
+///
+/// # An optimizer of your own
+/// [`update`] is the loop: give it what happens to one register of parameters.
+///
+/// ```
+/// use monomorph::optim::{Optimizer, update};
+/// use monomorph::simd::{Simd, Vector};
+/// use monomorph::{Parameters, Scalar};
+///
+/// /// Sign descent: every parameter moves by the same amount.
+/// struct Sign {
+///     learning_rate: f64,
+/// }
+///
+/// impl<T: Scalar> Optimizer<T> for Sign {
+///     const MEMORY: &'static [&'static str] = &[];
+///     type Memory<N: Parameters<T>> = [N; 0];
+///
+///     fn update<N: Parameters<T>, S: Simd>(
+///         &self,
+///         simd: S,
+///         _step: u64,
+///         rate: f64,
+///         gradient_scale: T,
+///         parameters: &mut N,
+///         gradient: &N,
+///         memory: &mut [N; 0],
+///     ) {
+///         let step = T::Vector::<S>::splat(simd, T::from_f64(self.learning_rate * rate));
+///         update(
+///             simd,
+///             gradient_scale,
+///             parameters,
+///             gradient,
+///             memory,
+///             #[inline(always)]
+///             move |p, g, []| (p - step.copysign(g), []),
+///         );
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an optimizer for numbers of type `{T}`",
+    note = "the optimizers are in `monomorph::optim`; one of your own implements `Optimizer<T>`"
+)]
+pub trait Optimizer<T: Scalar> {
+    /// The names of the parts of the memory, as many as it has.
+    const MEMORY: &'static [&'static str];
+
+    /// What it keeps between steps; it starts as zeros. `[N; K]` serves all optimizers here.
+    type Memory<N: Parameters<T>>: Plain + AsRef<[N]> + AsMut<[N]>;
+
+    /// Takes one step, of which the first is 1.
+    ///
+    /// `rate` is a multiplier of the learning rate, as a [`Schedule`] gives it; `gradient_scale`
+    /// one of the gradient, as [`clip::clip_scale`] gives it. A [state](Role::State) tensor falls
+    /// by exactly its gradient, whatever the multipliers are.
+    fn update<N: Parameters<T>, S: Simd>(
+        &self,
+        simd: S,
+        step: u64,
+        rate: f64,
+        gradient_scale: T,
+        parameters: &mut N,
+        gradient: &N,
+        memory: &mut Self::Memory<N>,
+    );
+}
+
+/// The pass that optimizers share: `(p, m) ← f(p, gradient_scale·g, m)` for every learned number,
+/// `p ← p − g` for state.
+///
+/// `f` works on registers: the parameters, their gradient, their `K` memories.
+#[inline(always)]
+pub fn update<T: Scalar, N: Parameters<T>, S: Simd, const K: usize>(
+    simd: S,
+    gradient_scale: T,
+    parameters: &mut N,
+    gradient: &N,
+    memory: &mut [N; K],
+    f: impl Fn(T::Vector<S>, T::Vector<S>, [T::Vector<S>; K]) -> (T::Vector<S>, [T::Vector<S>; K]) + Copy,
+) {
+    for_each_stretch::<T, N>(
+        #[inline(always)]
+        |role, range| {
+            let parameters = parameters.as_mut_slice().get_mut(range.clone()).unwrap_or_default();
+            let gradient = gradient.as_slice().get(range.clone()).unwrap_or_default();
+            match role {
+                Role::Learned => {
+                    let memory = memory.each_mut().map(
+                        #[inline(always)]
+                        |part| part.as_mut_slice().get_mut(range.clone()).unwrap_or_default(),
+                    );
+                    // `f` moves, so that its constants stay in registers.
+                    outline(
+                        simd,
+                        #[inline(always)]
+                        move || {
+                            let scale = T::Vector::<S>::splat(simd, gradient_scale);
+                            training::update(
+                                simd,
+                                parameters,
+                                gradient,
+                                memory,
+                                #[inline(always)]
+                                move |p, g, m| f(p, g * scale, m),
+                            );
+                        },
+                    );
+                }
+                Role::State => outline(
+                    simd,
+                    #[inline(always)]
+                    move || {
+                        training::update(
+                            simd,
+                            parameters,
+                            gradient,
+                            [],
+                            #[inline(always)]
+                            |p, g, []| (p - g, []),
+                        );
+                    },
+                ),
+            }
+        },
+    );
+}
+
+/// A hyper-parameter in all lanes.
+#[inline(always)]
+fn splat<T: Scalar, S: Simd>(simd: S, value: f64) -> T::Vector<S> {
+    T::Vector::<S>::splat(simd, T::from_f64(value))
+}
+
+/// [`for_each_role`], without its walk where there is no state.
+#[inline(always)]
+fn for_each_stretch<T: Scalar, N: Parameters<T>>(mut f: impl FnMut(Role, Range<usize>)) {
+    if const { has_state(N::ENTRIES) } {
+        for_each_role(N::ENTRIES, &mut f);
+    } else {
+        f(Role::Learned, 0..N::COUNT);
+    }
+}
+
+/// What the tests of all optimizers share.
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+mod check {
+    use super::*;
+    use crate::memory::zeroed;
+    use crate::noise::Noise;
+    use crate::simd::{Task, dispatch, level, levels};
+    use crate::testing::golden::{Case, assert_close};
+    use std::format;
+
+    #[derive(Parameters)]
+    #[repr(C)]
+    struct Flat<T: Scalar, const N: usize> {
+        w: [T; N],
+    }
+
+    /// Learned numbers around a running statistic, at sizes that fill no register evenly.
+    #[derive(Parameters)]
+    #[repr(C)]
+    struct Mixed<T: Scalar> {
+        a: [T; 33],
+        #[parameters(state)]
+        running: [T; 5],
+        b: [T; 3],
+        c: [[T; 10]; 10],
+    }
+
+    pub(super) struct Step<'a, T: Scalar, O: Optimizer<T>, N: Parameters<T>> {
+        pub(super) optimizer: &'a O,
+        pub(super) step: u64,
+        pub(super) rate: f64,
+        pub(super) scale: f64,
+        pub(super) parameters: &'a mut N,
+        pub(super) gradient: &'a N,
+        pub(super) memory: &'a mut O::Memory<N>,
+    }
+
+    impl<T: Scalar, O: Optimizer<T>, N: Parameters<T>> Task for Step<'_, T, O, N> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            let Self { optimizer, step, rate, scale, parameters, gradient, memory } = self;
+            optimizer.update(simd, step, rate, T::from_f64(scale), parameters, gradient, memory);
+        }
+    }
+
+    /// Twelve steps of a case of PyTorch's, in `f64` to 1e-10 and in `f32` to 2e-6; then `Mixed`.
+    pub(super) fn optimizer<O: Optimizer<f64> + Optimizer<f32>>(name: &str, optimizer: &O) {
+        golden::<f64, O>(name, optimizer, 1e-10);
+        golden::<f32, O>(name, optimizer, 2e-6);
+        mixed::<f64, O>(optimizer, 1e-12);
+        mixed::<f32, O>(optimizer, 1e-5);
+    }
+
+    /// One parameter, step by step.
+    pub(super) fn by_hand<O: Optimizer<f64>>(optimizer: &O, start: f64, gradients: &[f64], expected: &[f64]) {
+        let mut parameters = Flat { w: [start] };
+        let mut memory: O::Memory<Flat<f64, 1>> = zeroed();
+        for (index, (gradient, expected)) in gradients.iter().zip(expected).enumerate() {
+            let (gradient, memory) = (&Flat { w: [*gradient] }, &mut memory);
+            let (step, parameters) = (index as u64 + 1, &mut parameters);
+            dispatch(level(), Step { optimizer, step, rate: 1.0, scale: 1.0, parameters, gradient, memory });
+            assert_close("by hand", &parameters.w, &[*expected], 1e-14);
+        }
+    }
+
+    fn golden<T: Scalar, O: Optimizer<T>>(name: &str, optimizer: &O, tolerance: f64) {
+        let case = Case::open(name);
+        let (start, gradients, expected) = (case.numbers("w0"), case.numbers("grads"), case.numbers("weights"));
+        for level in levels() {
+            let mut parameters = Flat { w: core::array::from_fn(|i| T::from_f64(start[i])) };
+            let mut memory: O::Memory<Flat<T, 7>> = zeroed();
+            assert_eq!(memory.as_ref().len(), O::MEMORY.len());
+            for (index, (gradient, expected)) in gradients.chunks(7).zip(expected.chunks(7)).enumerate() {
+                // The gradient comes doubled, to see that it is scaled.
+                let gradient = Flat { w: core::array::from_fn(|i| T::from_f64(gradient[i] * 2.0)) };
+                dispatch(
+                    level,
+                    Step {
+                        optimizer,
+                        step: index as u64 + 1,
+                        rate: 1.0,
+                        scale: 0.5,
+                        parameters: &mut parameters,
+                        gradient: &gradient,
+                        memory: &mut memory,
+                    },
+                );
+                assert_close(&format!("{name} at {level:?}, step {}", index + 1), &parameters.w, expected, tolerance);
+            }
+        }
+    }
+
+    /// Every learned number must move as it does alone in a network; state falls by its gradient.
+    fn mixed<T: Scalar, O: Optimizer<T>>(optimizer: &O, tolerance: f64) {
+        for level in levels() {
+            let mut noise = Noise::new(3);
+            let mut draw = || T::from_f64(noise.uniform() * 2.0 - 1.0);
+            let mut network: Mixed<T> = zeroed();
+            network.as_mut_slice().fill_with(&mut draw);
+            let mut memory: O::Memory<Mixed<T>> = zeroed();
+            let mut alone: [Flat<T, 1>; 141] = core::array::from_fn(|i| Flat { w: [network.as_slice()[i]] });
+            let mut memories: [O::Memory<Flat<T, 1>>; 141] = core::array::from_fn(|_| zeroed());
+            for step in 1..=3 {
+                let (rate, scale) = (1.0 / step as f64, 0.3);
+                let mut gradient: Mixed<T> = zeroed();
+                gradient.as_mut_slice().fill_with(&mut draw);
+                let before = network.running;
+                let (parameters, memory) = (&mut network, &mut memory);
+                dispatch(level, Step { optimizer, step, rate, scale, parameters, gradient: &gradient, memory });
+                for (index, (parameters, memory)) in alone.iter_mut().zip(&mut memories).enumerate() {
+                    let gradient = &Flat { w: [gradient.as_slice()[index]] };
+                    dispatch(level, Step { optimizer, step, rate, scale, parameters, gradient, memory });
+                }
+                for index in 0..5 {
+                    assert!(network.running[index] == before[index] - gradient.running[index]);
+                }
+                for (index, alone) in alone.iter().enumerate().filter(|(index, _)| !(33..38).contains(index)) {
+                    let actual = network.as_slice()[index];
+                    assert_close(&format!("{index} at {level:?}"), &[actual], &[alone.w[0].to_f64()], tolerance);
+                }
+            }
+            for part in memory.as_ref() {
+                assert!(part.running.iter().all(|x| *x == T::ZERO), "state has no memory");
+            }
+        }
+    }
+}

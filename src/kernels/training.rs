@@ -1,0 +1,183 @@
+//! The loops of training beside the layers': updates of optimizers, norms, losses that compare
+//! number by number.
+
+use crate::layer::lanes;
+use crate::scalar::Scalar;
+use crate::simd::{Simd, Vector};
+
+/// A sum in which rounding errors do not pile up (Neumaier 1974).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sum<T> {
+    sum: T,
+    lost: T,
+}
+
+impl<T: Scalar> Sum<T> {
+    #[inline(always)]
+    pub(crate) fn add(&mut self, value: T) {
+        let sum = self.sum + value;
+        self.lost += if self.sum.abs() < value.abs() { (value - sum) + self.sum } else { (self.sum - sum) + value };
+        self.sum = sum;
+    }
+
+    #[inline(always)]
+    pub(crate) fn value(self) -> T {
+        // An infinite sum has lost ∞ − ∞, which must not turn it into NaN.
+        if self.lost.is_finite() { self.sum + self.lost } else { self.sum }
+    }
+}
+
+/// Numbers that are summed in registers before they go into a [`Sum`]: few enough for `f32`.
+const BLOCK: usize = 1024;
+
+/// `(p, m) ← f(p, g, m)` for every parameter `p`, its gradient `g` and its `K` memories `m`.
+///
+/// One pass over all of them; the shortest slice decides how far it goes.
+#[inline(always)]
+pub fn update<T: Scalar, S: Simd, const K: usize>(
+    simd: S,
+    parameters: &mut [T],
+    gradient: &[T],
+    memory: [&mut [T]; K],
+    f: impl Fn(T::Vector<S>, T::Vector<S>, [T::Vector<S>; K]) -> (T::Vector<S>, [T::Vector<S>; K]),
+) {
+    let lanes = lanes::<S, T>();
+    let mut len = parameters.len().min(gradient.len());
+    let mut memories = [core::ptr::null_mut::<T>(); K];
+    for k in 0..K {
+        len = len.min(memory[k].len());
+        memories[k] = memory[k].as_mut_ptr();
+    }
+    let (parameters, gradient) = (parameters.as_mut_ptr(), gradient.as_ptr());
+    let mut index = 0;
+    while index + lanes <= len {
+        // SAFETY: `index + lanes <= len`, and every slice has at least `len` numbers.
+        unsafe {
+            let mut state = [T::Vector::<S>::splat(simd, T::ZERO); K];
+            for k in 0..K {
+                state[k] = T::Vector::<S>::load(simd, memories[k].add(index));
+            }
+            let p = T::Vector::<S>::load(simd, parameters.add(index));
+            let g = T::Vector::<S>::load(simd, gradient.add(index));
+            let (p, state) = f(p, g, state);
+            for k in 0..K {
+                state[k].store(memories[k].add(index));
+            }
+            p.store(parameters.add(index));
+        }
+        index += lanes;
+    }
+    if index < len {
+        let rest = len - index;
+        // SAFETY: `rest < lanes` numbers are left in every slice.
+        unsafe {
+            let mut state = [T::Vector::<S>::splat(simd, T::ZERO); K];
+            for k in 0..K {
+                state[k] = T::Vector::<S>::load_partial(simd, memories[k].add(index), rest);
+            }
+            let p = T::Vector::<S>::load_partial(simd, parameters.add(index), rest);
+            let g = T::Vector::<S>::load_partial(simd, gradient.add(index), rest);
+            let (p, state) = f(p, g, state);
+            for k in 0..K {
+                state[k].store_partial(memories[k].add(index), rest);
+            }
+            p.store_partial(parameters.add(index), rest);
+        }
+    }
+}
+
+/// `Σ x²`.
+#[inline(always)]
+pub fn sum_of_squares<T: Scalar, S: Simd>(simd: S, values: &[T]) -> T {
+    let lanes = lanes::<S, T>();
+    let mut total = Sum::default();
+    for block in values.chunks(BLOCK) {
+        let (pointer, len) = (block.as_ptr(), block.len());
+        let zero = T::Vector::<S>::splat(simd, T::ZERO);
+        // Four sums, because an addition must wait for the one before it.
+        let (mut a, mut b, mut c, mut d) = (zero, zero, zero, zero);
+        let mut index = 0;
+        while index + 4 * lanes <= len {
+            // SAFETY: `index + 4 * lanes <= len`.
+            unsafe {
+                let x = T::Vector::<S>::load(simd, pointer.add(index));
+                a = x.mul_add(x, a);
+                let x = T::Vector::<S>::load(simd, pointer.add(index + lanes));
+                b = x.mul_add(x, b);
+                let x = T::Vector::<S>::load(simd, pointer.add(index + 2 * lanes));
+                c = x.mul_add(x, c);
+                let x = T::Vector::<S>::load(simd, pointer.add(index + 3 * lanes));
+                d = x.mul_add(x, d);
+            }
+            index += 4 * lanes;
+        }
+        while index < len {
+            let count = lanes.min(len - index);
+            // SAFETY: `count <= lanes` numbers from `index` on lie inside the block.
+            let x = unsafe { T::Vector::<S>::load_partial(simd, pointer.add(index), count) };
+            a = x.mul_add(x, a);
+            index += count;
+        }
+        total.add(((a + b) + (c + d)).reduce_sum());
+    }
+    total.value()
+}
+
+/// `Σ l` over all numbers, where `(l, l′) = f(output − target)`; writes `gradient ← scale·l′`.
+///
+/// `f` must give `l = 0` for 0, which is what the lanes beyond the last number hold. The shortest
+/// slice decides how far it goes.
+#[inline(always)]
+pub fn residuals<T: Scalar, S: Simd>(
+    simd: S,
+    output: &[T],
+    target: &[T],
+    gradient: Option<&mut [T]>,
+    scale: T,
+    f: impl Fn(T::Vector<S>) -> (T::Vector<S>, T::Vector<S>),
+) -> T {
+    let lanes = lanes::<S, T>();
+    let mut len = output.len().min(target.len());
+    let gradient = gradient.map(
+        #[inline(always)]
+        |gradient| {
+            len = len.min(gradient.len());
+            gradient.as_mut_ptr()
+        },
+    );
+    let (output, target) = (output.as_ptr(), target.as_ptr());
+    let scale = T::Vector::<S>::splat(simd, scale);
+    let mut total = Sum::default();
+    let mut index = 0;
+    while index < len {
+        let end = len.min(index + BLOCK);
+        let mut sum = T::Vector::<S>::splat(simd, T::ZERO);
+        while index + lanes <= end {
+            // SAFETY: `index + lanes <= end <= len`, and every slice has at least `len` numbers.
+            unsafe {
+                let x = T::Vector::<S>::load(simd, output.add(index));
+                let (loss, derivative) = f(x - T::Vector::<S>::load(simd, target.add(index)));
+                sum = sum + loss;
+                if let Some(gradient) = gradient {
+                    (derivative * scale).store(gradient.add(index));
+                }
+            }
+            index += lanes;
+        }
+        if index < end {
+            let rest = end - index;
+            // SAFETY: `rest < lanes` numbers from `index` on lie inside every slice.
+            unsafe {
+                let x = T::Vector::<S>::load_partial(simd, output.add(index), rest);
+                let (loss, derivative) = f(x - T::Vector::<S>::load_partial(simd, target.add(index), rest));
+                sum = sum + loss;
+                if let Some(gradient) = gradient {
+                    (derivative * scale).store_partial(gradient.add(index), rest);
+                }
+            }
+            index = end;
+        }
+        total.add(sum.reduce_sum());
+    }
+    total.value()
+}

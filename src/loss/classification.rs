@@ -1,0 +1,495 @@
+//! Losses on logits: the numbers before a softmax or a sigmoid.
+//!
+//! Taking logits keeps them exact where the probabilities are nearly 0 or 1: with
+//! `m = max x`, `ln softmax(x)ᵢ = (xᵢ − m) − ln Σ e^(xⱼ−m)`, in which nothing overflows.
+
+use super::{Loss, LossError, reciprocal};
+use crate::kernels::training::Sum;
+use crate::scalar::Scalar;
+use crate::simd::{Simd, outline};
+use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
+
+/// Cross-entropy: `−Σ t·ln softmax(x)` of each sample; its gradient is `softmax(x) − t`.
+///
+/// The target is a class, or a distribution over all classes (whose sum is 1). A logit of `−∞`
+/// stands for a class that is ruled out.
+///
+/// ```
+/// use monomorph::loss::{CrossEntropy, Loss};
+/// use monomorph::simd::{Simd, Task, dispatch, level};
+///
+/// struct Compare;
+/// impl Task for Compare {
+///     type Output = f32;
+///     fn run<S: Simd>(self, simd: S) -> f32 {
+///         let scores = [[0.5, 2.0, -1.0]];
+///         assert_eq!(CrossEntropy.correct(&scores, &[1_u8]), Some(1));
+///         assert!(CrossEntropy.value(simd, &scores, &[7_u8]).is_err());
+///         CrossEntropy.value(simd, &scores, &[1_u8]).unwrap()
+///     }
+/// }
+/// assert!((dispatch(level(), Compare) - 0.2413).abs() < 1e-4);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CrossEntropy;
+
+/// [`CrossEntropy`] with targets `(1−ε)·t + ε/C`, which never ask for certainty.
+///
+/// Szegedy et al., *Rethinking the inception architecture for computer vision* (2016).
+///
+/// ```
+/// use monomorph::loss::{Loss, SmoothCrossEntropy};
+/// use monomorph::simd::{Simd, Task, dispatch, level};
+///
+/// struct Compare;
+/// impl Task for Compare {
+///     type Output = f32;
+///     fn run<S: Simd>(self, simd: S) -> f32 {
+///         SmoothCrossEntropy { smoothing: 0.1 }.value(simd, &[[0.0, 40.0]], &[1_u8]).unwrap()
+///     }
+/// }
+/// // Half of the tenth is asked of the class that has no chance.
+/// assert!((dispatch(level(), Compare) - 0.05 * 40.0).abs() < 1e-5);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SmoothCrossEntropy {
+    /// ε, the share spread evenly over all classes; by default 0.1.
+    pub smoothing: f64,
+}
+
+impl Default for SmoothCrossEntropy {
+    fn default() -> Self {
+        Self { smoothing: 0.1 }
+    }
+}
+
+/// The divergence of Kullback and Leibler from `softmax(x)` to the target:
+/// `Σ t·(ln t − ln softmax(x))` of each sample, where `0·ln 0 = 0`; its gradient is
+/// `softmax(x) − t`.
+///
+/// The target is a distribution over all classes, such as another network's softmax. It differs
+/// from [`CrossEntropy`] by the entropy of the target, so it is 0 where both agree. (PyTorch calls
+/// this mean `batchmean`.)
+///
+/// ```
+/// use monomorph::loss::{KlDivergence, Loss};
+/// use monomorph::simd::{Simd, Task, dispatch, level};
+///
+/// struct Compare;
+/// impl Task for Compare {
+///     type Output = f32;
+///     fn run<S: Simd>(self, simd: S) -> f32 {
+///         KlDivergence.value(simd, &[[3.0, 3.0]], &[[0.5, 0.5]]).unwrap()
+///     }
+/// }
+/// assert!(dispatch(level(), Compare).abs() < 1e-6);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KlDivergence;
+
+/// Binary cross-entropy of independent labels: the mean over all numbers of
+/// `−t·ln σ(x) − (1−t)·ln(1−σ(x))`; its gradient is `(σ(x) − t)/n`.
+///
+/// The target has the output's shape and holds probabilities, 0 and 1 for labels that are known.
+/// A sample counts as classified rightly if every `x > 0` exactly where `t > ½`.
+///
+/// ```
+/// use monomorph::loss::{BceWithLogits, Loss};
+/// use monomorph::simd::{Simd, Task, dispatch, level};
+///
+/// struct Compare;
+/// impl Task for Compare {
+///     type Output = f32;
+///     fn run<S: Simd>(self, simd: S) -> f32 {
+///         assert_eq!(BceWithLogits.correct(&[[2.0, -3.0], [2.0, 3.0]], &[[1.0, 0.0]; 2]), Some(1));
+///         BceWithLogits.value(simd, &[[0.0]], &[[1.0]]).unwrap()
+///     }
+/// }
+/// assert!((dispatch(level(), Compare) - 2.0_f32.ln()).abs() < 1e-6);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BceWithLogits;
+
+/// What losses over a softmax do with a target.
+trait Distribution<T: Scalar, Y> {
+    /// Whether the entropy of the target is subtracted.
+    const DIVERGENCE: bool;
+    /// The target's probability of a class.
+    fn probability(&self, target: &Y, class: usize, classes: usize) -> T;
+    /// Refuses a target that names no class.
+    fn check(&self, sample: usize, target: &Y, classes: usize) -> Result<(), LossError>;
+}
+
+/// The loss of one sample, and its gradient times `share` where it is wanted.
+#[inline(always)]
+fn row<T: Scalar, Y, D: Distribution<T, Y>, const C: usize>(
+    distribution: &D,
+    output: &[T; C],
+    target: &Y,
+    mut gradient: Option<&mut [T; C]>,
+    share: T,
+) -> T {
+    let mut largest = output.first().copied().unwrap_or_default();
+    for x in output {
+        largest = largest.max(*x);
+    }
+    let (mut loss, mut asked, mut sum) = (T::ZERO, T::ZERO, T::ZERO);
+    match &mut gradient {
+        Some(gradient) => {
+            for (power, x) in gradient.iter_mut().zip(output) {
+                *power = (*x - largest).exp();
+                sum += *power;
+            }
+        }
+        None => {
+            for x in output {
+                sum += (*x - largest).exp();
+            }
+        }
+    }
+    let log = sum.ln();
+    for (class, x) in output.iter().enumerate() {
+        let probability = distribution.probability(target, class, C);
+        asked += probability;
+        // A class that is not asked for may be ruled out by −∞, and 0·∞ is no loss.
+        if probability != T::ZERO {
+            let mut surprise = (largest - *x) + log;
+            if D::DIVERGENCE {
+                surprise += probability.ln();
+            }
+            loss += probability * surprise;
+        }
+    }
+    if let Some(gradient) = gradient {
+        let softmax = asked / sum;
+        for (class, power) in gradient.iter_mut().enumerate() {
+            *power = (*power * softmax - distribution.probability(target, class, C)) * share;
+        }
+    }
+    loss
+}
+
+/// The mean over a batch, and its gradient where it is wanted.
+#[inline(always)]
+fn mean<T: Scalar, Y, D: Distribution<T, Y>, S: Simd, const C: usize, const B: usize>(
+    distribution: &D,
+    simd: S,
+    output: &[[T; C]; B],
+    target: &[Y; B],
+    mut gradient: Option<&mut [[T; C]; B]>,
+) -> Result<T, LossError> {
+    for (sample, target) in target.iter().enumerate() {
+        distribution.check(sample, target, C)?;
+    }
+    let share: T = reciprocal(B);
+    Ok(outline(
+        simd,
+        #[inline(always)]
+        move || {
+            let mut sum = Sum::default();
+            for (sample, (output, target)) in output.iter().zip(target).enumerate() {
+                let gradient = gradient.as_deref_mut().and_then(|gradient| gradient.get_mut(sample));
+                sum.add(row(distribution, output, target, gradient, share));
+            }
+            sum.value() * share
+        },
+    ))
+}
+
+/// Whether the class has the highest score, the first of equals; NaN is no score.
+#[inline]
+fn is_first_highest<T: Scalar>(scores: &[T], class: usize) -> bool {
+    scores.get(class).is_some_and(|score| {
+        scores.iter().enumerate().all(|(other, x)| if other < class { score > x } else { score >= x })
+    })
+}
+
+macro_rules! softmax_loss {
+    ($loss:ty, $target:ty, $correct:expr) => {
+        impl<T: Scalar, const C: usize> Loss<T, [T; C], $target> for $loss {
+            #[inline(always)]
+            fn loss<S: Simd, const B: usize>(
+                &self,
+                simd: S,
+                output: &[[T; C]; B],
+                target: &[$target; B],
+                gradient: &mut [[T; C]; B],
+            ) -> Result<T, LossError> {
+                mean(self, simd, output, target, Some(gradient))
+            }
+
+            #[inline(always)]
+            fn value<S: Simd, const B: usize>(
+                &self,
+                simd: S,
+                output: &[[T; C]; B],
+                target: &[$target; B],
+            ) -> Result<T, LossError> {
+                mean(self, simd, output, target, None)
+            }
+
+            #[inline]
+            fn correct<const B: usize>(&self, output: &[[T; C]; B], target: &[$target; B]) -> Option<usize> {
+                let right: fn(&[T; C], &$target) -> bool = $correct;
+                Some(output.iter().zip(target).filter(|(output, target)| right(output, target)).count())
+            }
+        }
+    };
+}
+
+/// Whether both have their highest number at the same class.
+fn agree<T: Scalar, const C: usize>(output: &[T; C], target: &[T; C]) -> bool {
+    let mut highest = (0, target.first());
+    for (class, probability) in target.iter().enumerate() {
+        if Some(probability) > highest.1 {
+            highest = (class, Some(probability));
+        }
+    }
+    is_first_highest(output, highest.0)
+}
+
+macro_rules! class {
+    ($($class:ty),*) => { $(
+        impl<T: Scalar> Distribution<T, $class> for CrossEntropy {
+            const DIVERGENCE: bool = false;
+            #[inline(always)]
+            fn probability(&self, target: &$class, class: usize, _classes: usize) -> T {
+                if index(*target) == class { T::ONE } else { T::ZERO }
+            }
+            #[inline(always)]
+            fn check(&self, sample: usize, target: &$class, classes: usize) -> Result<(), LossError> {
+                in_range(sample, index(*target), classes)
+            }
+        }
+        impl<T: Scalar> Distribution<T, $class> for SmoothCrossEntropy {
+            const DIVERGENCE: bool = false;
+            #[inline(always)]
+            fn probability(&self, target: &$class, class: usize, classes: usize) -> T {
+                smooth(self, CrossEntropy.probability(target, class, classes), classes)
+            }
+            #[inline(always)]
+            fn check(&self, sample: usize, target: &$class, classes: usize) -> Result<(), LossError> {
+                in_range(sample, index(*target), classes)
+            }
+        }
+        softmax_loss!(CrossEntropy, $class, |output, target| is_first_highest(output, index(*target)));
+        softmax_loss!(SmoothCrossEntropy, $class, |output, target| is_first_highest(output, index(*target)));
+    )* };
+}
+class!(u8, u16, u32, usize);
+
+macro_rules! distribution {
+    ($loss:ty, $divergence:literal, |$self:ident, $probability:ident, $classes:ident| $value:expr) => {
+        impl<T: Scalar, const C: usize> Distribution<T, [T; C]> for $loss {
+            const DIVERGENCE: bool = $divergence;
+            #[inline(always)]
+            fn probability(&self, target: &[T; C], class: usize, $classes: usize) -> T {
+                let ($self, $probability) = (self, target.get(class).copied().unwrap_or_default());
+                $value
+            }
+            #[inline(always)]
+            fn check(&self, _sample: usize, _target: &[T; C], _classes: usize) -> Result<(), LossError> {
+                Ok(())
+            }
+        }
+        softmax_loss!($loss, [T; C], agree);
+    };
+}
+distribution!(CrossEntropy, false, |_loss, probability, _classes| probability);
+distribution!(SmoothCrossEntropy, false, |loss, probability, classes| smooth(loss, probability, classes));
+distribution!(KlDivergence, true, |_loss, probability, _classes| probability);
+
+/// A class as an index; one too large for `usize` is out of range as well.
+#[inline(always)]
+fn index(class: impl TryInto<usize>) -> usize {
+    class.try_into().unwrap_or(usize::MAX)
+}
+
+#[inline(always)]
+fn in_range(sample: usize, class: usize, classes: usize) -> Result<(), LossError> {
+    if class < classes { Ok(()) } else { Err(LossError::ClassOutOfRange { sample, class, classes }) }
+}
+
+#[inline(always)]
+fn smooth<T: Scalar>(loss: &SmoothCrossEntropy, probability: T, classes: usize) -> T {
+    probability * T::from_f64(1.0 - loss.smoothing) + T::from_f64(loss.smoothing / classes as f64)
+}
+
+/// The mean over all numbers of a batch, and its gradient where it is wanted.
+#[inline(always)]
+fn binary<T: Scalar, S: Simd>(simd: S, output: &[T], target: &[T], mut gradient: Option<&mut [T]>) -> T {
+    let share: T = reciprocal(output.len());
+    outline(
+        simd,
+        #[inline(always)]
+        move || {
+            let mut sum = Sum::default();
+            for (at, (&x, &t)) in output.iter().zip(target).enumerate() {
+                // −t·ln σ(x) − (1−t)·ln(1−σ(x)) = max(x, 0) − t·x + ln(1 + e^−|x|).
+                let power = (-x.abs()).exp();
+                sum.add(x.max(T::ZERO) - t * x + ln_1p(power));
+                if let Some(gradient) = gradient.as_deref_mut().and_then(|gradient| gradient.get_mut(at)) {
+                    let smaller = power / (T::ONE + power);
+                    // σ(x) − t, where 1 − σ(x) is not rounded to 0.
+                    *gradient = if x < T::ZERO { smaller - t } else { (T::ONE - t) - smaller } * share;
+                }
+            }
+            sum.value() * share
+        },
+    )
+}
+
+/// `ln(1 + x)`, exact near 0: the error of `u = 1 + x` cancels in `ln u / (u − 1)`.
+#[inline(always)]
+fn ln_1p<T: Scalar>(x: T) -> T {
+    let u = T::ONE + x;
+    if u == T::ONE { x } else { u.ln() * x / (u - T::ONE) }
+}
+
+impl<T: Scalar, X: Tensor<T>> Loss<T, X, X> for BceWithLogits {
+    #[inline(always)]
+    fn loss<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        output: &[X; B],
+        target: &[X; B],
+        gradient: &mut [X; B],
+    ) -> Result<T, LossError> {
+        Ok(binary(simd, batch_slice(output), batch_slice(target), Some(batch_slice_mut(gradient))))
+    }
+
+    #[inline(always)]
+    fn value<S: Simd, const B: usize>(&self, simd: S, output: &[X; B], target: &[X; B]) -> Result<T, LossError> {
+        Ok(binary(simd, batch_slice(output), batch_slice(target), None))
+    }
+
+    #[inline]
+    fn correct<const B: usize>(&self, output: &[X; B], target: &[X; B]) -> Option<usize> {
+        let half = T::from_f64(0.5);
+        let right = |(output, target): &(&X, &X)| {
+            output.as_slice().iter().zip(target.as_slice()).all(|(x, t)| match *t > half {
+                true => *x > T::ZERO,
+                false => *x <= T::ZERO,
+            })
+        };
+        Some(output.iter().zip(target).filter(right).count())
+    }
+}
+
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+mod tests {
+    use super::*;
+    use crate::loss::check;
+    use crate::simd::{level, levels};
+    use crate::testing::golden::{assert_close, random};
+    use std::string::ToString;
+
+    #[test]
+    fn classes_agree_with_pytorch() {
+        fn every<T: Scalar>() {
+            let name = "loss_cross_entropy";
+            check::golden::<T, _, _>(name, &CrossEntropy, &check::classes::<u8>(name));
+            check::golden::<T, _, _>(name, &CrossEntropy, &check::classes::<u16>(name));
+            check::golden::<T, _, _>(name, &CrossEntropy, &check::classes::<u32>(name));
+            check::golden::<T, _, _>(name, &CrossEntropy, &check::classes::<usize>(name));
+            check::golden::<T, _, _>(name, &CrossEntropy, &one_hot::<T>(name));
+            let name = "loss_cross_entropy_smooth01";
+            let smooth = SmoothCrossEntropy { smoothing: 0.1 };
+            check::golden::<T, _, _>(name, &smooth, &check::classes::<u8>(name));
+            check::golden::<T, _, _>(name, &smooth, &one_hot::<T>(name));
+        }
+        every::<f64>();
+        every::<f32>();
+    }
+
+    fn one_hot<T: Scalar>(name: &str) -> [[T; 6]; 4] {
+        check::classes::<usize>(name)
+            .map(|class| core::array::from_fn(|index| if index == class { T::ONE } else { T::ZERO }))
+    }
+
+    #[test]
+    fn divergence_and_labels_agree_with_pytorch() {
+        fn every<T: Scalar>() {
+            let name = "loss_kl_div_logits";
+            check::golden::<T, _, _>(name, &KlDivergence, &check::numbers::<T>(name));
+            let name = "loss_bce_with_logits";
+            check::golden::<T, _, _>(name, &BceWithLogits, &check::numbers::<T>(name));
+        }
+        every::<f64>();
+        every::<f32>();
+    }
+
+    #[test]
+    fn gradients() {
+        fn every<const C: usize>() {
+            let mut output = random::<f64, [f64; C], 3>(1);
+            let classes = [0, C - 1, C / 2];
+            check::differences(&CrossEntropy, &mut output, &classes);
+            check::differences(&SmoothCrossEntropy::default(), &mut output, &classes);
+            // Not even a distribution: the gradient is that of the formula all the same.
+            let target = random::<f64, [f64; C], 3>(2).map(|row| row.map(f64::abs));
+            check::differences(&CrossEntropy, &mut output, &target);
+            check::differences(&SmoothCrossEntropy::default(), &mut output, &target);
+            check::differences(&KlDivergence, &mut output, &target);
+            check::differences(&BceWithLogits, &mut output, &target);
+        }
+        every::<1>();
+        every::<2>();
+        every::<3>();
+        every::<17>();
+        every::<100>();
+        let (mut output, target) = (random::<f64, [[f64; 3]; 5], 2>(1), random::<f64, [[f64; 3]; 5], 2>(2));
+        check::differences(&BceWithLogits, &mut output, &target);
+    }
+
+    #[test]
+    fn a_class_out_of_range_is_an_error() {
+        let mut gradient = [[7.0; 3]; 2];
+        let error = check::loss(level(), &CrossEntropy, &[[0.0_f32; 3]; 2], &[2_u8, 3], &mut gradient);
+        assert_eq!(error, Err(LossError::ClassOutOfRange { sample: 1, class: 3, classes: 3 }));
+        assert_eq!(gradient, [[7.0; 3]; 2]);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "the target of sample 1 is class 3, but the output has 3 classes, counted from 0: \
+             correct the label, or give the last layer at least 4 outputs"
+        );
+        let smooth = SmoothCrossEntropy::default();
+        assert!(check::value(level(), &smooth, &[[0.0_f32; 3]], &[usize::MAX]).is_err());
+        assert_eq!(CrossEntropy.correct(&[[0.0_f32; 3]], &[3_u8]), Some(0));
+        assert!(check::value(level(), &CrossEntropy, &[[0.0_f32; 0]], &[0_u8]).is_err());
+        assert_eq!(check::value(level(), &CrossEntropy, &[[0.0_f32; 3]; 0], &[0_u8; 0]), Ok(0.0));
+    }
+
+    #[test]
+    fn large_logits_do_not_overflow() {
+        for level in levels() {
+            let mut gradient = [[0.0_f32; 3]];
+            let output = [[1e4, -1e4, f32::NEG_INFINITY]];
+            let loss = check::loss(level, &CrossEntropy, &output, &[1_u8], &mut gradient).unwrap();
+            assert!(loss == 2e4 && gradient == [[1.0, -1.0, 0.0]]);
+            let loss = check::loss(level, &CrossEntropy, &output, &[[1.0, 0.0, 0.0]], &mut gradient).unwrap();
+            assert!(loss == 0.0 && gradient == [[0.0; 3]]);
+            let mut gradient = [[0.0_f32; 2]];
+            let loss = check::loss(level, &BceWithLogits, &[[1e4, -1e4]], &[[0.0, 1.0]], &mut gradient).unwrap();
+            assert!(loss == 1e4 && gradient == [[0.5, -0.5]]);
+            let mut gradient = [[0.0_f32]];
+            check::loss(level, &BceWithLogits, &[[20.0]], &[[1.0]], &mut gradient).unwrap();
+            assert_close("certain", &[gradient[0][0] * 1e9], &[-libm::exp(-20.0) * 1e9], 1e-5);
+            // A label that is nearly certain has a loss of e^−20, not of 0.
+            let loss: f32 = check::value(level, &BceWithLogits, &[[20.0_f32]], &[[1.0]]).unwrap();
+            assert_close("certain", &[loss * 1e9], &[libm::exp(-20.0) * 1e9], 1e-5);
+            assert!(check::value(level, &CrossEntropy, &[[f32::NAN, 0.0]], &[1_u8]).unwrap().is_nan());
+        }
+    }
+
+    #[test]
+    fn counts_what_is_right() {
+        let output = [[0.0, 1.0, 0.5], [2.0, 2.0, 1.0], [f64::NAN; 3], [0.0, f64::NAN, 0.0]];
+        assert_eq!(CrossEntropy.correct(&output, &[1_u8, 0, 0, 0]), Some(2));
+        assert_eq!(CrossEntropy.correct(&output, &[2_u8, 1, 1, 1]), Some(0));
+        assert_eq!(CrossEntropy.correct(&output, &[[0.2, 0.7, 0.1]; 4]), Some(1));
+        assert_eq!(KlDivergence.correct(&output, &[[0.2, 0.7, 0.1]; 4]), Some(1));
+        assert_eq!(BceWithLogits.correct(&[[1.0, -1.0], [f64::NAN, -1.0]], &[[1.0, 0.0]; 2]), Some(1));
+        assert_eq!(Loss::<f64, _, _>::correct(&crate::loss::Mse, &[[1.0]], &[[1.0]]), None);
+    }
+}

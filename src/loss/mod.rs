@@ -1,0 +1,225 @@
+//! Losses: how far an output is from its target, and in which direction.
+//!
+//! | loss | output | target | one sample |
+//! | --- | --- | --- | --- |
+//! | [`Mse`] | any tensor | the same | mean of `(x − t)²` |
+//! | [`Mae`] | any tensor | the same | mean of `abs(x − t)` |
+//! | [`Huber`] | any tensor | the same | mean of `(x − t)²/2` near, of `δ·(abs(x − t) − δ/2)` far |
+//! | [`BceWithLogits`] | any tensor of logits | probabilities | mean of `−t·ln σ(x) − (1−t)·ln(1−σ(x))` |
+//! | [`CrossEntropy`] | `[T; C]`, logits | a class or `[T; C]` | `−Σ t·ln softmax(x)` |
+//! | [`SmoothCrossEntropy`] | `[T; C]`, logits | a class or `[T; C]` | the same with smoothed `t` |
+//! | [`KlDivergence`] | `[T; C]`, logits | `[T; C]` | `Σ t·(ln t − ln softmax(x))` |
+//!
+//! The loss of a batch is the mean over its samples. A class is a `u8`, `u16`, `u32` or `usize`.
+
+mod classification;
+mod regression;
+
+pub use classification::*;
+pub use regression::*;
+
+use core::fmt;
+
+use crate::scalar::Scalar;
+use crate::simd::Simd;
+use crate::tensor::Tensor;
+
+/// A measure of how far an output is from its target.
+///
+/// ```
+/// use monomorph::loss::{CrossEntropy, Loss};
+/// use monomorph::simd::{Simd, Task, dispatch, level};
+///
+/// struct Compare;
+/// impl Task for Compare {
+///     type Output = f32;
+///     fn run<S: Simd>(self, simd: S) -> f32 {
+///         let (output, target) = ([[0.0, 0.0], [0.0, 0.0]], [0_u8, 1]);
+///         let mut gradient = [[0.0; 2]; 2];
+///         let loss = CrossEntropy.loss(simd, &output, &target, &mut gradient).unwrap();
+///         assert_eq!(gradient, [[-0.25, 0.25], [0.25, -0.25]]);
+///         loss
+///     }
+/// }
+/// assert!((dispatch(level(), Compare) - 2.0_f32.ln()).abs() < 1e-6);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot compare an output of `{Output}` with a target of `{Target}`",
+    label = "this loss does not fit the output and the target",
+    note = "cross-entropy takes outputs `[T; CLASSES]` and a class (`u8`, `u16`, `u32`, `usize`) or `[T; CLASSES]` as target; regression losses take targets of the output's own type"
+)]
+pub trait Loss<T: Scalar, Output: Tensor<T>, Target> {
+    /// The mean loss over the batch; writes ∂L/∂output into `gradient`.
+    ///
+    /// # Errors
+    /// If a target is none of the output's; `gradient` is then as it was.
+    fn loss<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        output: &[Output; B],
+        target: &[Target; B],
+        gradient: &mut [Output; B],
+    ) -> Result<T, LossError>;
+
+    /// The mean loss over the batch alone, for validation.
+    ///
+    /// # Errors
+    /// As [`loss`](Self::loss).
+    fn value<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        output: &[Output; B],
+        target: &[Target; B],
+    ) -> Result<T, LossError>;
+
+    /// How many samples are classified rightly, for losses where that means something.
+    ///
+    /// A sample with NaN in its output is not.
+    #[inline]
+    fn correct<const B: usize>(&self, output: &[Output; B], target: &[Target; B]) -> Option<usize> {
+        let _ = (output, target);
+        None
+    }
+}
+
+/// Why a loss could not be computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LossError {
+    /// A target names a class that the output does not have.
+    ClassOutOfRange {
+        /// The sample's index in the batch.
+        sample: usize,
+        /// The class its target names.
+        class: usize,
+        /// How many classes the output has.
+        classes: usize,
+    },
+}
+
+impl fmt::Display for LossError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClassOutOfRange { sample, class, classes } => write!(
+                f,
+                "the target of sample {sample} is class {class}, but the output has {classes} classes, counted \
+                 from 0: correct the label, or give the last layer at least {} outputs",
+                class.saturating_add(1)
+            ),
+        }
+    }
+}
+
+impl core::error::Error for LossError {}
+
+/// `1 / n`; 0 if there is nothing to take the mean of.
+#[inline(always)]
+fn reciprocal<T: Scalar>(n: usize) -> T {
+    if n == 0 { T::ZERO } else { T::from_f64(1.0 / n as f64) }
+}
+
+/// What the tests of all losses share.
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+mod check {
+    use super::*;
+    use crate::simd::{Level, Task, dispatch, levels};
+    use crate::tensor::{batch_slice, batch_slice_mut};
+    use crate::testing::golden::{Case, assert_close};
+    use std::format;
+    use std::marker::PhantomData;
+
+    struct Pass<'a, T, L, X, Y, const B: usize> {
+        loss: &'a L,
+        output: &'a [X; B],
+        target: &'a [Y; B],
+        gradient: Option<&'a mut [X; B]>,
+        scalar: PhantomData<T>,
+    }
+
+    impl<T: Scalar, L: Loss<T, X, Y>, X: Tensor<T>, Y, const B: usize> Task for Pass<'_, T, L, X, Y, B> {
+        type Output = Result<T, LossError>;
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) -> Self::Output {
+            match self.gradient {
+                Some(gradient) => self.loss.loss(simd, self.output, self.target, gradient),
+                None => self.loss.value(simd, self.output, self.target),
+            }
+        }
+    }
+
+    pub(super) fn loss<T: Scalar, X: Tensor<T>, Y, L: Loss<T, X, Y>, const B: usize>(
+        level: Level,
+        loss: &L,
+        output: &[X; B],
+        target: &[Y; B],
+        gradient: &mut [X; B],
+    ) -> Result<T, LossError> {
+        dispatch(level, Pass { loss, output, target, gradient: Some(gradient), scalar: PhantomData })
+    }
+
+    pub(super) fn value<T: Scalar, X: Tensor<T>, Y, L: Loss<T, X, Y>, const B: usize>(
+        level: Level,
+        loss: &L,
+        output: &[X; B],
+        target: &[Y; B],
+    ) -> Result<T, LossError> {
+        dispatch(level, Pass { loss, output, target, gradient: None, scalar: PhantomData })
+    }
+
+    /// A case of PyTorch's: four samples of six numbers. To 1e-10 in `f64`, 2e-6 in `f32`.
+    pub(super) fn golden<T: Scalar, Y, L: Loss<T, [T; 6], Y>>(name: &str, loss: &L, target: &[Y; 4]) {
+        let tolerance = if size_of::<T>() == 8 { 1e-10 } else { 2e-6 };
+        let case = Case::open(name);
+        let mut output = [[T::ZERO; 6]; 4];
+        for (to, from) in output.as_flattened_mut().iter_mut().zip(case.numbers("x")) {
+            *to = T::from_f64(from);
+        }
+        for level in levels() {
+            let what = |part| format!("{name} at {level:?}: {part}");
+            let mut gradient = [[T::ZERO; 6]; 4];
+            let with = self::loss(level, loss, &output, target, &mut gradient).expect("targets in range");
+            assert_close(&what("loss"), &[with], &case.numbers("loss"), tolerance);
+            assert_close(&what("dx"), gradient.as_flattened(), &case.numbers("dx"), tolerance);
+            assert!(value(level, loss, &output, target) == Ok(with), "{}", what("value"));
+        }
+    }
+
+    /// The targets of a case whose targets are numbers.
+    pub(super) fn numbers<T: Scalar>(name: &str) -> [[T; 6]; 4] {
+        let target = Case::open(name).numbers("target");
+        core::array::from_fn(|sample| core::array::from_fn(|index| T::from_f64(target[sample * 6 + index])))
+    }
+
+    /// The targets of a case whose targets are classes.
+    pub(super) fn classes<Y: TryFrom<u64>>(name: &str) -> [Y; 4] {
+        let target = Case::open(name).numbers("target");
+        core::array::from_fn(|sample| Y::try_from(target[sample] as u64).ok().expect("a class"))
+    }
+
+    /// Compares the gradient with central differences, at every level.
+    pub(super) fn differences<X: Tensor<f64>, Y, L: Loss<f64, X, Y>, const B: usize>(
+        loss: &L,
+        output: &mut [X; B],
+        target: &[Y; B],
+    ) {
+        for level in levels() {
+            let mut gradient: [X; B] = crate::memory::zeroed();
+            let mut again: [X; B] = crate::memory::zeroed();
+            // What a loss forgets to write must not pass for a zero.
+            batch_slice_mut(&mut gradient).fill(f64::NAN);
+            let with = self::loss(level, loss, output, target, &mut gradient).expect("targets in range");
+            assert_close("value", &[value(level, loss, output, target).unwrap()], &[with], 1e-14);
+            for index in 0..B * X::LEN {
+                let here = batch_slice(&output[..])[index];
+                let mut at = |x: f64| {
+                    batch_slice_mut(&mut output[..])[index] = x;
+                    self::loss(level, loss, output, target, &mut again).expect("targets in range")
+                };
+                let difference = (at(here + 1e-5) - at(here - 1e-5)) / 2e-5;
+                at(here);
+                let what = format!("gradient {index} at {level:?}");
+                assert_close(&what, &batch_slice(&gradient)[index..=index], &[difference], 1e-8);
+            }
+        }
+    }
+}
