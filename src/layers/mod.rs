@@ -9,6 +9,8 @@ mod dense;
 mod dropout;
 mod group_norm;
 mod layer_norm;
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+mod passes;
 mod pool1d;
 mod pool2d;
 mod rms_norm;
