@@ -145,6 +145,10 @@ pub unsafe trait Parameters<T: Scalar>: Plain {
     /// All numbers in the order of `ENTRIES`.
     #[inline(always)]
     fn as_slice(&self) -> &[T] {
+        // A layer without parameters has no alignment.
+        if Self::COUNT == 0 {
+            return &[];
+        }
         // SAFETY: the type is `COUNT` numbers without padding.
         unsafe { core::slice::from_raw_parts((&raw const *self).cast(), Self::COUNT) }
     }
@@ -152,6 +156,9 @@ pub unsafe trait Parameters<T: Scalar>: Plain {
     /// All numbers in the order of `ENTRIES`, to change.
     #[inline(always)]
     fn as_mut_slice(&mut self) -> &mut [T] {
+        if Self::COUNT == 0 {
+            return &mut [];
+        }
         // SAFETY: the type is `COUNT` numbers without padding.
         unsafe { core::slice::from_raw_parts_mut((&raw mut *self).cast(), Self::COUNT) }
     }

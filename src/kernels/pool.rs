@@ -1,1 +1,535 @@
-//! To come.
+//! Windows that slide over channels-last pixels: the maximum, the average, and their derivatives.
+//!
+//! The channels of a pixel are consecutive, so the maximum of a window is the maximum of a few
+//! registers, and no lane ever meets another. One-dimensional pools are two-dimensional ones of
+//! height 1.
+
+use crate::layer::lanes;
+use crate::scalar::Scalar;
+use crate::shapes;
+use crate::simd::{Simd, Vector};
+
+/// The sizes of a pool, rows before columns.
+///
+/// Every window is known to have a tap inside the input, and no position overflows.
+#[derive(Clone, Copy, Debug)]
+pub struct Windows {
+    input: [usize; 2],
+    output: [usize; 2],
+    channels: usize,
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    before: [usize; 2],
+    dilation: [usize; 2],
+}
+
+impl Windows {
+    /// Checks the sizes; `before` is the padding above and to the left.
+    ///
+    /// # Panics
+    /// If a size is 0, if a window lies in the padding alone, or if the output is larger than
+    /// [`shapes::window`] allows. Meant for constants, where this is a compile error.
+    pub const fn new(
+        input: [usize; 2],
+        output: [usize; 2],
+        channels: usize,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        before: [usize; 2],
+        dilation: [usize; 2],
+    ) -> Self {
+        let windows = Self { input, output, channels, kernel, stride, before, dilation };
+        assert!(shapes::product(&[input[0], input[1], channels]).is_ok(), "pool: the input is too large");
+        assert!(shapes::product(&[output[0], output[1], channels]).is_ok(), "pool: the output is too large");
+        assert!(channels > 0, "pool: no channels");
+        let mut axis = 0;
+        while axis < 2 {
+            assert!(input[axis] > 0 && output[axis] > 0, "pool: a size is 0");
+            let Ok(extent) = shapes::extent(kernel[axis], dilation[axis]) else {
+                panic!("pool: the kernel and its dilation must be at least 1")
+            };
+            let Some(last) = (output[axis] - 1).checked_mul(stride[axis]) else {
+                panic!("pool: the output is too large")
+            };
+            let (Some(end), Some(known)) = (last.checked_add(extent), input[axis].checked_add(before[axis])) else {
+                panic!("pool: the window is too large")
+            };
+            // The padding after the input is whatever the last window needs.
+            match shapes::window(
+                input[axis],
+                kernel[axis],
+                stride[axis],
+                dilation[axis],
+                before[axis] + end.saturating_sub(known),
+            ) {
+                Ok(count) => assert!(output[axis] <= count, "pool: more windows than the input has room for"),
+                Err(_) => panic!("pool: the window does not fit the input"),
+            }
+            let mut at = 0;
+            while at < output[axis] {
+                let (from, to) = windows.taps(axis, at);
+                assert!(from < to, "pool: a window lies in the padding alone");
+                at += 1;
+            }
+            axis += 1;
+        }
+        windows
+    }
+
+    const fn extent(&self, axis: usize) -> usize {
+        self.dilation[axis] * (self.kernel[axis] - 1) + 1
+    }
+
+    /// The taps `from..to` of window `at` that lie inside the input. Tap `k` is at
+    /// `at · stride + k · dilation − before`.
+    #[inline(always)]
+    const fn taps(&self, axis: usize, at: usize) -> (usize, usize) {
+        let origin = at * self.stride[axis];
+        let (before, dilation) = (self.before[axis], self.dilation[axis]);
+        let from = before.saturating_sub(origin).div_ceil(dilation);
+        let to = (self.input[axis] + before).saturating_sub(origin).div_ceil(dilation);
+        (from, if to < self.kernel[axis] { to } else { self.kernel[axis] })
+    }
+
+    /// Whether window `at` lies inside the input as a whole.
+    #[inline(always)]
+    const fn is_whole(&self, axis: usize, at: usize) -> bool {
+        let origin = at * self.stride[axis];
+        origin >= self.before[axis] && origin + self.extent(axis) <= self.input[axis] + self.before[axis]
+    }
+
+    /// Whether all windows lie inside the input.
+    const fn are_whole(&self) -> bool {
+        self.is_whole(0, 0)
+            && self.is_whole(1, 0)
+            && self.is_whole(0, self.output[0] - 1)
+            && self.is_whole(1, self.output[1] - 1)
+    }
+
+    /// Whether no input lies in two windows.
+    const fn are_disjoint(&self) -> bool {
+        (self.output[0] == 1 || self.stride[0] >= self.extent(0))
+            && (self.output[1] == 1 || self.stride[1] >= self.extent(1))
+    }
+
+    /// Whether the windows tile the input: every input lies in exactly one.
+    const fn tile(&self) -> bool {
+        let mut axis = 0;
+        while axis < 2 {
+            let dense = self.kernel[axis] == self.extent(axis) && self.before[axis] == 0;
+            let gapless = self.output[axis] == 1 || self.stride[axis] == self.kernel[axis];
+            if !dense || !gapless || self.output[axis] * self.kernel[axis] != self.input[axis] {
+                return false;
+            }
+            axis += 1;
+        }
+        true
+    }
+
+    /// Whether there is one window, the whole input.
+    const fn is_global(&self) -> bool {
+        self.tile() && self.output[0] == 1 && self.output[1] == 1
+    }
+
+    const fn input_len(&self) -> usize {
+        self.input[0] * self.input[1] * self.channels
+    }
+
+    const fn output_len(&self) -> usize {
+        self.output[0] * self.output[1] * self.channels
+    }
+}
+
+/// The taps of one window that lie inside the input, as offsets into one sample.
+#[derive(Clone, Copy)]
+struct Taps {
+    rows: (usize, usize),
+    columns: (usize, usize),
+    /// Where the window would begin without padding, in pixels.
+    origin: [usize; 2],
+}
+
+impl Taps {
+    #[inline(always)]
+    const fn count(&self) -> usize {
+        (self.rows.1 - self.rows.0) * (self.columns.1 - self.columns.0)
+    }
+
+    /// Calls `f` with the offset of every tap's first channel, in row-major order.
+    #[inline(always)]
+    fn each(&self, windows: &Windows, mut f: impl FnMut(usize)) {
+        let mut row = self.rows.0;
+        while row < self.rows.1 {
+            let y = self.origin[0] + row * windows.dilation[0] - windows.before[0];
+            let mut column = self.columns.0;
+            while column < self.columns.1 {
+                let x = self.origin[1] + column * windows.dilation[1] - windows.before[1];
+                f((y * windows.input[1] + x) * windows.channels);
+                column += 1;
+            }
+            row += 1;
+        }
+    }
+}
+
+/// Calls `f(input, output, taps)` for every window of the batch: the offset of its sample in the
+/// input, its offset in the output, and its taps.
+#[inline(always)]
+fn each_window(windows: &Windows, batch: usize, f: impl Fn(usize, usize, Taps)) {
+    let mut sample = 0;
+    let mut output = 0;
+    while sample < batch {
+        let input = sample * windows.input_len();
+        let mut row = 0;
+        while row < windows.output[0] {
+            let mut column = 0;
+            while column < windows.output[1] {
+                let origin = [row * windows.stride[0], column * windows.stride[1]];
+                // Whole windows have constant bounds, so that the loop over taps unrolls.
+                if windows.are_whole() || (windows.is_whole(0, row) && windows.is_whole(1, column)) {
+                    f(input, output, Taps { rows: (0, windows.kernel[0]), columns: (0, windows.kernel[1]), origin });
+                } else {
+                    f(input, output, Taps { rows: windows.taps(0, row), columns: windows.taps(1, column), origin });
+                }
+                output += windows.channels;
+                column += 1;
+            }
+            row += 1;
+        }
+        sample += 1;
+    }
+}
+
+/// Calls `f(offset, count)` for every register's worth of `len` consecutive numbers; only the
+/// last may be short.
+#[inline(always)]
+pub(super) fn blocks<T: Scalar, S: Simd>(len: usize, f: impl Fn(usize, usize)) {
+    let lanes = lanes::<S, T>();
+    let mut offset = 0;
+    while offset + lanes <= len {
+        f(offset, lanes);
+        offset += lanes;
+    }
+    if offset < len {
+        f(offset, len - offset);
+    }
+}
+
+/// Reads the first `count` lanes; where `count` is the constant `LANES`, all of them at once.
+///
+/// # Safety
+/// `from` must be valid for reading `count <= LANES` numbers.
+#[inline(always)]
+pub(super) unsafe fn read<T: Scalar, S: Simd>(simd: S, from: *const T, count: usize) -> T::Vector<S> {
+    // SAFETY: the same condition.
+    unsafe {
+        if count == lanes::<S, T>() {
+            T::Vector::<S>::load(simd, from)
+        } else {
+            T::Vector::<S>::load_partial(simd, from, count)
+        }
+    }
+}
+
+/// Writes the first `count` lanes; where `count` is the constant `LANES`, all of them at once.
+///
+/// # Safety
+/// `to` must be valid for writing `count <= LANES` numbers.
+#[inline(always)]
+pub(super) unsafe fn write<T: Scalar, S: Simd>(vector: T::Vector<S>, to: *mut T, count: usize) {
+    // SAFETY: the same condition.
+    unsafe {
+        if count == lanes::<S, T>() {
+            vector.store(to);
+        } else {
+            vector.store_partial(to, count);
+        }
+    }
+}
+
+/// The larger of both; NaN where either is NaN.
+#[inline(always)]
+fn larger<T: Scalar, S: Simd>(maximum: T::Vector<S>, x: T::Vector<S>) -> T::Vector<S> {
+    // A comparison with NaN fails, so a NaN in `x` is taken here. One in `maximum` is kept below.
+    let taken = T::Vector::<S>::select(x.le(maximum), maximum, x);
+    T::Vector::<S>::select(maximum.eq(maximum), taken, maximum)
+}
+
+#[inline(always)]
+fn lowest<T: Scalar, S: Simd>(simd: S) -> T::Vector<S> {
+    T::Vector::<S>::splat(simd, T::from_f64(f64::NEG_INFINITY))
+}
+
+#[inline(always)]
+fn reciprocal<T: Scalar>(count: usize) -> T {
+    T::from_f64(1.0 / count as f64)
+}
+
+/// The maximum of every window; NaN where the window has one.
+///
+/// # Panics
+/// If a slice is not `batch` samples long.
+#[inline(always)]
+pub fn max<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: &[T], output: &mut [T]) {
+    if windows.is_global() {
+        return fold::<T, S>(
+            simd,
+            windows,
+            batch,
+            input,
+            output,
+            lowest::<T, S>(simd),
+            #[inline(always)]
+            |maximum, x| larger::<T, S>(maximum, x),
+            #[inline(always)]
+            |maximum| maximum,
+        );
+    }
+    assert!(input.len() == batch * windows.input_len() && output.len() == batch * windows.output_len());
+    let (input, output) = (input.as_ptr(), output.as_mut_ptr());
+    each_window(
+        windows,
+        batch,
+        #[inline(always)]
+        |sample, at, taps| {
+            blocks::<T, S>(
+                windows.channels,
+                #[inline(always)]
+                |channel, count| {
+                    let mut maximum = lowest::<T, S>(simd);
+                    taps.each(
+                        windows,
+                        #[inline(always)]
+                        |tap| {
+                            // SAFETY: a tap lies inside its sample, and `channel + count` is at
+                            // most the number of channels.
+                            let x = unsafe { read::<T, S>(simd, input.add(sample + tap + channel), count) };
+                            maximum = larger::<T, S>(maximum, x);
+                        },
+                    );
+                    // SAFETY: likewise for the pixel `at` of the output.
+                    unsafe { write::<T, S>(maximum, output.add(at + channel), count) };
+                },
+            );
+        },
+    );
+}
+
+/// Sends the gradient of every maximum to the first input that attains it, in row-major order.
+///
+/// The maxima are found again instead of being kept: the taps have to be read in any case.
+///
+/// # Panics
+/// If a slice is not `batch` samples long.
+#[inline(always)]
+pub fn max_backward<T: Scalar, S: Simd>(
+    simd: S,
+    windows: &Windows,
+    batch: usize,
+    input: &[T],
+    grad_output: &[T],
+    grad_input: &mut [T],
+) {
+    assert!(input.len() == batch * windows.input_len() && grad_output.len() == batch * windows.output_len());
+    assert!(grad_input.len() == input.len());
+    if !windows.tile() {
+        grad_input.fill(T::ZERO);
+    }
+    let (input, grad_output, grad_input) = (input.as_ptr(), grad_output.as_ptr(), grad_input.as_mut_ptr());
+    each_window(
+        windows,
+        batch,
+        #[inline(always)]
+        |sample, at, taps| {
+            blocks::<T, S>(
+                windows.channels,
+                #[inline(always)]
+                |channel, count| {
+                    let zero = T::Vector::<S>::splat(simd, T::ZERO);
+                    let mut maximum = lowest::<T, S>(simd);
+                    taps.each(
+                        windows,
+                        #[inline(always)]
+                        |tap| {
+                            // SAFETY: as in `max`.
+                            let x = unsafe { read::<T, S>(simd, input.add(sample + tap + channel), count) };
+                            maximum = maximum.max(x);
+                        },
+                    );
+                    // SAFETY: as in `max`, where the same place is written.
+                    let mut rest = unsafe { read::<T, S>(simd, grad_output.add(at + channel), count) };
+                    taps.each(
+                        windows,
+                        #[inline(always)]
+                        |tap| {
+                            // SAFETY: as in `max`; the gradient is as long as the input.
+                            unsafe {
+                                let x = read::<T, S>(simd, input.add(sample + tap + channel), count);
+                                let to = grad_input.add(sample + tap + channel);
+                                let hit = x.eq(maximum);
+                                let mut part = T::Vector::<S>::select(hit, rest, zero);
+                                // Only the first hit gets it.
+                                rest = T::Vector::<S>::select(hit, zero, rest);
+                                if !windows.are_disjoint() {
+                                    part = part + read::<T, S>(simd, to, count);
+                                }
+                                write::<T, S>(part, to, count);
+                            }
+                        },
+                    );
+                },
+            );
+        },
+    );
+}
+
+/// The average of every window over the inputs in it, not over its padding.
+///
+/// # Panics
+/// If a slice is not `batch` samples long.
+#[inline(always)]
+pub fn average<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: &[T], output: &mut [T]) {
+    let share = T::Vector::<S>::splat(simd, reciprocal(windows.input[0] * windows.input[1]));
+    if windows.is_global() {
+        return fold::<T, S>(
+            simd,
+            windows,
+            batch,
+            input,
+            output,
+            T::Vector::<S>::splat(simd, T::ZERO),
+            #[inline(always)]
+            |sum, x| sum + x,
+            #[inline(always)]
+            |sum| sum * share,
+        );
+    }
+    assert!(input.len() == batch * windows.input_len() && output.len() == batch * windows.output_len());
+    let (input, output) = (input.as_ptr(), output.as_mut_ptr());
+    each_window(
+        windows,
+        batch,
+        #[inline(always)]
+        |sample, at, taps| {
+            let scale = T::Vector::<S>::splat(simd, reciprocal(taps.count()));
+            blocks::<T, S>(
+                windows.channels,
+                #[inline(always)]
+                |channel, count| {
+                    let mut sum = T::Vector::<S>::splat(simd, T::ZERO);
+                    taps.each(
+                        windows,
+                        #[inline(always)]
+                        |tap| {
+                            // SAFETY: as in `max`.
+                            sum = sum + unsafe { read::<T, S>(simd, input.add(sample + tap + channel), count) };
+                        },
+                    );
+                    // SAFETY: as in `max`.
+                    unsafe { write::<T, S>(sum * scale, output.add(at + channel), count) };
+                },
+            );
+        },
+    );
+}
+
+/// Spreads the gradient of every average evenly over the inputs of its window.
+///
+/// # Panics
+/// If a slice is not `batch` samples long.
+#[inline(always)]
+pub fn average_backward<T: Scalar, S: Simd>(
+    simd: S,
+    windows: &Windows,
+    batch: usize,
+    grad_output: &[T],
+    grad_input: &mut [T],
+) {
+    assert!(grad_input.len() == batch * windows.input_len() && grad_output.len() == batch * windows.output_len());
+    if !windows.tile() {
+        grad_input.fill(T::ZERO);
+    }
+    let (grad_output, grad_input) = (grad_output.as_ptr(), grad_input.as_mut_ptr());
+    each_window(
+        windows,
+        batch,
+        #[inline(always)]
+        |sample, at, taps| {
+            let scale = T::Vector::<S>::splat(simd, reciprocal(taps.count()));
+            blocks::<T, S>(
+                windows.channels,
+                #[inline(always)]
+                |channel, count| {
+                    // SAFETY: as in `max`.
+                    let part = scale * unsafe { read::<T, S>(simd, grad_output.add(at + channel), count) };
+                    taps.each(
+                        windows,
+                        #[inline(always)]
+                        |tap| {
+                            // SAFETY: as in `max`; the gradient is as long as the input.
+                            unsafe {
+                                let to = grad_input.add(sample + tap + channel);
+                                if windows.are_disjoint() {
+                                    write::<T, S>(part, to, count);
+                                } else {
+                                    write::<T, S>(part + read::<T, S>(simd, to, count), to, count);
+                                }
+                            }
+                        },
+                    );
+                },
+            );
+        },
+    );
+}
+
+/// Folds all pixels of every sample into one, several at a time so that no addition waits for the
+/// one before.
+#[inline(always)]
+fn fold<T: Scalar, S: Simd>(
+    simd: S,
+    windows: &Windows,
+    batch: usize,
+    input: &[T],
+    output: &mut [T],
+    start: T::Vector<S>,
+    combine: impl Fn(T::Vector<S>, T::Vector<S>) -> T::Vector<S>,
+    finish: impl Fn(T::Vector<S>) -> T::Vector<S>,
+) {
+    let (channels, pixels) = (windows.channels, windows.input[0] * windows.input[1]);
+    assert!(output.len() == batch * channels && input.len() == batch * pixels * channels);
+    let (input, output) = (input.as_ptr(), output.as_mut_ptr());
+    let mut sample = 0;
+    while sample < batch {
+        blocks::<T, S>(
+            channels,
+            #[inline(always)]
+            |channel, count| {
+                let (mut a, mut b, mut c, mut d) = (start, start, start, start);
+                // SAFETY: `index` below is less than `pixels`, `sample` less than `batch`, and
+                // `channel + count` at most `channels`.
+                unsafe {
+                    let mut from = input.add(sample * pixels * channels + channel);
+                    let mut index = 0;
+                    while index + 4 <= pixels {
+                        a = combine(a, read::<T, S>(simd, from, count));
+                        b = combine(b, read::<T, S>(simd, from.add(channels), count));
+                        c = combine(c, read::<T, S>(simd, from.add(2 * channels), count));
+                        d = combine(d, read::<T, S>(simd, from.add(3 * channels), count));
+                        from = from.wrapping_add(4 * channels);
+                        index += 4;
+                    }
+                    while index < pixels {
+                        a = combine(a, read::<T, S>(simd, from, count));
+                        from = from.wrapping_add(channels);
+                        index += 1;
+                    }
+                }
+                let all = finish(combine(combine(a, b), combine(c, d)));
+                // SAFETY: `channel + count <= channels`, and `sample < batch`.
+                unsafe { write::<T, S>(all, output.add(sample * channels + channel), count) };
+            },
+        );
+        sample += 1;
+    }
+}

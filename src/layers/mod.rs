@@ -9,10 +9,13 @@ mod dense;
 mod dropout;
 mod group_norm;
 mod layer_norm;
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+mod passes;
 mod pool1d;
 mod pool2d;
 mod rms_norm;
 mod softmax;
+mod window;
 
 pub use activation::*;
 pub use batch_norm::*;
@@ -26,3 +29,4 @@ pub use pool1d::*;
 pub use pool2d::*;
 pub use rms_norm::*;
 pub use softmax::*;
+pub use window::*;
