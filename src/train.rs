@@ -11,7 +11,7 @@ use crate::loss::{Loss, LossError};
 use crate::memory;
 use crate::network::Network;
 use crate::noise::Noise;
-use crate::optim::{self, Optimizer, Schedule};
+use crate::optim::{Optimizer, Schedule, clip};
 use crate::scalar::Scalar;
 use crate::simd::{Level, Simd, Task, dispatch, level};
 
@@ -153,9 +153,9 @@ where
         &self.memory.moments
     }
 
-    /// The learning rate of the next step: the optimizer's times the schedule's.
-    pub fn learning_rate(&self) -> f64 {
-        self.optimizer.learning_rate() * self.schedule.rate(self.steps + 1)
+    /// By what the schedule multiplies the learning rate at the next step.
+    pub fn rate(&self) -> f64 {
+        self.schedule.rate(self.steps + 1)
     }
 
     /// One step: forward, loss, backward, update.
@@ -219,11 +219,11 @@ where
         );
         let mut scale = N::Scalar::ONE;
         if let Some(largest) = self.clip {
-            let norm = optim::global_norm(simd, &memory.gradient);
+            let norm = clip::global_norm(simd, &memory.gradient);
             if !norm.is_finite() {
                 return Err(TrainError::NotFinite { what: "gradient", step: self.steps + 1 });
             }
-            scale = optim::clip_scale(norm, N::Scalar::from_f64(largest));
+            scale = clip::clip_scale(norm, N::Scalar::from_f64(largest));
         }
         let (step, rate) = (self.steps + 1, self.schedule.rate(self.steps + 1));
         self.optimizer.update(simd, step, rate, scale, network, &memory.gradient, &mut memory.moments);
