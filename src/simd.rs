@@ -160,6 +160,10 @@ pub trait Vector<S: Simd, T: Scalar>:
     fn reduce_max(self) -> T;
     /// One lane.
     fn lane(self, index: usize) -> T;
+    /// The lower lanes of both, alternating: `self₀, other₀, self₁, other₁ …`
+    fn zip_low(self, other: Self) -> Self;
+    /// The upper lanes of both, alternating.
+    fn zip_high(self, other: Self) -> Self;
 
     /// `eˣ`.
     fn exp(self, simd: S) -> Self;
@@ -291,6 +295,14 @@ impl<S: Simd, T: Scalar + SimdFloatElement + crate::kernels::math::Float> Vector
     #[inline(always)]
     fn lane(self, index: usize) -> T {
         self.0[index]
+    }
+    #[inline(always)]
+    fn zip_low(self, other: Self) -> Self {
+        Self(self.0.zip_low(other.0))
+    }
+    #[inline(always)]
+    fn zip_high(self, other: Self) -> Self {
+        Self(self.0.zip_high(other.0))
     }
     #[inline(always)]
     fn exp(self, simd: S) -> Self {

@@ -1,1 +1,720 @@
-//! To come.
+//! Matrix products in register tiles.
+//!
+//! | product | rows × columns | sum over | kernel |
+//! | --- | --- | --- | --- |
+//! | `y = x·W + b` | batch × outputs | inputs | [`accumulate`], broadcast `x` |
+//! | `∂W += xᵀ·∂y` | inputs × outputs | batch | [`accumulate`], broadcast `x` |
+//! | `∂x = ∂y·Wᵀ` | batch × inputs | outputs | [`dot`], `W` as it lies in memory |
+//!
+//! A tile of `MR` rows × `NR` registers of columns stays in registers while the sum runs.
+//! [`cover`] chooses the tile for the sizes and the level and lays it over the result. Where a
+//! size is no multiple of the tile, the last tile moves back over the one before it instead of
+//! being a smaller one, so a product is one or two loops of machine code.
+
+use core::marker::PhantomData;
+
+use crate::layer::{Activation, lanes};
+use crate::scalar::Scalar;
+use crate::simd::{Simd, Vector};
+
+/// Where the columns of a tile lie: `NR` registers, of which all but the last are adjacent.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns {
+    /// The first column of the last register; it may overlap the register before.
+    last: usize,
+    /// How many lanes of the last register are in use; fewer than all only in a tile of one.
+    count: usize,
+}
+
+impl Columns {
+    /// `width` columns in the fewest registers.
+    const fn of<S: Simd, T: Scalar>(width: usize) -> Self {
+        let lanes = lanes::<S, T>();
+        if width < lanes { Self { last: 0, count: width } } else { Self { last: width - lanes, count: lanes } }
+    }
+
+    /// Register `n` of the `NR` at `from`.
+    ///
+    /// # Safety
+    /// The columns must be readable at `from`.
+    #[inline(always)]
+    unsafe fn load<T: Scalar, S: Simd, const NR: usize>(self, simd: S, from: *const T, n: usize) -> T::Vector<S> {
+        // SAFETY: register `n < NR - 1` is all within the columns, and so are `count` lanes at
+        // `last`.
+        unsafe {
+            if n + 1 < NR {
+                T::Vector::<S>::load(simd, from.add(n * lanes::<S, T>()))
+            } else if self.count == lanes::<S, T>() {
+                T::Vector::<S>::load(simd, from.add(self.last))
+            } else {
+                T::Vector::<S>::load_partial(simd, from.add(self.last), self.count)
+            }
+        }
+    }
+
+    /// Writes register `n` of the `NR` at `to`.
+    ///
+    /// # Safety
+    /// The columns must be writable at `to`.
+    #[inline(always)]
+    unsafe fn store<T: Scalar, S: Simd, const NR: usize>(self, vector: T::Vector<S>, to: *mut T, n: usize) {
+        // SAFETY: as in `load`.
+        unsafe {
+            if n + 1 < NR {
+                vector.store(to.add(n * lanes::<S, T>()));
+            } else if self.count == lanes::<S, T>() {
+                vector.store(to.add(self.last));
+            } else {
+                vector.store_partial(to.add(self.last), self.count);
+            }
+        }
+    }
+}
+
+/// The accumulators of a tile.
+pub(crate) type Tile<T, S, const MR: usize, const NR: usize> = [[<T as Scalar>::Vector<S>; NR]; MR];
+
+/// Both operands of a sum of products: `Σₖ a[m·a_row + k·a_step] · b[k·b_step + n]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<T> {
+    pub(crate) a: *const T,
+    pub(crate) a_row: usize,
+    pub(crate) a_step: usize,
+    pub(crate) b: *const T,
+    pub(crate) b_step: usize,
+    pub(crate) len: usize,
+}
+
+/// Adds a run to a tile: `tile[m][n] += Σₖ a[m, k] · b[k, n]`.
+///
+/// # Safety
+/// For every row `m < MR` and `k < run.len`, `a[m, k]` must be readable, and for every `k` the
+/// columns at `b[k, 0]`.
+#[inline(always)]
+pub(crate) unsafe fn accumulate<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
+    simd: S,
+    tile: &mut Tile<T, S, MR, NR>,
+    run: Run<T>,
+    columns: Columns,
+) {
+    // A fused multiply-add takes about four cycles and two start in each, so that a tile of fewer
+    // than eight registers would wait for itself; several partial sums fill the gap.
+    // SAFETY: the caller's.
+    unsafe {
+        if const { MR * NR >= 8 } {
+            interleave::<T, S, MR, NR, 1>(simd, tile, run, columns);
+        } else if const { MR * NR >= 4 } {
+            interleave::<T, S, MR, NR, 2>(simd, tile, run, columns);
+        } else if const { MR * NR >= 2 } {
+            interleave::<T, S, MR, NR, 4>(simd, tile, run, columns);
+        } else {
+            interleave::<T, S, MR, NR, 8>(simd, tile, run, columns);
+        }
+    }
+}
+
+/// [`accumulate`] in `WAYS` partial sums.
+///
+/// # Safety
+/// As [`accumulate`].
+#[inline(always)]
+unsafe fn interleave<T: Scalar, S: Simd, const MR: usize, const NR: usize, const WAYS: usize>(
+    simd: S,
+    tile: &mut Tile<T, S, MR, NR>,
+    run: Run<T>,
+    columns: Columns,
+) {
+    let mut k = 0;
+    if const { WAYS > 1 } && run.len >= 2 * WAYS {
+        let mut parts = [[[T::Vector::<S>::splat(simd, T::ZERO); NR]; MR]; WAYS];
+        while k + WAYS <= run.len {
+            for way in 0..WAYS {
+                // SAFETY: `k + way < run.len`.
+                unsafe { step::<T, S, MR, NR>(simd, &mut parts[way], run, k + way, columns) };
+            }
+            k += WAYS;
+        }
+        // Pairwise, which is also the more exact order.
+        let mut half = WAYS / 2;
+        while half > 0 {
+            for way in 0..half {
+                for m in 0..MR {
+                    for n in 0..NR {
+                        parts[way][m][n] = parts[way][m][n] + parts[way + half][m][n];
+                    }
+                }
+            }
+            half /= 2;
+        }
+        for m in 0..MR {
+            for n in 0..NR {
+                tile[m][n] = tile[m][n] + parts[0][m][n];
+            }
+        }
+    }
+    while k < run.len {
+        // SAFETY: `k < run.len`.
+        unsafe { step::<T, S, MR, NR>(simd, tile, run, k, columns) };
+        k += 1;
+    }
+}
+
+/// One `k` of [`accumulate`].
+///
+/// # Safety
+/// As [`accumulate`], and `k < run.len`.
+#[inline(always)]
+unsafe fn step<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
+    simd: S,
+    tile: &mut Tile<T, S, MR, NR>,
+    run: Run<T>,
+    k: usize,
+    columns: Columns,
+) {
+    // SAFETY: `k < run.len` and `m < MR`, for which the caller vouches.
+    unsafe {
+        let (a, b) = (run.a.add(k * run.a_step), run.b.add(k * run.b_step));
+        let mut right = [T::Vector::<S>::splat(simd, T::ZERO); NR];
+        for n in 0..NR {
+            right[n] = columns.load::<T, S, NR>(simd, b, n);
+        }
+        for m in 0..MR {
+            let left = T::Vector::<S>::splat(simd, *a.add(m * run.a_row));
+            for n in 0..NR {
+                tile[m][n] = left.mul_add(right[n], tile[m][n]);
+            }
+        }
+    }
+}
+
+/// A tile that starts with the same numbers in each row, or with zeros where there are none.
+///
+/// # Safety
+/// The columns must be readable at `from`, if there is one.
+#[inline(always)]
+pub(crate) unsafe fn start<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
+    simd: S,
+    from: Option<*const T>,
+    columns: Columns,
+) -> Tile<T, S, MR, NR> {
+    let mut tile = [[T::Vector::<S>::splat(simd, T::ZERO); NR]; MR];
+    if let Some(from) = from {
+        for n in 0..NR {
+            // SAFETY: the caller's.
+            let bias = unsafe { columns.load::<T, S, NR>(simd, from, n) };
+            for m in 0..MR {
+                tile[m][n] = bias;
+            }
+        }
+    }
+    tile
+}
+
+/// Writes `f(tile)`, row `m` at `to + m·stride`.
+///
+/// # Safety
+/// The columns must be writable at every row.
+#[inline(always)]
+pub(crate) unsafe fn write<T: Scalar, S: Simd, A: Activation<T>, const MR: usize, const NR: usize>(
+    simd: S,
+    tile: Tile<T, S, MR, NR>,
+    to: *mut T,
+    stride: usize,
+    columns: Columns,
+) {
+    for m in 0..MR {
+        for n in 0..NR {
+            // SAFETY: the caller's.
+            unsafe { columns.store::<T, S, NR>(A::apply(simd, tile[m][n]), to.add(m * stride), n) };
+        }
+    }
+}
+
+/// Adds the tile to what is there, from row `skip` on; row `m` at `to + m·stride`.
+///
+/// # Safety
+/// The columns must be readable and writable at every row.
+#[inline(always)]
+pub(crate) unsafe fn add<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
+    simd: S,
+    tile: Tile<T, S, MR, NR>,
+    to: *mut T,
+    stride: usize,
+    skip: usize,
+    columns: Columns,
+) {
+    // All loads come before all stores: the last register may overlap the one before, and then
+    // both write the same sums; and a processor makes a load wait for a masked store near it.
+    let mut sum = tile;
+    for m in 0..MR {
+        if m >= skip {
+            for n in 0..NR {
+                // SAFETY: the caller's.
+                sum[m][n] = unsafe { columns.load::<T, S, NR>(simd, to.add(m * stride), n) } + tile[m][n];
+            }
+        }
+    }
+    for m in 0..MR {
+        if m >= skip {
+            for n in 0..NR {
+                // SAFETY: the caller's.
+                unsafe { columns.store::<T, S, NR>(sum[m][n], to.add(m * stride), n) };
+            }
+        }
+    }
+}
+
+/// A matrix that [`cover`] computes tile by tile.
+pub(crate) trait Tiles<T: Scalar, S: Simd>: Copy {
+    /// How many rows there are at least; the tile is chosen for them.
+    const ROWS: usize;
+    /// How many columns there are.
+    const COLUMNS: usize;
+
+    /// Computes the tile at `row` and `column`. Its first `skip` rows have been computed before.
+    ///
+    /// # Safety
+    /// The `MR` rows and the columns from `column` on must be within the matrix.
+    unsafe fn tile<const MR: usize, const NR: usize>(
+        self,
+        simd: S,
+        row: usize,
+        skip: usize,
+        column: usize,
+        columns: Columns,
+    );
+}
+
+/// The tile and how often it fits: chosen while compiling.
+struct Cover<T, S, K>(PhantomData<(T, S, K)>);
+
+impl<T: Scalar, S: Simd, K: Tiles<T, S>> Cover<T, S, K> {
+    const TILE: (usize, usize) = best_tile(K::ROWS, K::COLUMNS.div_ceil(lanes::<S, T>()), registers::<S, T>());
+    /// The columns of a full tile.
+    const WIDTH: usize = Self::TILE.1 * lanes::<S, T>();
+    /// How many full tiles lie side by side.
+    const PANELS: usize = K::COLUMNS / Self::WIDTH;
+    /// The columns that are left.
+    const REST: usize = K::COLUMNS % Self::WIDTH;
+    /// The registers that they take.
+    const REST_VECTORS: usize = Self::REST.div_ceil(lanes::<S, T>());
+}
+
+/// How many registers the level has.
+const fn registers<S: Simd, T: Scalar>() -> usize {
+    if lanes::<S, T>() * size_of::<T>() == 64 || cfg!(target_arch = "aarch64") { 32 } else { 16 }
+}
+
+/// The rows a tile may have.
+const MOST_ROWS: usize = 16;
+/// The registers of columns a tile may have.
+const MOST_VECTORS: usize = 8;
+
+/// The tile that covers `rows` × `vectors` registers with the least work.
+const fn best_tile(rows: usize, vectors: usize, registers: usize) -> (usize, usize) {
+    let (mut best, mut least) = ((1, 1), usize::MAX);
+    let mut nr = 1;
+    while nr <= MOST_VECTORS && nr <= vectors {
+        let mut mr = 1;
+        while mr <= MOST_ROWS && mr <= rows {
+            // The accumulators, a row of the right operand, one number of the left, one to spare.
+            // A single row needs nothing of the right operand twice.
+            let needed = mr * nr + (if mr > 1 { nr } else { 1 }) + 2;
+            if needed <= registers {
+                let (panels, rest) = (vectors / nr, vectors % nr);
+                let panel = panels * tile_cost(mr, nr) + if rest > 0 { tile_cost(mr, rest) } else { 0 };
+                let cost = rows.div_ceil(mr) * panel;
+                if cost <= least {
+                    (best, least) = ((mr, nr), cost);
+                }
+            }
+            mr += 1;
+        }
+        nr += 1;
+    }
+    best
+}
+
+/// About what a step of a tile costs: the arithmetic and the loads run side by side, but loads
+/// that miss the first cache come on top.
+const fn tile_cost(mr: usize, nr: usize) -> usize {
+    let (arithmetic, loads) = (mr * nr, mr + nr);
+    4 * (if arithmetic > loads { arithmetic } else { loads }) + loads + 4
+}
+
+/// Calls an unsafe function with, as its last const argument, the one of the literals that equals
+/// a constant; with none, if none does.
+macro_rules! with {
+    ($value:expr, [$($literal:literal)*], $function:ident $generics:tt $arguments:tt) => { $(
+        if const { $value == $literal } {
+            with!(@call $function $generics $literal $arguments);
+        }
+    )* };
+    (@call $function:ident [$($generic:tt)*] $literal:literal $arguments:tt) => {
+        // SAFETY: the conditions are those of the function around, which hold by its contract.
+        unsafe { $function::<$($generic)*, $literal> $arguments }
+    };
+}
+pub(crate) use with;
+
+/// Computes a matrix of `rows` rows.
+///
+/// # Safety
+/// `rows` must be 0 or at least `K::ROWS`, and `tiles` valid for them.
+#[inline(always)]
+pub(crate) unsafe fn cover<T: Scalar, S: Simd, K: Tiles<T, S>>(simd: S, rows: usize, tiles: K) {
+    with!(Cover::<T, S, K>::TILE.0, [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16], cover_rows[T, S, K](simd, rows, tiles));
+}
+
+/// [`cover`] with tiles of `MR` rows.
+///
+/// # Safety
+/// As [`cover`].
+#[inline(always)]
+unsafe fn cover_rows<T: Scalar, S: Simd, K: Tiles<T, S>, const MR: usize>(simd: S, rows: usize, tiles: K) {
+    let mut column = 0;
+    for _ in 0..Cover::<T, S, K>::PANELS {
+        let columns = const { Columns::of::<S, T>(Cover::<T, S, K>::WIDTH) };
+        with!(Cover::<T, S, K>::TILE.1, [1 2 3 4 5 6 7 8], panel[T, S, K, MR](simd, rows, column, columns, tiles));
+        column += Cover::<T, S, K>::WIDTH;
+    }
+    let columns = const { Columns::of::<S, T>(Cover::<T, S, K>::REST) };
+    with!(Cover::<T, S, K>::REST_VECTORS, [1 2 3 4 5 6 7 8], panel[T, S, K, MR](simd, rows, column, columns, tiles));
+}
+
+/// All rows of some columns, so that the right operand stays in the cache.
+///
+/// # Safety
+/// As [`cover`]; the columns must be within the matrix.
+#[inline(always)]
+unsafe fn panel<T: Scalar, S: Simd, K: Tiles<T, S>, const MR: usize, const NR: usize>(
+    simd: S,
+    rows: usize,
+    column: usize,
+    columns: Columns,
+    tiles: K,
+) {
+    let mut next = 0;
+    while next < rows {
+        let row = if next + MR <= rows { next } else { rows - MR };
+        // SAFETY: `row + MR <= rows`, because `MR <= K::ROWS <= rows`.
+        unsafe { tiles.tile::<MR, NR>(simd, row, next - row, column, columns) };
+        next = row + MR;
+    }
+}
+
+/// `y = f(x·W + b)`.
+struct Forward<T, A, const ROWS: usize, const IN: usize, const OUT: usize> {
+    x: *const T,
+    weight: *const T,
+    bias: Option<*const T>,
+    y: *mut T,
+    activation: PhantomData<A>,
+}
+
+impl<T, A, const ROWS: usize, const IN: usize, const OUT: usize> Clone for Forward<T, A, ROWS, IN, OUT> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T, A, const ROWS: usize, const IN: usize, const OUT: usize> Copy for Forward<T, A, ROWS, IN, OUT> {}
+
+impl<T: Scalar, S: Simd, A: Activation<T>, const ROWS: usize, const IN: usize, const OUT: usize> Tiles<T, S>
+    for Forward<T, A, ROWS, IN, OUT>
+{
+    const ROWS: usize = ROWS;
+    const COLUMNS: usize = OUT;
+
+    #[inline(always)]
+    unsafe fn tile<const MR: usize, const NR: usize>(
+        self,
+        simd: S,
+        row: usize,
+        _skip: usize,
+        column: usize,
+        columns: Columns,
+    ) {
+        // SAFETY: the rows are within `x` and `y`, the columns within a row of `weight`, `bias`
+        // and `y`, and `k < IN`.
+        unsafe {
+            let bias = self.bias.map(|bias| bias.add(column));
+            let mut tile = start::<T, S, MR, NR>(simd, bias, columns);
+            let (a, b) = (self.x.add(row * IN), self.weight.add(column));
+            let run = Run { a, a_row: IN, a_step: 1, b, b_step: OUT, len: IN };
+            accumulate(simd, &mut tile, run, columns);
+            write::<T, S, A, MR, NR>(simd, tile, self.y.add(row * OUT + column), OUT, columns);
+        }
+    }
+}
+
+/// `∂W += xᵀ·∂y`.
+#[derive(Clone, Copy)]
+struct WeightGradient<T, const IN: usize, const OUT: usize> {
+    x: *const T,
+    grad_y: *const T,
+    samples: usize,
+    gradient: *mut T,
+}
+
+impl<T: Scalar, S: Simd, const IN: usize, const OUT: usize> Tiles<T, S> for WeightGradient<T, IN, OUT> {
+    const ROWS: usize = IN;
+    const COLUMNS: usize = OUT;
+
+    #[inline(always)]
+    unsafe fn tile<const MR: usize, const NR: usize>(
+        self,
+        simd: S,
+        row: usize,
+        skip: usize,
+        column: usize,
+        columns: Columns,
+    ) {
+        // SAFETY: the rows are columns of `x`, the columns are within a row of `grad_y` and
+        // `gradient`, and `k` is a sample.
+        unsafe {
+            let mut tile = start::<T, S, MR, NR>(simd, None, columns);
+            let (a, b) = (self.x.add(row), self.grad_y.add(column));
+            let run = Run { a, a_row: 1, a_step: IN, b, b_step: OUT, len: self.samples };
+            accumulate(simd, &mut tile, run, columns);
+            add::<T, S, MR, NR>(simd, tile, self.gradient.add(row * OUT + column), OUT, skip, columns);
+        }
+    }
+}
+
+/// `sums[n] += x · w[n·stride ..]`, lane by lane over `len` numbers; [`collect`] adds the lanes.
+///
+/// # Safety
+/// `len` numbers must be readable at `x` and at every `w + n·stride`.
+#[inline(always)]
+pub(crate) unsafe fn dot<T: Scalar, S: Simd, const NR: usize>(
+    simd: S,
+    sums: &mut [T::Vector<S>; NR],
+    x: *const T,
+    w: *const T,
+    stride: usize,
+    len: usize,
+) {
+    let lanes = lanes::<S, T>();
+    let mut k = 0;
+    while k + lanes <= len {
+        // SAFETY: `k + lanes <= len`.
+        unsafe {
+            let left = T::Vector::<S>::load(simd, x.add(k));
+            for n in 0..NR {
+                sums[n] = left.mul_add(T::Vector::<S>::load(simd, w.add(n * stride + k)), sums[n]);
+            }
+        }
+        k += lanes;
+    }
+    if k < len {
+        // SAFETY: `len - k` numbers are left.
+        unsafe {
+            let left = T::Vector::<S>::load_partial(simd, x.add(k), len - k);
+            for n in 0..NR {
+                sums[n] = left.mul_add(T::Vector::<S>::load_partial(simd, w.add(n * stride + k), len - k), sums[n]);
+            }
+        }
+    }
+}
+
+/// A register whose lane `n` is the sum of all lanes of `sums[n]`.
+#[inline(always)]
+pub(crate) fn collect<T: Scalar, S: Simd, const NR: usize>(simd: S, sums: &[T::Vector<S>; NR]) -> T::Vector<S> {
+    const { assert!(lanes::<S, T>() <= 16) };
+    debug_assert!(NR <= lanes::<S, T>());
+    let mut parts = [T::Vector::<S>::splat(simd, T::ZERO); 16];
+    for (part, sum) in parts.iter_mut().zip(sums) {
+        *part = *sum;
+    }
+    // Adding the two zips of a pair halves each sum and puts the two next to each other. Pairs a
+    // half apart end up in order.
+    let mut half = lanes::<S, T>() / 2;
+    while half > 0 {
+        for n in 0..half {
+            parts[n] = parts[n].zip_low(parts[n + half]) + parts[n].zip_high(parts[n + half]);
+        }
+        half /= 2;
+    }
+    parts[0]
+}
+
+/// `∂x = ∂y·Wᵀ` for `rows` samples.
+///
+/// # Safety
+/// `grad_y` must be readable for `rows · OUT` numbers, `weight` for `IN · OUT`; `grad_x` writable
+/// for `rows · IN`.
+#[inline(always)]
+pub(crate) unsafe fn input_gradient<T: Scalar, S: Simd, const IN: usize, const OUT: usize>(
+    simd: S,
+    rows: usize,
+    grad_y: *const T,
+    weight: *const T,
+    grad_x: *mut T,
+) {
+    let mut input = 0;
+    while input + lanes::<S, T>() <= IN {
+        with!(lanes::<S, T>(), [1 2 4 8 16], input_gradients[T, S, IN, OUT](simd, rows, grad_y, weight, grad_x, input));
+        input += lanes::<S, T>();
+    }
+    with!(IN % lanes::<S, T>(), [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15],
+        input_gradients[T, S, IN, OUT](simd, rows, grad_y, weight, grad_x, input));
+}
+
+/// [`input_gradient`] for the inputs `input .. input + NR`.
+///
+/// # Safety
+/// As [`input_gradient`], and `input + NR <= IN`.
+#[inline(always)]
+unsafe fn input_gradients<T: Scalar, S: Simd, const IN: usize, const OUT: usize, const NR: usize>(
+    simd: S,
+    rows: usize,
+    grad_y: *const T,
+    weight: *const T,
+    grad_x: *mut T,
+    input: usize,
+) {
+    for row in 0..rows {
+        // SAFETY: `row < rows` and `input + NR <= IN`.
+        unsafe {
+            let mut sums = [T::Vector::<S>::splat(simd, T::ZERO); NR];
+            dot::<T, S, NR>(simd, &mut sums, grad_y.add(row * OUT), weight.add(input * OUT), OUT, OUT);
+            let sum = collect::<T, S, NR>(simd, &sums);
+            let to = grad_x.add(row * IN + input);
+            if const { NR == lanes::<S, T>() } { sum.store(to) } else { sum.store_partial(to, NR) }
+        }
+    }
+}
+
+/// `to[c] += Σ_rows from[row][c]`.
+///
+/// # Safety
+/// `from` must be readable for `rows · N` numbers, `to` readable and writable for `N`.
+#[inline(always)]
+pub(crate) unsafe fn add_rows<T: Scalar, S: Simd, const N: usize>(simd: S, rows: usize, from: *const T, to: *mut T) {
+    let lanes = lanes::<S, T>();
+    let mut column = 0;
+    while column < N {
+        let columns = Columns { last: 0, count: if N - column < lanes { N - column } else { lanes } };
+        // SAFETY: `row < rows`, and so many columns are left.
+        unsafe {
+            let mut parts = [T::Vector::<S>::splat(simd, T::ZERO); 4];
+            let mut row = 0;
+            while row + 4 <= rows {
+                for way in 0..4 {
+                    parts[way] = parts[way] + columns.load::<T, S, 1>(simd, from.add((row + way) * N + column), 0);
+                }
+                row += 4;
+            }
+            while row < rows {
+                parts[0] = parts[0] + columns.load::<T, S, 1>(simd, from.add(row * N + column), 0);
+                row += 1;
+            }
+            let sum =
+                columns.load::<T, S, 1>(simd, to.add(column), 0) + ((parts[0] + parts[2]) + (parts[1] + parts[3]));
+            columns.store::<T, S, 1>(sum, to.add(column), 0);
+        }
+        column += lanes;
+    }
+}
+
+/// `y = f(x·W + b)` for `rows` samples.
+///
+/// # Safety
+/// `x` must be readable for `rows · IN` numbers, `weight` for `IN · OUT`, `bias` for `OUT` if
+/// there is one; `y` writable for `rows · OUT`. `rows >= ROWS`.
+#[inline(always)]
+pub(crate) unsafe fn forward<
+    T: Scalar,
+    S: Simd,
+    A: Activation<T>,
+    const ROWS: usize,
+    const IN: usize,
+    const OUT: usize,
+>(
+    simd: S,
+    rows: usize,
+    x: *const T,
+    weight: *const T,
+    bias: Option<*const T>,
+    y: *mut T,
+) {
+    let tiles = Forward::<T, A, ROWS, IN, OUT> { x, weight, bias, y, activation: PhantomData };
+    // SAFETY: the caller's.
+    unsafe { cover::<T, S, _>(simd, rows, tiles) };
+}
+
+/// `∂W += xᵀ·∂y` for `rows` samples.
+///
+/// # Safety
+/// `x` must be readable for `rows · IN` numbers, `grad_y` for `rows · OUT`; `gradient` readable
+/// and writable for `IN · OUT`.
+#[inline(always)]
+pub(crate) unsafe fn weight_gradient<T: Scalar, S: Simd, const IN: usize, const OUT: usize>(
+    simd: S,
+    rows: usize,
+    x: *const T,
+    grad_y: *const T,
+    gradient: *mut T,
+) {
+    let tiles = WeightGradient::<T, IN, OUT> { x, grad_y, samples: rows, gradient };
+    // SAFETY: the matrix has `IN` rows; the rest is the caller's.
+    unsafe { cover::<T, S, _>(simd, IN, tiles) };
+}
+
+/// The pointer of a bias that may be absent.
+#[inline(always)]
+pub(crate) const fn bias_pointer<T, const BIAS: usize, const OUT: usize>(bias: &[T; BIAS]) -> Option<*const T> {
+    const { assert!(BIAS == OUT || BIAS == 0, "the bias has as many numbers as there are outputs, or none") };
+    if BIAS == 0 { None } else { Some(bias.as_ptr()) }
+}
+
+/// `y = f(x·W + b)`: a dense layer for a batch. `BIAS` is `OUT`, or 0 for no bias.
+#[inline(always)]
+pub fn dense_forward<
+    T: Scalar,
+    S: Simd,
+    A: Activation<T>,
+    const B: usize,
+    const IN: usize,
+    const OUT: usize,
+    const BIAS: usize,
+>(
+    simd: S,
+    x: &[[T; IN]; B],
+    weight: &[[T; OUT]; IN],
+    bias: &[T; BIAS],
+    y: &mut [[T; OUT]; B],
+) {
+    // SAFETY: the arrays have just these sizes, and the batch has `B` rows.
+    unsafe {
+        let bias = bias_pointer::<T, BIAS, OUT>(bias);
+        forward::<T, S, A, B, IN, OUT>(simd, B, x.as_ptr().cast(), weight.as_ptr().cast(), bias, y.as_mut_ptr().cast());
+    }
+}
+
+/// `∂W += xᵀ·∂y`, `∂b += Σ ∂y` and, where wanted, `∂x = ∂y·Wᵀ`: the derivative of
+/// [`dense_forward`].
+#[inline(always)]
+pub fn dense_backward<T: Scalar, S: Simd, const B: usize, const IN: usize, const OUT: usize, const BIAS: usize>(
+    simd: S,
+    x: &[[T; IN]; B],
+    weight: &[[T; OUT]; IN],
+    grad_y: &[[T; OUT]; B],
+    grad_x: Option<&mut [[T; IN]; B]>,
+    grad_weight: &mut [[T; OUT]; IN],
+    grad_bias: &mut [T; BIAS],
+) {
+    const { assert!(BIAS == OUT || BIAS == 0, "the bias has as many numbers as there are outputs, or none") };
+    let grad_y = grad_y.as_ptr().cast();
+    // SAFETY: the arrays have just these sizes.
+    unsafe {
+        weight_gradient::<T, S, IN, OUT>(simd, B, x.as_ptr().cast(), grad_y, grad_weight.as_mut_ptr().cast());
+        if const { BIAS == OUT } {
+            add_rows::<T, S, OUT>(simd, B, grad_y, grad_bias.as_mut_ptr());
+        }
+        if let Some(grad_x) = grad_x {
+            input_gradient::<T, S, IN, OUT>(simd, B, grad_y, weight.as_ptr().cast(), grad_x.as_mut_ptr().cast());
+        }
+    }
+}
