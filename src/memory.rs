@@ -36,7 +36,7 @@ unsafe impl<X: Plain, Y: Plain, Z: Plain> Plain for (X, Y, Z) {}
 unsafe impl<N, O, const B: usize> Plain for crate::train::TrainMemory<N, O, B>
 where
     N: crate::network::Network,
-    O: crate::optim::Optimizer<N::Scalar> + 'static,
+    O: crate::optim::Optimizer<N::Scalar>,
 {
 }
 

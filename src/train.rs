@@ -368,7 +368,7 @@ impl<N: Network, const B: usize> Evaluator<N, B> {
         self.batches(network, &inputs[..samples], &mut |first, outputs| {
             for (output, target) in outputs.iter().zip(&targets[first..]) {
                 let (output, target) = (core::array::from_ref(output), core::array::from_ref(target));
-                match dispatch(level(), Value { loss, output, target }) {
+                match dispatch(level(), Value::<N, L, Y> { loss, output, target }) {
                     Ok(value) => sum += value.to_f64(),
                     Err(error) => failed = failed.or(Some(error)),
                 }
@@ -403,20 +403,15 @@ impl<N: Network, const B: usize> Evaluator<N, B> {
 
 /// The loss of one sample at the door.
 #[cfg(feature = "alloc")]
-struct Value<'a, L, O, Y> {
+struct Value<'a, N: Network, L, Y> {
     loss: &'a L,
-    output: &'a [O; 1],
+    output: &'a [N::Output; 1],
     target: &'a [Y; 1],
 }
 
 #[cfg(feature = "alloc")]
-impl<T, L, O, Y> Task for Value<'_, L, O, Y>
-where
-    T: Scalar,
-    O: crate::tensor::Tensor<T>,
-    L: Loss<T, O, Y>,
-{
-    type Output = Result<T, LossError>;
+impl<N: Network, L: Loss<N::Scalar, N::Output, Y>, Y> Task for Value<'_, N, L, Y> {
+    type Output = Result<N::Scalar, LossError>;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Self::Output {

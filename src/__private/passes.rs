@@ -24,7 +24,7 @@ pub fn derive<T: Scalar, S: Simd, A: Activation<T>, X: Tensor<T>, const B: usize
         simd,
         #[inline(always)]
         || {
-            elementwise::zip2(
+            elementwise::zip3(
                 simd,
                 batch_slice_mut::<T, X>(gradient),
                 batch_slice(input),

@@ -108,7 +108,7 @@ use crate::simd::{Simd, Vector, outline};
     message = "`{Self}` is not an optimizer for numbers of type `{T}`",
     note = "the optimizers are in `monomorph::optim`; one of your own implements `Optimizer<T>`"
 )]
-pub trait Optimizer<T: Scalar> {
+pub trait Optimizer<T: Scalar>: 'static {
     /// The names of the parts of the memory, as many as it has.
     const MEMORY: &'static [&'static str];
 
