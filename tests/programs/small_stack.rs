@@ -1,0 +1,50 @@
+//! Makes, trains and evaluates networks in a thread with a stack of 256 KiB.
+
+use monomorph::prelude::*;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+network! {
+    /// 12.6 million parameters.
+    pub Large: [1024] -> [10] { Dense(4096), Relu, Dense(2048), Tanh, Dense(10) }
+}
+
+network! {
+    /// Few parameters, many layers and large activations: frames must not add up.
+    pub Deep: [64, 64, 3] -> [10] {
+        Conv2d(16, kernel = 3, padding = same), BatchNorm, Relu,
+        residual { Conv2d(16, kernel = 3, padding = same), BatchNorm, Relu, Conv2d(16, kernel = 3, padding = same), BatchNorm }, Relu,
+        residual { Conv2d(16, kernel = 3, padding = same), GroupNorm(4), Silu, DepthwiseConv2d(3, padding = same) }, Relu,
+        MaxPool2d(2),
+        Conv2d(16, kernel = 1), LayerNorm, Gelu,
+        AvgPool2d(2), Dropout(0.1),
+        Conv2d(32, kernel = 3, stride = 2, padding = same), BatchNorm, Relu,
+        GlobalAvgPool2d, Dense(32), Tanh, Dense(10),
+    }
+}
+
+fn run<N: Network<Scalar = f32>>(input: &[N::Input; 2])
+where
+    CrossEntropy: Loss<f32, N::Output, u8>,
+{
+    let mut net = N::boxed(&mut ChaCha8Rng::seed_from_u64(1));
+    let mut trainer = Trainer::<N, _, 2>::new(Adam::default(), CrossEntropy);
+    let before = trainer.step(&mut net, input, &[3_u8, 5]).expect("a step").loss;
+    let after = trainer.step(&mut net, input, &[3_u8, 5]).expect("a step").loss;
+    assert!(after < before, "the loss rose from {before} to {after}");
+    let score = Evaluator::<N, 2>::new().score(&*net, &CrossEntropy, input, &[3_u8, 5]).expect("a score");
+    assert!(score.loss.is_finite());
+}
+
+fn main() {
+    let work = || {
+        assert!(Large::PARAM_BYTES > 50_000_000);
+        run::<Large>(&[[0.1; 1024], [-0.1; 1024]]);
+        let mut images = monomorph::memory::boxed::<[[[[f32; 3]; 64]; 64]; 2]>();
+        images[1].as_flattened_mut().as_flattened_mut().fill(0.5);
+        run::<Deep>(&images);
+    };
+    let thread = std::thread::Builder::new().stack_size(256 * 1024).spawn(work).expect("a thread");
+    thread.join().expect("the thread ran to its end");
+    println!("50 MB network: initialised, trained and evaluated");
+}

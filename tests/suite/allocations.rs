@@ -1,0 +1,72 @@
+//! Evaluating and training allocate nothing.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use monomorph::prelude::*;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's conditions are those of the system's allocator.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's conditions are those of the system's allocator.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.with(Cell::get);
+    work();
+    ALLOCATIONS.with(Cell::get) - before
+}
+
+network! {
+    pub Everything: [12, 12, 2] -> [4] {
+        Conv2d(8, kernel = 3, padding = same), BatchNorm, Relu, MaxPool2d(2),
+        residual { Conv2d(8, kernel = 3, padding = same), GroupNorm(2), Silu },
+        DepthwiseConv2d(3, stride = 2, padding = same), Gelu,
+        Flatten, Dropout(0.2), Dense(16), LayerNorm, Tanh, Dense(4),
+    }
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(vec![1]))), 1);
+}
+
+#[test]
+fn evaluating_allocates_nothing() {
+    let net = Everything::boxed(&mut ChaCha8Rng::seed_from_u64(1));
+    let input = [[[0.5; 2]; 12]; 12];
+    assert_eq!(allocations(|| drop(std::hint::black_box(net.evaluate(&input)))), 0);
+    let (mut workspace, mut output) = (monomorph::memory::boxed(), [[0.0; 4]; 3]);
+    assert_eq!(allocations(|| net.evaluate_in(&[input; 3], &mut output, &mut workspace)), 0);
+    assert_eq!(output[2], net.evaluate(&input));
+}
+
+#[test]
+fn a_training_step_allocates_nothing() {
+    let mut net = Everything::boxed(&mut ChaCha8Rng::seed_from_u64(1));
+    let mut trainer = Trainer::<Everything, _, 8>::new(AdamW::default(), CrossEntropy).clip(1.0);
+    let (x, y) = ([[[[0.5; 2]; 12]; 12]; 8], [0_u8, 1, 2, 3, 0, 1, 2, 3]);
+    for _ in 0..3 {
+        assert_eq!(allocations(|| drop(trainer.step(&mut net, &x, &y))), 0);
+    }
+    assert_eq!(trainer.steps(), 3);
+}

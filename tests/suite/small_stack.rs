@@ -1,0 +1,17 @@
+//! A network of 50 MB in a thread with a small stack, in a debug build.
+//!
+//! Tests are compiled with optimization, so the program is built here in the dev profile.
+
+use std::process::Command;
+
+#[test]
+fn a_large_network_needs_no_large_stack() {
+    let output = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--profile", "dev", "--example", "small_stack"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("50 MB network: initialised, trained and evaluated"), "{text}");
+}

@@ -1,0 +1,90 @@
+//! What a declaration becomes.
+
+use monomorph::parameters::for_each_tensor;
+use monomorph::prelude::*;
+use monomorph::{Layer, Parameters};
+
+network! {
+    /// LeNet-5 on 28×28 greyscale digits.
+    #[derive(Clone)]
+    pub LeNet: [28, 28, 1] -> [10] {
+        stem: Conv2d(6, kernel = 5, padding = 2), Relu, MaxPool2d(2),
+        Conv2d(16, kernel = 5), Relu, MaxPool2d(2),
+        Flatten,
+        Dense(120), Relu,
+        Dense(84), Relu,
+        head: Dense(10),
+    }
+}
+
+#[test]
+fn figures_are_constants() {
+    const PARAMS: usize = 156 + 2416 + 48_120 + 10_164 + 850;
+    const { assert!(LeNet::PARAMS == PARAMS) };
+    assert_eq!(LeNet::PARAM_BYTES, 4 * PARAMS);
+    assert_eq!(LeNet::MACS, 28 * 28 * 25 * 6 + 10 * 10 * 150 * 16 + 400 * 120 + 120 * 84 + 84 * 10);
+    // Nothing smaller than the largest live set: 28·28·6 and, after the pool, 14·14·6.
+    assert_eq!(LeNet::EVALUATE_BYTES, 4 * (28 * 28 * 6 + 14 * 14 * 6_usize.next_multiple_of(2)).next_multiple_of(16));
+    const { assert!(LeNet::TRAIN_BYTES > LeNet::PARAM_BYTES) };
+}
+
+#[test]
+fn tensors_are_named_by_layer() {
+    let mut names = Vec::new();
+    for_each_tensor(LeNet::ENTRIES, &mut |path, tensor, range| {
+        assert_eq!(tensor.len(), range.len());
+        names.push(format!("{path} {:?}", tensor.shape));
+    });
+    assert_eq!(names[..3], ["stem.weight [5, 5, 1, 6]", "stem.bias [6]", "conv1.weight [5, 5, 6, 16]"]);
+    assert_eq!(names.last().map(String::as_str), Some("head.bias [10]"));
+}
+
+#[test]
+fn the_flat_view_is_the_struct() {
+    let mut net = LeNet::zeroed();
+    net.as_mut_slice()[0] = 3.0;
+    *net.as_mut_slice().last_mut().expect("parameters") = 4.0;
+    assert_eq!((net.stem.weight[0][0][0][0], net.head.bias[9]), (3.0, 4.0));
+    assert_eq!(net.clone().as_slice(), net.as_slice());
+    assert_eq!(size_of::<LeNet>(), 4 * LeNet::PARAMS);
+}
+
+network! { pub Encoder: [16] -> [4] { Dense(8), Tanh, Dense(4) } }
+network! { Autoencoder: [16] -> [16] { encoder: Encoder, Tanh, Dense(8), Tanh, Dense(16) } }
+
+#[test]
+fn a_network_is_a_layer() {
+    let mut net = Autoencoder::zeroed();
+    net.initialize(Init::XavierUniform, &mut Noise::new(1));
+    let x = [0.25; 16];
+    let mut code = net.encoder.evaluate(&x).map(f64::from);
+    code.iter_mut().for_each(|value| *value = value.tanh());
+    let decoded = net.evaluate(&x);
+    // By hand: the decoder on the code.
+    let hidden: [f64; 8] = core::array::from_fn(|unit| {
+        let sum: f64 = (0..4).map(|i| code[i] * f64::from(net.dense1.weight[i][unit])).sum();
+        (sum + f64::from(net.dense1.bias[unit])).tanh()
+    });
+    for unit in 0..16 {
+        let sum: f64 = (0..8).map(|i| hidden[i] * f64::from(net.dense2.weight[i][unit])).sum();
+        assert!((f64::from(decoded[unit]) - sum - f64::from(net.dense2.bias[unit])).abs() < 1e-5);
+    }
+}
+
+/// One sample and a batch, training without dropout and evaluating: the same numbers.
+#[test]
+fn batches_and_passes_agree() {
+    let mut net = LeNet::zeroed();
+    net.initialize(Init::KaimingNormal, &mut Noise::new(1));
+    let mut noise = Noise::new(2);
+    let x: [[[[f32; 1]; 28]; 28]; 3] =
+        core::array::from_fn(|_| [[[0.0; 1]; 28]; 28].map(|row| row.map(|_| [noise.uniform() as f32])));
+    let (mut y, mut workspace) = ([[0.0; 10]; 3], monomorph::memory::boxed());
+    net.evaluate_in(&x, &mut y, &mut workspace);
+    for (x, y) in x.iter().zip(y) {
+        for (a, b) in net.evaluate(x).iter().zip(y) {
+            assert!((a - b).abs() <= 1e-5 * (1.0 + b.abs()), "{a} is not {b}");
+        }
+    }
+    let _: <LeNet as Layer<f32>>::Output = y[0];
+}
