@@ -52,17 +52,30 @@ pub const fn zeroed<X: Plain>() -> X {
 #[cfg(feature = "alloc")]
 pub fn boxed<X: Plain>() -> Box<X> {
     let layout = core::alloc::Layout::new::<X>();
-    if layout.size() == 0 {
-        return Box::new(zeroed());
-    }
-    // SAFETY: the layout has a size; zeroed memory is a valid `X`; the pointer comes from the
-    // global allocator with the layout of `X`, as `Box` demands.
+    // SAFETY: the layout has a size where the allocator is asked; zeroed memory is a valid `X`; the
+    // pointer comes from the global allocator with the layout of `X`, as `Box` demands, or is
+    // aligned, if `X` has no bytes. (`Box::new(zeroed())` would take stack for an `X` in debug
+    // builds, even where it is never reached.)
     unsafe {
+        if layout.size() == 0 {
+            return Box::from_raw(core::ptr::dangling_mut());
+        }
         let memory = alloc::alloc::alloc_zeroed(layout);
         if memory.is_null() {
             alloc::alloc::handle_alloc_error(layout);
         }
         Box::from_raw(memory.cast())
+    }
+}
+
+/// `len` values of zeros on the heap, none of which is ever on the stack.
+#[cfg(feature = "alloc")]
+pub fn boxed_slice<X: Plain>(len: usize) -> Box<[X]> {
+    let mut memory = Box::new_uninit_slice(len);
+    // SAFETY: the pointer is valid for writes of `len` values, and zeroed memory is a valid `X`.
+    unsafe {
+        core::ptr::write_bytes(memory.as_mut_ptr(), 0, len);
+        memory.assume_init()
     }
 }
 

@@ -1,3 +1,28 @@
-//! To come.
+//! Weights in files.
+//!
+//! | format | feature | holds | written by | read by |
+//! | --- | --- | --- | --- | --- |
+//! | `.safetensors` | `safetensors` | the tensors of a network | [`save`], [`to_bytes`] | [`load`], [`load_bytes`] |
+//! | `.safetensors` checkpoint | `safetensors` | the same, and what training needs to go on: further groups of tensors, and numbers | [`CheckpointWriter`] | [`Checkpoint`] |
+//!
+//! Both are files of the [safetensors](https://huggingface.co/docs/safetensors) format, version 1,
+//! which Python and other frameworks read as well. A tensor has its name in the network, such as
+//! `conv1.weight`; its shape and the order of its axes are those of the Rust array (dense weights
+//! are `[in][out]`, convolutions `[height][width][in][out]`), and its type is the network's, `F32`
+//! or `F64`. The same content gives the same bytes. Files are written under a temporary name in
+//! the same folder and then renamed, so a file is complete or is the old one.
+//!
+//! Nothing is ever half loaded: before the first number is copied, all names, shapes and types
+//! have been checked. Memory for a file is on the heap, and so may be the network
+//! ([`memory::boxed`](crate::memory::boxed)); neither passes over the stack. Paths need `std`;
+//! bytes do with `alloc`.
+
 #[cfg(feature = "safetensors")]
-pub mod safetensors;
+mod checkpoint;
+#[cfg(feature = "safetensors")]
+mod error;
+#[cfg(feature = "safetensors")]
+mod safetensors;
+
+#[cfg(feature = "safetensors")]
+pub use self::{checkpoint::*, error::*, safetensors::*};

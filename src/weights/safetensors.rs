@@ -1,1 +1,63 @@
-//! To come.
+//! A network alone in a file.
+
+use alloc::vec::Vec;
+#[cfg(feature = "std")]
+use std::path::Path;
+
+use super::{Checkpoint, CheckpointWriter, WeightsError};
+use crate::parameters::Parameters;
+use crate::scalar::Scalar;
+
+/// Writes all tensors of a network to a `.safetensors` file.
+///
+/// ```
+/// use monomorph::layers::Dense;
+/// use monomorph::{Parameters, memory, weights};
+///
+/// #[derive(Parameters)]
+/// #[repr(C)]
+/// struct Net<T> {
+///     hidden: Dense<T, 4, 8>,
+///     out: Dense<T, 8, 2>,
+/// }
+/// let mut net: Net<f32> = memory::zeroed();
+/// net.out.bias = [0.5, -0.5];
+///
+/// let path = std::env::temp_dir().join("monomorph-save.safetensors");
+/// weights::save(&path, &net)?;
+/// let mut other: Net<f32> = memory::zeroed();
+/// weights::load(&path, &mut other)?;
+/// assert_eq!(other.out.bias, [0.5, -0.5]);
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), weights::WeightsError>(())
+/// ```
+///
+/// # Errors
+/// If the file cannot be written; what was there before is then still there.
+#[cfg(feature = "std")]
+pub fn save<T: Scalar, N: Parameters<T>>(path: impl AsRef<Path>, net: &N) -> Result<(), WeightsError> {
+    CheckpointWriter::new().tensors("", net).save(path)
+}
+
+/// Reads all tensors of a network from a `.safetensors` file.
+///
+/// # Errors
+/// If the file cannot be read, is damaged, or does not hold just the tensors of `net`, in their
+/// shapes and type. `net` is then as before.
+#[cfg(feature = "std")]
+pub fn load<T: Scalar, N: Parameters<T>>(path: impl AsRef<Path>, net: &mut N) -> Result<(), WeightsError> {
+    Checkpoint::open(path)?.reader().tensors("", net).finish()
+}
+
+/// The content of the file that [`save`] writes.
+pub fn to_bytes<T: Scalar, N: Parameters<T>>(net: &N) -> Vec<u8> {
+    CheckpointWriter::new().tensors("", net).encode()
+}
+
+/// Reads all tensors of a network from the content of a `.safetensors` file.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_bytes<T: Scalar, N: Parameters<T>>(bytes: &[u8], net: &mut N) -> Result<(), WeightsError> {
+    Checkpoint::from_bytes(bytes)?.reader().tensors("", net).finish()
+}
