@@ -13,6 +13,8 @@ use crate::network::Network;
 use crate::noise::Noise;
 use crate::optim::{Optimizer, Schedule, clip};
 use crate::scalar::Scalar;
+#[cfg(all(feature = "std", feature = "safetensors"))]
+use crate::weights::{Checkpoint, CheckpointWriter, WeightsError};
 use crate::simd::{Level, Simd, Task, dispatch, level};
 
 /// An optimizer and a loss: what a [`Trainer`] trains by.
@@ -156,6 +158,41 @@ where
     /// By what the schedule multiplies the learning rate at the next step.
     pub fn rate(&self) -> f64 {
         self.schedule.rate(self.steps + 1)
+    }
+
+    /// Writes a checkpoint: the network, the optimizer's memory, how far it is.
+    ///
+    /// The network's tensors have the names that [`weights::save`](crate::weights::save) gives
+    /// them, so a checkpoint is a weights file too.
+    ///
+    /// # Errors
+    /// What the file system says.
+    #[cfg(all(feature = "std", feature = "safetensors"))]
+    pub fn save(&self, path: impl AsRef<std::path::Path>, network: &N) -> Result<(), WeightsError> {
+        let mut writer = CheckpointWriter::new().tensors::<N::Scalar, N>("", network);
+        for (name, part) in O::MEMORY.iter().zip(self.memory.moments.as_ref()) {
+            writer = writer.tensors::<N::Scalar, N>(&std::format!("optimizer.{name}."), part);
+        }
+        writer.number("step", self.steps).number("noise", self.noise.state()).save(path)
+    }
+
+    /// Reads a checkpoint of a trainer of the same type and goes on from there. Settings such as
+    /// the learning rate and the schedule are the caller's to give again.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or of another network or optimizer; the network and the
+    /// trainer are then as they were.
+    #[cfg(all(feature = "std", feature = "safetensors"))]
+    pub fn resume(&mut self, path: impl AsRef<std::path::Path>, network: &mut N) -> Result<(), WeightsError> {
+        let checkpoint = Checkpoint::open(path)?;
+        let (steps, noise) = (checkpoint.number("step")?, checkpoint.number("noise")?);
+        let mut reader = checkpoint.reader().tensors::<N::Scalar, N>("", network);
+        for (name, part) in O::MEMORY.iter().zip(self.memory.moments.as_mut()) {
+            reader = reader.tensors::<N::Scalar, N>(&std::format!("optimizer.{name}."), part);
+        }
+        reader.finish()?;
+        (self.steps, self.noise) = (steps, Noise::new(noise));
+        Ok(())
     }
 
     /// One step: forward, loss, backward, update.

@@ -1,0 +1,48 @@
+"""Checks the promises about dependencies: the core's tree stays small, and none of them needs a
+newer Rust than the crate states."""
+
+import json
+import subprocess
+import sys
+
+LARGEST_TREE = 8
+
+
+def cargo(*arguments):
+    return subprocess.run(["cargo", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def version(text):
+    return tuple(int(part) for part in (text + ".0.0").split(".")[:3])
+
+
+tree = cargo("tree", "--no-default-features", "--edges", "normal,build", "--prefix", "none", "--no-dedupe")
+crates = sorted({line.split()[0] for line in tree.splitlines() if line.strip()})
+print(f"the core builds {len(crates)} crates, itself included: {', '.join(crates)}")
+if len(crates) > LARGEST_TREE:
+    sys.exit(f"that is more than {LARGEST_TREE}")
+
+metadata = json.loads(cargo("metadata", "--format-version", "1", "--all-features"))
+packages = {package["id"]: package for package in metadata["packages"]}
+nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+ours = next(package for package in metadata["packages"] if package["name"] == "monomorph")
+stated = version(ours["rust_version"])
+
+# Only what users build: development tools may be newer.
+reached, queue = set(), [ours["id"]]
+while queue:
+    node = nodes[queue.pop()]
+    if node["id"] in reached:
+        continue
+    reached.add(node["id"])
+    for dependency in node["deps"]:
+        if any(kind["kind"] != "dev" for kind in dependency["dep_kinds"]):
+            queue.append(dependency["pkg"])
+newer = [
+    f"{packages[crate]['name']} needs {packages[crate]['rust_version']}"
+    for crate in reached
+    if packages[crate]["rust_version"] and version(packages[crate]["rust_version"]) > stated
+]
+print(f"{len(reached)} crates with all features; stated minimum {ours['rust_version']}")
+if newer:
+    sys.exit("; ".join(newer))
