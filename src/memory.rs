@@ -45,7 +45,10 @@ pub const fn zeroed<X: Plain>() -> X {
 pub fn boxed<X: Plain>() -> Box<X> {
     let layout = core::alloc::Layout::new::<X>();
     if layout.size() == 0 {
-        return Box::new(zeroed());
+        // Not `Box::new(zeroed())`: unoptimised, it reserves stack for an `X` of any size.
+        // SAFETY: a box of no bytes is any aligned pointer that is not null, and there is nothing
+        // to initialise.
+        return unsafe { Box::from_raw(core::ptr::NonNull::dangling().as_ptr()) };
     }
     // SAFETY: the layout has a size; zeroed memory is a valid `X`; the pointer comes from the
     // global allocator with the layout of `X`, as `Box` demands.
