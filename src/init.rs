@@ -14,6 +14,8 @@ pub enum Init {
 impl Init {
     /// Fills a tensor.
     pub fn fill<T: Scalar>(self, values: &mut [T], _shape: &[usize], noise: &mut Noise) {
-        for value in values { *value = T::from_f64(noise.uniform()); }
+        for value in values {
+            *value = T::from_f64(noise.uniform());
+        }
     }
 }
