@@ -7,8 +7,8 @@
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
-use fearless_simd::{SimdBase, SimdElement, SimdFloat, SimdFloatElement, SimdMask};
 pub use fearless_simd::{Level, Simd};
+use fearless_simd::{SimdBase, SimdElement, SimdFloat, SimdFloatElement, SimdMask};
 
 use crate::scalar::Scalar;
 
@@ -76,11 +76,7 @@ pub fn dispatch<K: Task>(level: Level, task: K) -> K::Output {
 pub fn levels() -> impl Iterator<Item = Level> {
     let best = Level::new();
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    let all = [
-        best.as_avx512().map(Level::Avx512),
-        best.as_avx2().map(Level::Avx2),
-        Some(Level::baseline()),
-    ];
+    let all = [best.as_avx512().map(Level::Avx512), best.as_avx2().map(Level::Avx2), Some(Level::baseline())];
     #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
     let all = [Some(best)];
     all.into_iter().flatten()
@@ -151,6 +147,8 @@ pub trait Vector<S: Simd, T: Scalar>:
     fn le(self, other: Self) -> Self::Mask;
     /// `self == other`.
     fn eq(self, other: Self) -> Self::Mask;
+    /// Holds in the first `count <= LANES` lanes.
+    fn first(simd: S, count: usize) -> Self::Mask;
     /// `yes` where the mask holds, `no` elsewhere.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
@@ -220,9 +218,7 @@ impl<S: Simd, T: Scalar + SimdFloatElement + crate::kernels::math::Float> Vector
     #[inline(always)]
     unsafe fn load(simd: S, from: *const T) -> Self {
         // SAFETY: `Array` is `[T; LANES]`, which the caller vouches for; it has `T`'s alignment.
-        Self(T::Native::<S>::load_array_ref(simd, unsafe {
-            &*from.cast::<<T::Native<S> as SimdBase<S>>::Array>()
-        }))
+        Self(T::Native::<S>::load_array_ref(simd, unsafe { &*from.cast::<<T::Native<S> as SimdBase<S>>::Array>() }))
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut T) {
@@ -279,6 +275,10 @@ impl<S: Simd, T: Scalar + SimdFloatElement + crate::kernels::math::Float> Vector
     #[inline(always)]
     fn eq(self, other: Self) -> Self::Mask {
         self.0.simd_eq(other.0)
+    }
+    #[inline(always)]
+    fn first(simd: S, count: usize) -> Self::Mask {
+        Self::Mask::from_bitmask(simd, (1 << count) - 1)
     }
     #[inline(always)]
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
@@ -358,7 +358,11 @@ mod partial {
     /// # Safety
     /// As [`Vector::load_partial`].
     #[inline(always)]
-    pub(super) unsafe fn load<S: Simd, T: SimdFloatElement + Scalar>(simd: S, from: *const T, count: usize) -> Lanes<S, T> {
+    pub(super) unsafe fn load<S: Simd, T: SimdFloatElement + Scalar>(
+        simd: S,
+        from: *const T,
+        count: usize,
+    ) -> Lanes<S, T> {
         // SAFETY: the level proves that the masked instructions exist; they touch only the first
         // `count` lanes, which the caller vouches for. `transmute_copy` is between types of one
         // size: the register of (level, T) is the type that `T::Native<S>` wraps.

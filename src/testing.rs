@@ -254,8 +254,14 @@ pub(crate) mod golden {
             let mut grad_output: Box<[L::Output; B]> = boxed();
             load(batch_slice_mut::<T, _>(&mut grad_output[..]), &case.numbers("dy"));
             let backward = Backward { grad_output, grad_input: &mut grad_input, gradient: &mut *gradient };
-            let pass =
-                Pass { layer: &*layer, input: &input, output: boxed(), saved: boxed(), seed: 1, backward: Some(backward) };
+            let pass = Pass {
+                layer: &*layer,
+                input: &input,
+                output: boxed(),
+                saved: boxed(),
+                seed: 1,
+                backward: Some(backward),
+            };
             let output = dispatch(level, pass);
             let what = |part: &str| format!("{name} at {level:?}: {part}");
             assert_close(&what("y"), batch_slice::<T, _>(&output[..]), &case.numbers("y"), tolerance);

@@ -1,25 +1,289 @@
 //! Loops that treat every number alike.
+//!
+//! Where slices differ in length, the loop ends with the shortest.
 
-use crate::layer::lanes;
+use crate::layer::{Activation, lanes};
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector};
 
 /// `x ← f(x)`.
 #[inline(always)]
-pub fn map<T: Scalar, S: Simd>(simd: S, values: &mut [T], f: impl Fn(T::Vector<S>) -> T::Vector<S>) {
+pub fn map<T: Scalar, S: Simd>(simd: S, x: &mut [T], f: impl Fn(T::Vector<S>) -> T::Vector<S>) {
+    let (len, out) = (x.len(), x.as_mut_ptr());
+    // SAFETY: `x` has `len` numbers.
+    unsafe {
+        combine(
+            simd,
+            len,
+            [out.cast_const()],
+            out,
+            #[inline(always)]
+            |[x]| f(x),
+        );
+    }
+}
+
+/// `out ← f(x)`.
+#[inline(always)]
+pub fn map_to<T: Scalar, S: Simd>(simd: S, x: &[T], out: &mut [T], f: impl Fn(T::Vector<S>) -> T::Vector<S>) {
+    let len = x.len().min(out.len());
+    // SAFETY: no slice is shorter than `len`.
+    unsafe {
+        combine(
+            simd,
+            len,
+            [x.as_ptr()],
+            out.as_mut_ptr(),
+            #[inline(always)]
+            |[x]| f(x),
+        );
+    }
+}
+
+/// `x ← f(x, y)`.
+#[inline(always)]
+pub fn zip<T: Scalar, S: Simd>(simd: S, x: &mut [T], y: &[T], f: impl Fn(T::Vector<S>, T::Vector<S>) -> T::Vector<S>) {
+    let (len, out) = (x.len().min(y.len()), x.as_mut_ptr());
+    // SAFETY: no slice is shorter than `len`.
+    unsafe {
+        combine(
+            simd,
+            len,
+            [out.cast_const(), y.as_ptr()],
+            out,
+            #[inline(always)]
+            |[x, y]| f(x, y),
+        );
+    }
+}
+
+/// `out ← f(x, y)`.
+#[inline(always)]
+pub fn zip_to<T: Scalar, S: Simd>(
+    simd: S,
+    x: &[T],
+    y: &[T],
+    out: &mut [T],
+    f: impl Fn(T::Vector<S>, T::Vector<S>) -> T::Vector<S>,
+) {
+    let len = x.len().min(y.len()).min(out.len());
+    // SAFETY: no slice is shorter than `len`.
+    unsafe {
+        combine(
+            simd,
+            len,
+            [x.as_ptr(), y.as_ptr()],
+            out.as_mut_ptr(),
+            #[inline(always)]
+            |[x, y]| f(x, y),
+        );
+    }
+}
+
+/// `out ← f(x, y, z)`.
+#[inline(always)]
+pub fn zip3_to<T: Scalar, S: Simd>(
+    simd: S,
+    x: &[T],
+    y: &[T],
+    z: &[T],
+    out: &mut [T],
+    f: impl Fn(T::Vector<S>, T::Vector<S>, T::Vector<S>) -> T::Vector<S>,
+) {
+    let len = x.len().min(y.len()).min(z.len()).min(out.len());
+    // SAFETY: no slice is shorter than `len`.
+    unsafe {
+        combine(
+            simd,
+            len,
+            [x.as_ptr(), y.as_ptr(), z.as_ptr()],
+            out.as_mut_ptr(),
+            #[inline(always)]
+            |[x, y, z]| f(x, y, z),
+        );
+    }
+}
+
+/// `x ← x + y`.
+#[inline(always)]
+pub fn add_assign<T: Scalar, S: Simd>(simd: S, x: &mut [T], y: &[T]) {
+    zip(
+        simd,
+        x,
+        y,
+        #[inline(always)]
+        |x, y| x + y,
+    );
+}
+
+/// `x ← factor · x`.
+#[inline(always)]
+pub fn scale<T: Scalar, S: Simd>(simd: S, x: &mut [T], factor: T) {
+    let factor = T::Vector::<S>::splat(simd, factor);
+    map(
+        simd,
+        x,
+        #[inline(always)]
+        |x| x * factor,
+    );
+}
+
+/// `∂L/∂x ← ∂L/∂y · f′(x)` for `y = f(x)`.
+#[inline(always)]
+pub fn activation_backward<T: Scalar, S: Simd, A: Activation<T>>(
+    simd: S,
+    x: &[T],
+    y: &[T],
+    grad_output: &[T],
+    grad_input: &mut [T],
+) {
+    zip3_to(
+        simd,
+        grad_output,
+        x,
+        y,
+        grad_input,
+        #[inline(always)]
+        |gradient, x, y| gradient * A::derivative(simd, x, y),
+    );
+}
+
+/// `∂L/∂x ← ∂L/∂y · f′(x)` in place, from `y = f(x)` alone.
+#[inline(always)]
+pub fn activation_backward_from_output<T: Scalar, S: Simd, A: Activation<T>>(simd: S, y: &[T], gradient: &mut [T]) {
+    const { assert!(A::FROM_OUTPUT, "the derivative of this activation needs its input") };
+    zip(
+        simd,
+        gradient,
+        y,
+        #[inline(always)]
+        |gradient, y| gradient * A::derivative(simd, y, y),
+    );
+}
+
+/// `out ← f(inputs)`, one register after the other.
+///
+/// # Safety
+/// `out` must be valid for writing `len` numbers and each of `inputs` for reading as many. An
+/// input may be `out` itself, but must not overlap it otherwise.
+#[inline(always)]
+unsafe fn combine<T: Scalar, S: Simd, const N: usize>(
+    simd: S,
+    len: usize,
+    inputs: [*const T; N],
+    out: *mut T,
+    f: impl Fn([T::Vector<S>; N]) -> T::Vector<S>,
+) {
     let lanes = lanes::<S, T>();
-    let (pointer, len) = (values.as_mut_ptr(), values.len());
+    let mut x = [T::Vector::<S>::splat(simd, T::ZERO); N];
     let mut index = 0;
     while index + lanes <= len {
-        // SAFETY: `index + lanes <= len`.
-        unsafe { f(T::Vector::<S>::load(simd, pointer.add(index))).store(pointer.add(index)) };
+        for input in 0..N {
+            // SAFETY: `index + lanes <= len`, which is readable.
+            x[input] = unsafe { T::Vector::<S>::load(simd, inputs[input].add(index)) };
+        }
+        // SAFETY: `index + lanes <= len`, which is writable.
+        unsafe { f(x).store(out.add(index)) };
         index += lanes;
     }
-    if index < len {
-        // SAFETY: `len - index` numbers are left.
-        unsafe {
-            let x = T::Vector::<S>::load_partial(simd, pointer.add(index), len - index);
-            f(x).store_partial(pointer.add(index), len - index);
+    let left = len - index;
+    if left > 0 {
+        for input in 0..N {
+            // SAFETY: `index + left == len`, and `left < lanes`.
+            x[input] = unsafe { T::Vector::<S>::load_partial(simd, inputs[input].add(index), left) };
         }
+        // SAFETY: as above.
+        unsafe { f(x).store_partial(out.add(index), left) };
+    }
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+    use crate::noise::Noise;
+    use crate::simd::{Task, dispatch, levels};
+    use std::vec::Vec;
+
+    struct All<'a, T>(&'a [T], &'a [T], &'a [T], &'a mut [Vec<T>; 7]);
+
+    impl<T: Scalar> Task for All<'_, T> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            let Self(x, y, z, out) = self;
+            map(
+                simd,
+                &mut out[0],
+                #[inline(always)]
+                |x| x * x,
+            );
+            map_to(
+                simd,
+                x,
+                &mut out[1],
+                #[inline(always)]
+                |x| x.abs(),
+            );
+            zip(
+                simd,
+                &mut out[2],
+                y,
+                #[inline(always)]
+                |x, y| x - y,
+            );
+            zip_to(
+                simd,
+                x,
+                y,
+                &mut out[3],
+                #[inline(always)]
+                |x, y| x / y,
+            );
+            zip3_to(
+                simd,
+                x,
+                y,
+                z,
+                &mut out[4],
+                #[inline(always)]
+                |x, y, z| x * y - z,
+            );
+            add_assign(simd, &mut out[5], y);
+            scale(simd, &mut out[6], T::from_f64(0.3));
+        }
+    }
+
+    fn check<T: Scalar>() {
+        let mut noise = Noise::new(1);
+        for len in (0..40).chain([63, 64, 65, 100, 1000]) {
+            let mut random = || (0..len).map(|_| T::from_f64(noise.uniform() + 0.1)).collect::<Vec<T>>();
+            let (x, y, z) = (random(), random(), random());
+            for level in levels() {
+                let mut out: [Vec<T>; 7] = core::array::from_fn(|_| x.clone());
+                dispatch(level, All(&x, &y, &z, &mut out));
+                for i in 0..len {
+                    let (x, y, z) = (x[i], y[i], z[i]);
+                    let expected = [x * x, x, x - y, x / y, x * y - z, x + y, x * T::from_f64(0.3)];
+                    for (out, expected) in out.iter().zip(expected) {
+                        let close = (out[i] - expected).abs() <= T::EPSILON * T::from_f64(4.0);
+                        assert!(close, "{level:?}, {i} of {len}: {} is not {expected}", out[i]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn loops_agree_with_scalars_at_every_length() {
+        check::<f32>();
+        check::<f64>();
+    }
+
+    #[test]
+    fn the_shortest_slice_ends_the_loop() {
+        let mut out: [Vec<f32>; 7] = core::array::from_fn(|_| [7.0; 9].to_vec());
+        dispatch(crate::simd::level(), All(&[1.0; 5], &[2.0; 8], &[3.0; 4], &mut out));
+        assert_eq!(out[3][..6], [0.5, 0.5, 0.5, 0.5, 0.5, 7.0]);
+        assert_eq!(out[4][..5], [-1.0, -1.0, -1.0, -1.0, 7.0]);
     }
 }

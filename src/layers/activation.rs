@@ -1,1 +1,574 @@
-//! To come.
+//! Elementwise functions: `y = f(x)`, `∂L/∂x = ∂L/∂y · f′(x)`.
+//!
+//! | marker | `f(x)` | `f′` | from |
+//! | --- | --- | --- | --- |
+//! | [`Identity`] | `x` | `1` | `y` |
+//! | [`Relu`] | `max(x, 0)` | `1` if `y > 0`, else `0` | `y` |
+//! | [`Relu6`] | `min(max(x, 0), 6)` | `1` if `0 < y < 6`, else `0` | `y` |
+//! | [`LeakyRelu`] | `x` if `x > 0`, else `slope · x` | `1` if `y > 0`, else `slope` | `y` |
+//! | [`Elu`] | `x` if `x > 0`, else `α (eˣ − 1)` | `1` if `y > 0`, else `y + α` | `y` |
+//! | [`Selu`] | `λ · Elu` with fixed `λ`, `α` | `λ` if `y > 0`, else `y + λα` | `y` |
+//! | [`Sigmoid`] | `σ(x) = 1 / (1 + e⁻ˣ)` | `y (1 − y)` | `y` |
+//! | [`Tanh`] | `tanh x` | `1 − y²` | `y` |
+//! | [`HardSigmoid`] | `min(max(x + 3, 0), 6) / 6` | `⅙` if `0 < y < 1`, else `0` | `y` |
+//! | [`HardTanh`] | `min(max(x, −1), 1)` | `1` if `−1 < y < 1`, else `0` | `y` |
+//! | [`Softplus`] | `ln(1 + eˣ)` | `1 − e⁻ʸ` | `y` |
+//! | [`Softsign`] | `x / (1 + abs x)` | `(1 − abs y)²` | `y` |
+//! | [`Gelu`] | `x · Φ(x)` | `Φ(x) + x · φ(x)` | `x` |
+//! | [`GeluTanh`] | its approximation by `tanh` | see there | `x` |
+//! | [`Silu`] | `x · σ(x)` | `σ(x) (1 + x (1 − σ(x)))` | `x` |
+//! | [`HardSwish`] | `x · HardSigmoid(x)` | `x / 3 + ½` if `abs x <= 3`, else that of the limits | `x` |
+//! | [`Mish`] | `x · tanh(ln(1 + eˣ))` | see there | `x` |
+//!
+//! Where the derivative follows from the output, a layer before can apply the function while its
+//! results are still in registers, and the input is not kept. Names, constants and the
+//! derivatives at kinks are PyTorch's convention. NaN gives NaN.
+
+use core::marker::PhantomData;
+
+use crate::kernels::elementwise;
+use crate::layer::{Activation, Layer};
+use crate::noise::Noise;
+use crate::parameters::Parameters;
+use crate::scalar::{Scalar, bits};
+use crate::simd::{Simd, Vector, outline};
+use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
+
+/// The layer that applies the [`Activation`] `A` to every number of an `X`.
+///
+/// In `network!` write the activation's name alone.
+///
+/// ```
+/// use monomorph::layers::{Activate, Tanh};
+/// use monomorph::testing::check_gradients;
+/// let mut layer: Activate<Tanh, [f64; 3]> = monomorph::memory::zeroed();
+/// check_gradients(&mut layer, &[[0.5, -1.0, 2.0]], 1e-7)?;
+/// # Ok::<(), monomorph::testing::GradientError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Parameters)]
+#[repr(C)]
+pub struct Activate<A, X>(PhantomData<(A, X)>);
+
+impl<T: Scalar, A: Activation<T>, X: Tensor<T>> Layer<T> for Activate<A, X> {
+    type Input = X;
+    type Output = X;
+    type Saved<const B: usize> = ();
+    type Workspace<const B: usize> = ();
+    const MACS: usize = 0;
+
+    #[inline(always)]
+    fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], (): &mut ()) {
+        outline(
+            simd,
+            #[inline(always)]
+            || {
+                elementwise::map_to(
+                    simd,
+                    batch_slice(input),
+                    batch_slice_mut(output),
+                    #[inline(always)]
+                    |x| A::apply(simd, x),
+                )
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn forward<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        input: &[X; B],
+        output: &mut [X; B],
+        (): &mut (),
+        _: &mut Noise,
+    ) {
+        self.evaluate(simd, input, output, &mut ());
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        input: &[X; B],
+        output: &[X; B],
+        (): &mut (),
+        grad_output: &mut [X; B],
+        grad_input: Option<&mut [X; B]>,
+        _: &mut Self,
+    ) {
+        let Some(grad_input) = grad_input else { return };
+        outline(
+            simd,
+            #[inline(always)]
+            || {
+                elementwise::activation_backward::<T, S, A>(
+                    simd,
+                    batch_slice(input),
+                    batch_slice(output),
+                    batch_slice(grad_output),
+                    batch_slice_mut(grad_input),
+                )
+            },
+        );
+    }
+}
+
+/// A constant in every lane.
+#[inline(always)]
+fn all<T: Scalar, S: Simd>(simd: S, value: f64) -> T::Vector<S> {
+    T::Vector::<S>::splat(simd, T::from_f64(value))
+}
+
+/// `x` within `low..=high`; NaN stays NaN, unlike with `min` and `max` on some machines.
+#[inline(always)]
+fn clamp<T: Scalar, S: Simd>(simd: S, x: T::Vector<S>, low: f64, high: f64) -> T::Vector<S> {
+    let (low, high) = (all::<T, S>(simd, low), all::<T, S>(simd, high));
+    let x = T::Vector::<S>::select(x.lt(low), low, x);
+    T::Vector::<S>::select(high.lt(x), high, x)
+}
+
+/// `slope` where `low < y < high`, 0 elsewhere.
+#[inline(always)]
+fn between<T: Scalar, S: Simd>(simd: S, y: T::Vector<S>, low: f64, high: f64, slope: f64) -> T::Vector<S> {
+    let zero = all::<T, S>(simd, 0.0);
+    let above = T::Vector::<S>::select(all::<T, S>(simd, low).lt(y), all::<T, S>(simd, slope), zero);
+    T::Vector::<S>::select(y.lt(all::<T, S>(simd, high)), above, zero)
+}
+
+macro_rules! activation {
+    (
+        $(#[$doc:meta])*
+        $name:ident $(<const $constant:ident: u64 = $default:literal>)?, from_output = $from_output:expr;
+        apply($T:ident, $simd:ident, $x:ident) $apply:block
+        derivative($dx:ident, $dy:ident) $derivative:block
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $name $(<const $constant: u64 = { bits($default) }>)?;
+
+        impl<$T: Scalar $(, const $constant: u64)?> Activation<$T> for $name $(<$constant>)? {
+            const FROM_OUTPUT: bool = $from_output;
+
+            #[inline(always)]
+            fn apply<S: Simd>($simd: S, $x: $T::Vector<S>) -> $T::Vector<S> $apply
+
+            #[inline(always)]
+            fn derivative<S: Simd>($simd: S, $dx: $T::Vector<S>, $dy: $T::Vector<S>) -> $T::Vector<S> $derivative
+        }
+    };
+}
+
+activation! {
+    /// `f(x) = x`: no activation.
+    Identity, from_output = true;
+    apply(T, _simd, x) { x }
+    derivative(_x, _y) { all::<T, S>(_simd, 1.0) }
+}
+
+activation! {
+    /// `f(x) = max(x, 0)`, the rectified linear unit (Nair and Hinton, 2010); `f′(0) = 0`.
+    Relu, from_output = true;
+    apply(T, simd, x) {
+        let zero = all::<T, S>(simd, 0.0);
+        T::Vector::<S>::select(x.lt(zero), zero, x)
+    }
+    derivative(_x, y) {
+        let (zero, one) = (all::<T, S>(simd, 0.0), all::<T, S>(simd, 1.0));
+        T::Vector::<S>::select(zero.lt(y), one, zero)
+    }
+}
+
+activation! {
+    /// `f(x) = min(max(x, 0), 6)` (Krizhevsky, 2010; MobileNets); `f′(0) = f′(6) = 0`.
+    Relu6, from_output = true;
+    apply(T, simd, x) { clamp::<T, S>(simd, x, 0.0, 6.0) }
+    derivative(_x, y) { between::<T, S>(simd, y, 0.0, 6.0, 1.0) }
+}
+
+activation! {
+    /// `f(x) = x` for `x > 0`, else `slope · x` (Maas, Hannun and Ng, 2013); `f′(0) = slope`.
+    ///
+    /// `SLOPE` is the [`bits`] of the slope. Its sign tells whether the derivative follows from
+    /// the output, which is so for slopes that are not negative.
+    LeakyRelu<const SLOPE: u64 = 0.01>, from_output = f64::from_bits(SLOPE) >= 0.0;
+    apply(T, simd, x) {
+        let slope = all::<T, S>(simd, f64::from_bits(SLOPE));
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), x, x * slope)
+    }
+    derivative(x, y) {
+        let (one, slope) = (all::<T, S>(simd, 1.0), all::<T, S>(simd, f64::from_bits(SLOPE)));
+        let side = if <Self as Activation<T>>::FROM_OUTPUT { y } else { x };
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(side), one, slope)
+    }
+}
+
+activation! {
+    /// `f(x) = x` for `x > 0`, else `α (eˣ − 1)`, the exponential linear unit (Clevert,
+    /// Unterthiner and Hochreiter, 2016); `f′(0) = α`.
+    ///
+    /// `ALPHA` is the [`bits`] of α. For α that is not negative the derivative follows from the
+    /// output: `α eˣ = y + α`.
+    Elu<const ALPHA: u64 = 1.0>, from_output = f64::from_bits(ALPHA) >= 0.0;
+    apply(T, simd, x) {
+        let alpha = all::<T, S>(simd, f64::from_bits(ALPHA));
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), x, alpha * x.exp_m1(simd))
+    }
+    derivative(x, y) {
+        let (one, alpha) = (all::<T, S>(simd, 1.0), all::<T, S>(simd, f64::from_bits(ALPHA)));
+        let side = if <Self as Activation<T>>::FROM_OUTPUT { y } else { x };
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(side), one, y + alpha)
+    }
+}
+
+/// λ of SELU.
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+/// λα of SELU.
+const SELU_SCALE_ALPHA: f64 = SELU_SCALE * 1.673_263_242_354_377_2;
+
+activation! {
+    /// `f(x) = λ x` for `x > 0`, else `λα (eˣ − 1)`, with the `λ` and `α` that keep activations
+    /// normalised (Klambauer and others, *Self-normalizing neural networks*, 2017).
+    Selu, from_output = true;
+    apply(T, simd, x) {
+        let (scale, alpha) = (all::<T, S>(simd, SELU_SCALE), all::<T, S>(simd, SELU_SCALE_ALPHA));
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), scale * x, alpha * x.exp_m1(simd))
+    }
+    derivative(_x, y) {
+        let (scale, alpha) = (all::<T, S>(simd, SELU_SCALE), all::<T, S>(simd, SELU_SCALE_ALPHA));
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(y), scale, y + alpha)
+    }
+}
+
+activation! {
+    /// `f(x) = x · Φ(x)` with `Φ(x) = ½ (1 + erf(x / √2))`, the normal distribution function
+    /// (Hendrycks and Gimpel, 2016).
+    ///
+    /// `f′(x) = Φ(x) + x · φ(x)` with the normal density `φ(x) = e^(−x²/2) / √(2π)`.
+    Gelu, from_output = false;
+    apply(T, simd, x) { x * normal_distribution::<T, S>(simd, x) }
+    derivative(x, _y) {
+        let density = (x * x * all::<T, S>(simd, -0.5)).exp(simd) * all::<T, S>(simd, ROOT_2_PI_INVERSE);
+        x.mul_add(density, normal_distribution::<T, S>(simd, x))
+    }
+}
+
+/// `1 / √(2π)`.
+const ROOT_2_PI_INVERSE: f64 = 0.398_942_280_401_432_7;
+
+/// `Φ(x)`.
+#[inline(always)]
+fn normal_distribution<T: Scalar, S: Simd>(simd: S, x: T::Vector<S>) -> T::Vector<S> {
+    let half = all::<T, S>(simd, 0.5);
+    half.mul_add((x * all::<T, S>(simd, core::f64::consts::FRAC_1_SQRT_2)).erf(simd), half)
+}
+
+activation! {
+    /// `f(x) = ½ x (1 + tanh u)` with `u = √(2/π) (x + 0.044715 x³)`, the approximation of
+    /// [`Gelu`] in its paper, used by GPT-2 and others.
+    ///
+    /// `f′(x) = ½ (1 + tanh u) + ½ x (1 − tanh² u) √(2/π) (1 + 3 · 0.044715 x²)`.
+    GeluTanh, from_output = false;
+    apply(T, simd, x) {
+        let half = all::<T, S>(simd, 0.5);
+        x * half.mul_add(gelu_inner::<T, S>(simd, x).tanh(simd), half)
+    }
+    derivative(x, _y) {
+        let (half, one) = (all::<T, S>(simd, 0.5), all::<T, S>(simd, 1.0));
+        let tanh = gelu_inner::<T, S>(simd, x).tanh(simd);
+        let inner = (x * x).mul_add(all::<T, S>(simd, 3.0 * 0.044_715 * ROOT_2_OVER_PI), all::<T, S>(simd, ROOT_2_OVER_PI));
+        half * (x * (one - tanh * tanh)).mul_add(inner, one + tanh)
+    }
+}
+
+/// `√(2/π)`.
+const ROOT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
+
+/// `√(2/π) (x + 0.044715 x³)`.
+#[inline(always)]
+fn gelu_inner<T: Scalar, S: Simd>(simd: S, x: T::Vector<S>) -> T::Vector<S> {
+    x * (x * x).mul_add(all::<T, S>(simd, 0.044_715 * ROOT_2_OVER_PI), all::<T, S>(simd, ROOT_2_OVER_PI))
+}
+
+activation! {
+    /// `f(x) = x · σ(x)`, also named swish (Elfwing, Uchibe and Doya, 2018; Ramachandran, Zoph
+    /// and Le, 2017).
+    ///
+    /// `f′(x) = σ(x) (1 + x (1 − σ(x)))`.
+    Silu, from_output = false;
+    apply(T, simd, x) { x * x.sigmoid(simd) }
+    derivative(x, _y) {
+        let (one, sigmoid) = (all::<T, S>(simd, 1.0), x.sigmoid(simd));
+        sigmoid * x.mul_add(one - sigmoid, one)
+    }
+}
+
+activation! {
+    /// `f(x) = σ(x) = 1 / (1 + e⁻ˣ)`, the logistic function; `f′ = y (1 − y)`.
+    Sigmoid, from_output = true;
+    apply(T, simd, x) { x.sigmoid(simd) }
+    derivative(_x, y) { y * (all::<T, S>(simd, 1.0) - y) }
+}
+
+activation! {
+    /// `f(x) = tanh x`; `f′ = 1 − y²`.
+    Tanh, from_output = true;
+    apply(T, simd, x) { x.tanh(simd) }
+    derivative(_x, y) { all::<T, S>(simd, 1.0) - y * y }
+}
+
+activation! {
+    /// `f(x) = min(max(x + 3, 0), 6) / 6`, PyTorch's convention; others divide by 5.
+    ///
+    /// `f′ = ⅙` for `−3 < x < 3`, else 0.
+    HardSigmoid, from_output = true;
+    apply(T, simd, x) {
+        clamp::<T, S>(simd, x + all::<T, S>(simd, 3.0), 0.0, 6.0) * all::<T, S>(simd, 1.0 / 6.0)
+    }
+    derivative(_x, y) { between::<T, S>(simd, y, 0.0, 1.0, 1.0 / 6.0) }
+}
+
+activation! {
+    /// `f(x) = x · min(max(x + 3, 0), 6) / 6` (Howard and others, *Searching for MobileNetV3*,
+    /// 2019).
+    ///
+    /// `f′ = x/3 + ½` for `−3 <= x <= 3`, 0 below and 1 above.
+    HardSwish, from_output = false;
+    apply(T, simd, x) {
+        x * clamp::<T, S>(simd, x + all::<T, S>(simd, 3.0), 0.0, 6.0) * all::<T, S>(simd, 1.0 / 6.0)
+    }
+    derivative(x, _y) {
+        let middle = x.mul_add(all::<T, S>(simd, 1.0 / 3.0), all::<T, S>(simd, 0.5));
+        let above = T::Vector::<S>::select(all::<T, S>(simd, 3.0).lt(x), all::<T, S>(simd, 1.0), middle);
+        T::Vector::<S>::select(x.lt(all::<T, S>(simd, -3.0)), all::<T, S>(simd, 0.0), above)
+    }
+}
+
+activation! {
+    /// `f(x) = min(max(x, −1), 1)`; `f′(±1) = 0`.
+    HardTanh, from_output = true;
+    apply(T, simd, x) { clamp::<T, S>(simd, x, -1.0, 1.0) }
+    derivative(_x, y) { between::<T, S>(simd, y, -1.0, 1.0, 1.0) }
+}
+
+activation! {
+    /// `f(x) = x · tanh(ln(1 + eˣ))` (Misra, 2019).
+    ///
+    /// With `e = eˣ` and `n = e (e + 2)`: `f(x) = x · n / (n + 2)` and
+    /// `f′(x) = n / (n + 2) + 4 x e (e + 1) / (n + 2)²`.
+    Mish, from_output = false;
+    apply(T, simd, x) {
+        let (_, n, _) = mish_parts::<T, S>(simd, x);
+        x * (n / (n + all::<T, S>(simd, 2.0)))
+    }
+    derivative(x, _y) {
+        let (e, n, x) = mish_parts::<T, S>(simd, x);
+        let inverse = all::<T, S>(simd, 1.0) / (n + all::<T, S>(simd, 2.0));
+        let slope = all::<T, S>(simd, 4.0) * x * e * (e + all::<T, S>(simd, 1.0)) * inverse;
+        (n + slope) * inverse
+    }
+}
+
+/// `eˣ`, `eˣ (eˣ + 2)` and `x`, for `x` cut off at 20, where `f(x) = x` in all digits and the
+/// squares do not overflow yet.
+#[inline(always)]
+fn mish_parts<T: Scalar, S: Simd>(simd: S, x: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>, T::Vector<S>) {
+    let end = all::<T, S>(simd, 20.0);
+    let x = T::Vector::<S>::select(end.lt(x), end, x);
+    let e = x.exp(simd);
+    (e, e * (e + all::<T, S>(simd, 2.0)), x)
+}
+
+activation! {
+    /// `f(x) = ln(1 + eˣ)`, a smooth [`Relu`] (Dugas and others, 2001).
+    ///
+    /// `f′ = σ(x) = 1 − e⁻ʸ`.
+    Softplus, from_output = true;
+    apply(T, simd, x) {
+        // max(x, 0) + ln(1 + e^−|x|) does not overflow.
+        let zero = all::<T, S>(simd, 0.0);
+        T::Vector::<S>::select(x.lt(zero), zero, x) + (-x.abs()).exp(simd).ln_1p(simd)
+    }
+    derivative(_x, y) { -(-y).exp_m1(simd) }
+}
+
+activation! {
+    /// `f(x) = x / (1 + |x|)` (Turian, Bergstra and Bengio, 2009); `f′ = (1 − |y|)²`.
+    Softsign, from_output = true;
+    apply(T, simd, x) { x / (all::<T, S>(simd, 1.0) + x.abs()) }
+    derivative(_x, y) {
+        let root = all::<T, S>(simd, 1.0) - y.abs();
+        root * root
+    }
+}
+
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+mod tests {
+    use super::*;
+    use crate::memory::{boxed, zeroed};
+    use crate::simd::{Task, dispatch, levels};
+    use crate::testing::check_gradients;
+    use crate::testing::golden::{Case, assert_close, check_layer, random};
+
+    /// PyTorch's numbers in both types, and finite differences at odd sizes.
+    fn check<A: Activation<f32> + Activation<f64>>(case: &str) {
+        check_layer::<f64, Activate<A, [f64; 21]>, 3>(case);
+        check_layer::<f32, Activate<A, [f32; 21]>, 3>(case);
+        gradients::<A, [f64; 1], 1>();
+        gradients::<A, [f64; 3], 1>();
+        gradients::<A, [[f64; 17]; 1], 2>();
+        gradients::<A, [[[f64; 3]; 11]; 1], 1>();
+    }
+
+    fn gradients<A: Activation<f64>, X: Tensor<f64>, const B: usize>() {
+        let mut input = random::<f64, X, B>(21);
+        for (index, x) in batch_slice_mut::<f64, _>(&mut input[..]).iter_mut().enumerate() {
+            // Spread over all pieces; the fractions keep clear of the kinks, which are integers.
+            *x = (index % 16) as f64 - 8.0 + 0.25 + 0.2 * *x;
+        }
+        check_gradients(&mut zeroed::<Activate<A, X>>(), &input, 1e-7).unwrap();
+    }
+
+    macro_rules! checks {
+        ($($name:ident: $type:ty),* $(,)?) => { $(
+            #[test]
+            fn $name() {
+                check::<$type>(concat!("act_", stringify!($name)));
+            }
+        )* };
+    }
+    checks! {
+        relu: Relu, relu6: Relu6, leaky_relu: LeakyRelu, elu: Elu, selu: Selu, gelu: Gelu, gelu_tanh: GeluTanh,
+        silu: Silu, sigmoid: Sigmoid, tanh: Tanh, hard_swish: HardSwish,
+        hard_tanh: HardTanh, mish: Mish, softplus: Softplus, softsign: Softsign,
+    }
+
+    /// PyTorch's slope is `1.0f / 6.0f` even in `f64`; finite differences confirm ours.
+    #[test]
+    fn hard_sigmoid() {
+        check_layer::<f32, Activate<HardSigmoid, [f32; 21]>, 3>("act_hard_sigmoid");
+        gradients::<HardSigmoid, [f64; 3], 1>();
+        gradients::<HardSigmoid, [[f64; 17]; 1], 2>();
+        let case = Case::open("act_hard_sigmoid");
+        let double = f64::from(1.0_f32 / 6.0) * 6.0;
+        let (x, y, dy) = (case.numbers("x"), case.numbers("y"), case.numbers("dy"));
+        for (index, dx) in case.numbers("dx").into_iter().enumerate() {
+            for level in levels() {
+                let (value, slope) = dispatch(level, At::<f64, HardSigmoid>(x[index], core::marker::PhantomData));
+                assert_close("act_hard_sigmoid", &[value, slope * dy[index]], &[y[index], dx / double], 1e-10);
+            }
+        }
+    }
+
+    #[test]
+    fn parameters_of_activations() {
+        gradients::<Identity, [f64; 5], 2>();
+        gradients::<LeakyRelu<{ bits(0.3) }>, [f64; 17], 1>();
+        gradients::<LeakyRelu<{ bits(-0.3) }>, [f64; 17], 1>();
+        gradients::<Elu<{ bits(0.7) }>, [f64; 17], 1>();
+        gradients::<Elu<{ bits(-0.7) }>, [f64; 17], 1>();
+        assert!(<LeakyRelu as Activation<f32>>::FROM_OUTPUT);
+        assert!(!<LeakyRelu<{ bits(-0.3) }> as Activation<f32>>::FROM_OUTPUT);
+    }
+
+    struct At<T, A>(T, core::marker::PhantomData<A>);
+
+    impl<T: Scalar, A: Activation<T>> Task for At<T, A> {
+        type Output = (T, T);
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) -> (T, T) {
+            let x = T::Vector::<S>::splat(simd, self.0);
+            let y = A::apply(simd, x);
+            (y.lane(0), A::derivative(simd, x, y).lane(0))
+        }
+    }
+
+    fn at<A: Activation<f32>>(x: f32, expected: (f32, f32)) {
+        for level in levels() {
+            let (y, slope) = dispatch(level, At::<f32, A>(x, core::marker::PhantomData));
+            let close = |a: f32, b: f32| a == b || (a - b).abs() <= 1e-6 * b.abs() || a.is_nan() && b.is_nan();
+            assert!(
+                close(y, expected.0) && close(slope, expected.1),
+                "{} at {x} is {y} with slope {slope}, not {expected:?}",
+                core::any::type_name::<A>()
+            );
+        }
+    }
+
+    #[test]
+    fn derivatives_at_kinks_are_pytorchs() {
+        at::<Relu>(0.0, (0.0, 0.0));
+        at::<Relu6>(0.0, (0.0, 0.0));
+        at::<Relu6>(6.0, (6.0, 0.0));
+        at::<LeakyRelu>(0.0, (0.0, 0.01));
+        at::<Elu<{ bits(0.7) }>>(0.0, (0.0, 0.7));
+        at::<Selu>(0.0, (0.0, 1.758_099_3));
+        at::<HardTanh>(1.0, (1.0, 0.0));
+        at::<HardTanh>(-1.0, (-1.0, 0.0));
+        at::<HardSigmoid>(-3.0, (0.0, 0.0));
+        at::<HardSigmoid>(3.0, (1.0, 0.0));
+        at::<HardSigmoid>(-2.999_999_8, (3.973_643e-8, 1.0 / 6.0));
+        at::<HardSwish>(-3.0, (0.0, -0.5));
+        at::<HardSwish>(3.0, (3.0, 1.5));
+    }
+
+    #[test]
+    fn far_values_neither_overflow_nor_vanish() {
+        at::<Softplus>(1000.0, (1000.0, 1.0));
+        at::<Softplus>(-80.0, (1.804_851_4e-35, 1.804_851_4e-35));
+        at::<Mish>(1000.0, (1000.0, 1.0));
+        at::<Mish>(-1000.0, (0.0, 0.0));
+        at::<Silu>(1000.0, (1000.0, 1.0));
+        at::<Gelu>(1000.0, (1000.0, 1.0));
+        at::<GeluTanh>(-1000.0, (0.0, 0.0));
+        at::<Elu>(1000.0, (1000.0, 1.0));
+        at::<Tanh>(f32::NEG_INFINITY, (-1.0, 0.0));
+        at::<Sigmoid>(-80.0, (1.804_851_4e-35, 1.804_851_4e-35));
+    }
+
+    #[test]
+    fn nan_comes_through() {
+        fn nan<A: Activation<f32>>() {
+            for level in levels() {
+                let (y, _) = dispatch(level, At::<f32, A>(f32::NAN, core::marker::PhantomData));
+                assert!(y.is_nan(), "{} of NaN is {y}", core::any::type_name::<A>());
+            }
+        }
+        nan::<Relu>();
+        nan::<Relu6>();
+        nan::<LeakyRelu>();
+        nan::<Elu>();
+        nan::<Selu>();
+        nan::<Gelu>();
+        nan::<GeluTanh>();
+        nan::<Silu>();
+        nan::<Sigmoid>();
+        nan::<Tanh>();
+        nan::<HardSigmoid>();
+        nan::<HardSwish>();
+        nan::<HardTanh>();
+        nan::<Mish>();
+        nan::<Softplus>();
+        nan::<Softsign>();
+    }
+
+    struct FromOutput<'a, A>(&'a [f64], &'a mut [f64], core::marker::PhantomData<A>);
+
+    impl<A: Activation<f64>> Task for FromOutput<'_, A> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            elementwise::activation_backward_from_output::<f64, S, A>(simd, self.0, self.1);
+        }
+    }
+
+    #[test]
+    fn gradients_from_the_output_alone() {
+        let y = random::<f64, [f64; 33], 1>(3);
+        let mut gradient = boxed::<[f64; 33]>();
+        gradient.fill(2.0);
+        dispatch(crate::simd::level(), FromOutput::<Tanh>(&y[0], &mut gradient[..], core::marker::PhantomData));
+        for (gradient, y) in gradient.iter().zip(&y[0]) {
+            assert!((gradient - 2.0 * (1.0 - y * y)).abs() < 1e-15);
+        }
+    }
+}

@@ -1,1 +1,299 @@
-//! To come.
+//! Softmax over the last axis, and its logarithm.
+//!
+//! | layer | `yᵢ` | `∂L/∂xᵢ` |
+//! | --- | --- | --- |
+//! | [`Softmax`] | `e^xᵢ / Σⱼ e^xⱼ` | `yᵢ (∂L/∂yᵢ − Σⱼ ∂L/∂yⱼ yⱼ)` |
+//! | [`LogSoftmax`] | `xᵢ − ln Σⱼ e^xⱼ` | `∂L/∂yᵢ − e^yᵢ Σⱼ ∂L/∂yⱼ` |
+//!
+//! Input and output: any shape; each row of its last axis is on its own. The largest number of a
+//! row is subtracted first, so nothing overflows (Goodfellow, Bengio and Courville, *Deep
+//! learning*, 4.1).
+
+use core::marker::PhantomData;
+
+use crate::kernels::{elementwise, reduce};
+use crate::layer::Layer;
+use crate::noise::Noise;
+use crate::parameters::Parameters;
+use crate::scalar::Scalar;
+use crate::simd::{Simd, Vector, outline};
+use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
+
+/// The size of a row.
+const fn row<T: Scalar, X: Tensor<T>>() -> usize {
+    assert!(X::CHANNELS > 0, "softmax: the last axis is empty");
+    X::CHANNELS
+}
+
+/// Calls `f` with every row of `x` and, to change, of `y`.
+#[inline(always)]
+fn rows<T: Scalar, X: Tensor<T>>(x: &[X], y: &mut [X], f: impl Fn(&[T], &mut [T])) {
+    let size = const { row::<T, X>() };
+    let pairs = batch_slice(x).chunks_exact(size).zip(batch_slice_mut(y).chunks_exact_mut(size));
+    for (x, y) in pairs {
+        f(x, y);
+    }
+}
+
+/// Turns each row of the last axis into a probability distribution: `yᵢ = e^xᵢ / Σⱼ e^xⱼ`.
+///
+/// For training a classifier leave it out: cross-entropy takes scores and is more exact so.
+///
+/// ```
+/// use monomorph::layers::Softmax;
+/// use monomorph::testing::check_gradients;
+/// let mut layer: Softmax<[[f64; 3]; 2]> = monomorph::memory::zeroed();
+/// check_gradients(&mut layer, &[[[0.5, -1.0, 2.0], [0.1, 0.2, 0.3]]], 1e-7)?;
+/// # Ok::<(), monomorph::testing::GradientError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Parameters)]
+#[repr(C)]
+pub struct Softmax<X>(PhantomData<X>);
+
+impl<T: Scalar, X: Tensor<T>> Layer<T> for Softmax<X> {
+    type Input = X;
+    type Output = X;
+    type Saved<const B: usize> = ();
+    type Workspace<const B: usize> = ();
+    const MACS: usize = 0;
+
+    #[inline(always)]
+    fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], (): &mut ()) {
+        outline(
+            simd,
+            #[inline(always)]
+            || {
+                rows(
+                    input,
+                    output,
+                    #[inline(always)]
+                    |x, y| reduce::softmax(simd, x, y),
+                )
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn forward<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        input: &[X; B],
+        output: &mut [X; B],
+        (): &mut (),
+        _: &mut Noise,
+    ) {
+        self.evaluate(simd, input, output, &mut ());
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        _: &[X; B],
+        output: &[X; B],
+        (): &mut (),
+        grad_output: &mut [X; B],
+        grad_input: Option<&mut [X; B]>,
+        _: &mut Self,
+    ) {
+        let Some(grad_input) = grad_input else { return };
+        outline(
+            simd,
+            #[inline(always)]
+            || {
+                let size = const { row::<T, X>() };
+                let gradients = batch_slice(grad_output).chunks_exact(size);
+                let rows =
+                    batch_slice(output).chunks_exact(size).zip(batch_slice_mut(grad_input).chunks_exact_mut(size));
+                for ((y, grad_input), grad_output) in rows.zip(gradients) {
+                    let mean = T::Vector::<S>::splat(simd, reduce::dot(simd, grad_output, y));
+                    elementwise::zip_to(
+                        simd,
+                        grad_output,
+                        y,
+                        grad_input,
+                        #[inline(always)]
+                        |gradient, y| y * (gradient - mean),
+                    );
+                }
+            },
+        );
+    }
+}
+
+/// The logarithm of [`Softmax`], without its rounding: `yᵢ = xᵢ − ln Σⱼ e^xⱼ`.
+///
+/// ```
+/// use monomorph::layers::LogSoftmax;
+/// use monomorph::testing::check_gradients;
+/// let mut layer: LogSoftmax<[f64; 3]> = monomorph::memory::zeroed();
+/// check_gradients(&mut layer, &[[0.5, -1.0, 2.0]], 1e-7)?;
+/// # Ok::<(), monomorph::testing::GradientError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Parameters)]
+#[repr(C)]
+pub struct LogSoftmax<X>(PhantomData<X>);
+
+impl<T: Scalar, X: Tensor<T>> Layer<T> for LogSoftmax<X> {
+    type Input = X;
+    type Output = X;
+    type Saved<const B: usize> = ();
+    type Workspace<const B: usize> = ();
+    const MACS: usize = 0;
+
+    #[inline(always)]
+    fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], (): &mut ()) {
+        outline(
+            simd,
+            #[inline(always)]
+            || {
+                rows(
+                    input,
+                    output,
+                    #[inline(always)]
+                    |x, y| {
+                        let (max, sum) = reduce::max_and_sum_exp(simd, x);
+                        let max = T::Vector::<S>::splat(simd, max);
+                        let ln = T::Vector::<S>::splat(simd, sum).ln(simd);
+                        elementwise::map_to(
+                            simd,
+                            x,
+                            y,
+                            #[inline(always)]
+                            |x| (x - max) - ln,
+                        );
+                    },
+                )
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn forward<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        input: &[X; B],
+        output: &mut [X; B],
+        (): &mut (),
+        _: &mut Noise,
+    ) {
+        self.evaluate(simd, input, output, &mut ());
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        _: &[X; B],
+        output: &[X; B],
+        (): &mut (),
+        grad_output: &mut [X; B],
+        grad_input: Option<&mut [X; B]>,
+        _: &mut Self,
+    ) {
+        let Some(grad_input) = grad_input else { return };
+        outline(
+            simd,
+            #[inline(always)]
+            || {
+                let size = const { row::<T, X>() };
+                let gradients = batch_slice(grad_output).chunks_exact(size);
+                let rows =
+                    batch_slice(output).chunks_exact(size).zip(batch_slice_mut(grad_input).chunks_exact_mut(size));
+                for ((y, grad_input), grad_output) in rows.zip(gradients) {
+                    let sum = T::Vector::<S>::splat(simd, reduce::sum(simd, grad_output));
+                    elementwise::zip_to(
+                        simd,
+                        grad_output,
+                        y,
+                        grad_input,
+                        #[inline(always)]
+                        |gradient, y| gradient - y.exp(simd) * sum,
+                    );
+                }
+            },
+        );
+    }
+}
+
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+mod tests {
+    use super::*;
+    use crate::memory::zeroed;
+    use crate::simd::{Task, dispatch, levels};
+    use crate::testing::check_gradients;
+    use crate::testing::golden::{check_layer, random};
+
+    #[test]
+    fn agree_with_pytorch() {
+        check_layer::<f64, Softmax<[f64; 21]>, 3>("act_softmax");
+        check_layer::<f32, Softmax<[f32; 21]>, 3>("act_softmax");
+        check_layer::<f64, LogSoftmax<[f64; 21]>, 3>("act_log_softmax");
+        check_layer::<f32, LogSoftmax<[f32; 21]>, 3>("act_log_softmax");
+    }
+
+    fn gradients<X: Tensor<f64>, const B: usize>() {
+        let input = random::<f64, X, B>(8);
+        check_gradients(&mut zeroed::<Softmax<X>>(), &input, 1e-7).unwrap();
+        check_gradients(&mut zeroed::<LogSoftmax<X>>(), &input, 1e-7).unwrap();
+    }
+
+    #[test]
+    fn finite_differences_agree() {
+        gradients::<[f64; 1], 2>();
+        gradients::<[f64; 2], 3>();
+        gradients::<[[f64; 3]; 5], 1>();
+        gradients::<[f64; 10], 2>();
+        gradients::<[[[f64; 17]; 2]; 1], 1>();
+        gradients::<[f64; 33], 1>();
+        gradients::<[f64; 100], 1>();
+    }
+
+    struct Both<'a, const N: usize>(&'a [f32; N]);
+
+    impl<const N: usize> Task for Both<'_, N> {
+        type Output = ([f32; N], [f32; N]);
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) -> Self::Output {
+            let input = core::array::from_ref(self.0);
+            let mut output = ([[0.0; N]], [[0.0; N]]);
+            zeroed::<Softmax<[f32; N]>>().evaluate(simd, input, &mut output.0, &mut ());
+            zeroed::<LogSoftmax<[f32; N]>>().evaluate(simd, input, &mut output.1, &mut ());
+            (output.0[0], output.1[0])
+        }
+    }
+
+    fn check<const N: usize>() {
+        let mut x = random::<f32, [f32; N], 1>(N as u64)[0];
+        for offset in [0.0, 1e4, -1e4] {
+            // A multiple of the spacing there, so that adding the offset does not round.
+            x.iter_mut().for_each(|x| *x = (*x * 64.0).round() / 64.0);
+            let shifted = x.map(|x| x + offset);
+            let powers = x.map(|x| f64::from(x).exp());
+            let sum: f64 = powers.iter().sum();
+            for level in levels() {
+                let (y, ln) = dispatch(level, Both(&shifted));
+                for (index, power) in powers.iter().enumerate() {
+                    let expected = power / sum;
+                    assert!((f64::from(y[index]) / expected - 1.0).abs() < 1e-6, "{level:?}: {index} of {N}");
+                    assert!((f64::from(ln[index]) - expected.ln()).abs() < 2e-6, "{level:?}: {index} of {N}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn large_scores_do_not_overflow() {
+        check::<1>();
+        check::<2>();
+        check::<3>();
+        check::<10>();
+        check::<15>();
+        check::<16>();
+        check::<17>();
+        check::<21>();
+        check::<33>();
+        check::<64>();
+        check::<100>();
+    }
+}
