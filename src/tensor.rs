@@ -23,6 +23,8 @@ use crate::scalar::Scalar;
     note = "a tensor is a nested array of numbers, such as `[[[f32; 3]; 32]; 32]`, of rank 1 to 4"
 )]
 pub unsafe trait Tensor<T: Scalar>: Plain {
+    /// The tensor without its last axis: a number for every pixel, step or row.
+    type Rows: Tensor<T>;
     /// The sizes of its axes, outermost first.
     const SHAPE: &'static [usize];
     /// How many numbers it holds.
@@ -45,18 +47,19 @@ pub unsafe trait Tensor<T: Scalar>: Plain {
 }
 
 macro_rules! nested {
-    ($array:ty, [$($size:ident),*]) => {
+    ($array:ty, $rows:ty, [$($size:ident),*]) => {
         // SAFETY: arrays have no padding between elements.
         unsafe impl<T: Scalar, $(const $size: usize),*> Tensor<T> for $array {
+            type Rows = $rows;
             const SHAPE: &'static [usize] = &[$($size),*];
             const LEN: usize = 1 $(* $size)*;
         }
     };
 }
-nested!([T; A], [A]);
-nested!([[T; B]; A], [A, B]);
-nested!([[[T; C]; B]; A], [A, B, C]);
-nested!([[[[T; D]; C]; B]; A], [A, B, C, D]);
+nested!([T; A], [T; 1], [A]);
+nested!([[T; B]; A], [T; A], [A, B]);
+nested!([[[T; C]; B]; A], [[T; B]; A], [A, B, C]);
+nested!([[[[T; D]; C]; B]; A], [[[T; C]; B]; A], [A, B, C, D]);
 
 /// All numbers of a batch in memory order.
 #[inline(always)]

@@ -1,1 +1,222 @@
-//! To come.
+//! Layer normalisation of Ba, Kiros and Hinton, *Layer Normalization* (2016), over the last axis:
+//! `y = (x − mean) / √(variance + ε) · weight + bias`, mean and biased variance of every row.
+//!
+//! | tensor | shape | start | role |
+//! | --- | --- | --- | --- |
+//! | input, output | `[.., C]`, any rank | | |
+//! | `weight` | `[C]` | 1 | learned |
+//! | `bias` | `[C]` | 0 | learned |
+
+use core::marker::PhantomData;
+
+use crate::kernels::norm;
+use crate::layer::Layer;
+use crate::noise::Noise;
+use crate::parameters::Parameters;
+use crate::scalar::{Scalar, bits};
+use crate::simd::{Simd, outline};
+use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
+
+/// Normalises every pixel, step or row over its channels: `X → X`, `C` being the last axis of `X`.
+///
+/// `EPS` is [`bits`] of ε.
+///
+/// ```
+/// use monomorph::layers::LayerNorm;
+/// use monomorph::testing::check_gradients;
+/// let mut norm: LayerNorm<f64, [[f64; 3]; 2], 3> = monomorph::memory::zeroed();
+/// norm.weight = [1.0, 2.0, 3.0];
+/// check_gradients(&mut norm, &[[[1.0, 2.0, 4.0], [3.0, 5.0, 0.5]]], 1e-7)?;
+/// # Ok::<(), monomorph::testing::GradientError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Parameters)]
+#[repr(C)]
+pub struct LayerNorm<T, X, const C: usize, const EPS: u64 = { bits(1e-5) }> {
+    /// What the normalised values are multiplied by.
+    #[parameters(start = 1.0)]
+    pub weight: [T; C],
+    /// What is added to them.
+    #[parameters(start = 0.0)]
+    pub bias: [T; C],
+    shape: PhantomData<X>,
+}
+
+impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for LayerNorm<T, X, C, EPS> {
+    type Input = X;
+    type Output = X;
+    /// The mean and `1 / √(variance + ε)` of every row.
+    type Saved<const B: usize> = ([X::Rows; B], [X::Rows; B]);
+    type Workspace<const B: usize> = ();
+    const MACS: usize = 2 * X::LEN;
+
+    #[inline(always)]
+    fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], _workspace: &mut ()) {
+        const { assert!(X::CHANNELS == C, "LayerNorm: C is not the last axis of its input") };
+        outline(
+            simd,
+            #[inline(always)]
+            || {
+                norm::layer_forward(
+                    simd,
+                    batch_slice(input),
+                    batch_slice_mut(output),
+                    &self.weight,
+                    &self.bias,
+                    T::from_f64(f64::from_bits(EPS)),
+                    None,
+                );
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn forward<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        input: &[X; B],
+        output: &mut [X; B],
+        (mean, inverse): &mut Self::Saved<B>,
+        _noise: &mut Noise,
+    ) {
+        const { assert!(X::CHANNELS == C, "LayerNorm: C is not the last axis of its input") };
+        outline(
+            simd,
+            #[inline(always)]
+            || {
+                norm::layer_forward(
+                    simd,
+                    batch_slice(input),
+                    batch_slice_mut(output),
+                    &self.weight,
+                    &self.bias,
+                    T::from_f64(f64::from_bits(EPS)),
+                    Some([batch_slice_mut(mean), batch_slice_mut(inverse)]),
+                );
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        input: &[X; B],
+        _output: &[X; B],
+        (mean, inverse): &mut Self::Saved<B>,
+        grad_output: &mut [X; B],
+        grad_input: Option<&mut [X; B]>,
+        gradient: &mut Self,
+    ) {
+        outline(
+            simd,
+            #[inline(always)]
+            || {
+                norm::layer_backward(
+                    simd,
+                    batch_slice(input),
+                    batch_slice(grad_output),
+                    grad_input.map(|gradient| batch_slice_mut(gradient)),
+                    &self.weight,
+                    batch_slice(mean),
+                    batch_slice(inverse),
+                    &mut gradient.weight,
+                    &mut gradient.bias,
+                );
+            },
+        );
+    }
+}
+
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+mod tests {
+    use super::*;
+    use crate::layers::passes::Passes;
+    use crate::memory::boxed;
+    use crate::parameters::Parameters;
+    use crate::simd::levels;
+    use crate::testing::{check_gradients, golden};
+    use std::boxed::Box;
+    use std::format;
+    use std::vec::Vec;
+
+    fn random<T: Scalar, X: Tensor<T>, const C: usize>() -> Box<LayerNorm<T, X, C>> {
+        let mut noise = Noise::new(9);
+        let mut layer: Box<LayerNorm<T, X, C>> = boxed();
+        layer.as_mut_slice().fill_with(|| T::from_f64(noise.uniform() + 0.5));
+        layer
+    }
+
+    fn agrees<T: Scalar, X: Tensor<T>, const C: usize, const B: usize>() {
+        let tolerance = if size_of::<T>() == 8 { 1e-11 } else { 2e-5 };
+        let layer = random::<T, X, C>();
+        let (input, grad_output) = (golden::random::<T, X, B>(2), golden::random::<T, X, B>(3));
+        let x: Vec<f64> = batch_slice::<T, X>(&input[..]).iter().map(|x| x.to_f64()).collect();
+        let dy: Vec<f64> = batch_slice::<T, X>(&grad_output[..]).iter().map(|x| x.to_f64()).collect();
+        let (mut y, mut dx, mut gradient) =
+            (x.clone(), x.clone(), std::vec![0.0; <LayerNorm<T, X, C> as Parameters<T>>::COUNT]);
+        for row in 0..x.len() / C {
+            let at = |c: usize| row * C + c;
+            let mean_of = |f: &dyn Fn(usize) -> f64| (0..C).map(f).sum::<f64>() / C as f64;
+            let mean = mean_of(&|c| x[at(c)]);
+            let inverse = 1.0 / (mean_of(&|c| (x[at(c)] - mean).powi(2)) + 1e-5).sqrt();
+            let normal = |c: usize| (x[at(c)] - mean) * inverse;
+            let weight = |c: usize| layer.weight[c].to_f64();
+            let sum = mean_of(&|c| dy[at(c)] * weight(c));
+            let product = mean_of(&|c| dy[at(c)] * weight(c) * normal(c));
+            for c in 0..C {
+                y[at(c)] = normal(c) * weight(c) + layer.bias[c].to_f64();
+                dx[at(c)] = inverse * (dy[at(c)] * weight(c) - sum - normal(c) * product);
+                gradient[c] += dy[at(c)] * normal(c);
+                gradient[C + c] += dy[at(c)];
+            }
+        }
+        for level in levels() {
+            let what = |part: &str| format!("{} at {level:?}: {part}", std::any::type_name::<X>());
+            let passes = Passes::<T, LayerNorm<T, X, C>, B>::run(level, &layer, &input, &grad_output);
+            golden::assert_close::<T>(&what("evaluate"), batch_slice(&passes.evaluated[..]), &y, tolerance);
+            golden::assert_close::<T>(&what("forward"), batch_slice(&passes.output[..]), &y, tolerance);
+            golden::assert_close::<T>(&what("dx"), batch_slice(&passes.grad_input[..]), &dx, tolerance);
+            golden::assert_close::<T>(&what("gradient"), passes.gradient.as_slice(), &gradient, tolerance);
+        }
+    }
+
+    #[test]
+    fn agrees_with_the_definition() {
+        agrees::<f32, [[[f32; 17]; 2]; 3], 17, 2>();
+        agrees::<f64, [[f64; 3]; 5], 3, 3>();
+        agrees::<f32, [[f32; 2]; 3], 2, 2>();
+        agrees::<f64, [[f64; 16]; 2], 16, 1>();
+        agrees::<f32, [f32; 100], 100, 5>();
+        agrees::<f64, [f64; 33], 33, 2>();
+        agrees::<f32, [[f32; 64]; 2], 64, 1>();
+        agrees::<f64, [[f64; 1]; 2], 1, 1>();
+    }
+
+    #[test]
+    fn finite_differences_agree() {
+        let input = golden::random::<f64, [[[f64; 3]; 2]; 3], 2>(4);
+        check_gradients(&mut *random::<f64, [[[f64; 3]; 2]; 3], 3>(), &input, 1e-7).expect("the derivative");
+        let input = golden::random::<f64, [f64; 17], 3>(4);
+        check_gradients(&mut *random::<f64, [f64; 17], 17>(), &input, 1e-7).expect("the derivative");
+    }
+
+    #[test]
+    fn a_large_mean_does_not_drown_the_variance() {
+        let layer = random::<f32, [f32; 18], 18>();
+        let input = [core::array::from_fn(|c| if c % 2 == 0 { 9999.0_f32 } else { 10001.0 }), [-1e6; 18]];
+        for level in levels() {
+            let y = Passes::run(level, &*layer, &input, &crate::memory::zeroed()).output;
+            for c in 0..18 {
+                let sign = if c % 2 == 0 { -1.0 } else { 1.0 };
+                assert!((y[0][c] - (layer.bias[c] + sign * layer.weight[c])).abs() < 1e-4, "{y:?}");
+                assert!(y[1][c] == layer.bias[c], "{y:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn agrees_with_pytorch() {
+        golden::check_layer::<f64, LayerNorm<f64, [[f64; 24]; 5], 24>, 2>("layer_norm");
+        golden::check_layer::<f32, LayerNorm<f32, [[f32; 24]; 5], 24>, 2>("layer_norm");
+    }
+}
