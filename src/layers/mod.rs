@@ -13,6 +13,7 @@ mod pool1d;
 mod pool2d;
 mod rms_norm;
 mod softmax;
+mod window;
 
 pub use activation::*;
 pub use batch_norm::*;
@@ -26,3 +27,4 @@ pub use pool1d::*;
 pub use pool2d::*;
 pub use rms_norm::*;
 pub use softmax::*;
+pub use window::*;
