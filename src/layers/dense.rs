@@ -79,11 +79,11 @@ impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Dense<T, I
     ///
     /// ```
     /// use monomorph::layers::Dense;
-    /// use nalgebra::{vector, Vector3};
+    /// use nalgebra::{Vector2, Vector3};
     ///
     /// let dense = Dense { weight: [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], bias: [0.0; 3] };
     /// assert_eq!(dense.weight_matrix()[(2, 0)], 3.0);
-    /// assert_eq!(dense.weight_matrix() * vector![10.0, 1.0], vector![14.0, 25.0, 36.0]);
+    /// assert_eq!(dense.weight_matrix() * Vector2::new(10.0, 1.0), Vector3::new(14.0, 25.0, 36.0));
     /// ```
     #[cfg(feature = "nalgebra")]
     pub fn weight_matrix(&self) -> nalgebra::SMatrixView<'_, T, OUT, IN>
