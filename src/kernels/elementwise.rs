@@ -80,6 +80,29 @@ pub fn zip_to<T: Scalar, S: Simd>(
     }
 }
 
+/// `x ← f(x, y, z)`.
+#[inline(always)]
+pub fn zip3<T: Scalar, S: Simd>(
+    simd: S,
+    x: &mut [T],
+    y: &[T],
+    z: &[T],
+    f: impl Fn(T::Vector<S>, T::Vector<S>, T::Vector<S>) -> T::Vector<S>,
+) {
+    let (len, out) = (x.len().min(y.len()).min(z.len()), x.as_mut_ptr());
+    // SAFETY: no slice is shorter than `len`.
+    unsafe {
+        combine(
+            simd,
+            len,
+            [out.cast_const(), y.as_ptr(), z.as_ptr()],
+            out,
+            #[inline(always)]
+            |[x, y, z]| f(x, y, z),
+        );
+    }
+}
+
 /// `out ← f(x, y, z)`.
 #[inline(always)]
 pub fn zip3_to<T: Scalar, S: Simd>(
