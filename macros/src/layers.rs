@@ -381,9 +381,11 @@ const FUSES: Traits = Traits { fuses: true, ..PLAIN };
 const SAVES: Traits = Traits { saves: true, ..PLAIN };
 
 fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    // Every argument is looked at, whatever else is wrong.
+    let units = builder.dim(&arguments.text(), "units", arguments.get("units")?);
+    let bias = arguments.flag(builder, "bias", true);
     let [input_size] = one(builder.sizes(&arguments.name, arguments.span, "a flat input", 1, input)?)?;
-    let units = builder.dim(&arguments.text(), "units", arguments.get("units")?)?;
-    let bias = arguments.flag(builder, "bias", true)?;
+    let (units, bias) = (units?, bias?);
     let scalar = &builder.scalar;
     let (rows, columns) = (input_size.tokens(), units.tokens());
     let bias = if bias { quote!() } else { quote!(, 0) };
@@ -419,15 +421,17 @@ fn window<const R: usize>(
     default_stride: Option<[Dim; R]>,
 ) -> Option<Window<R>> {
     let takes = if R == 1 { "an input [length, channels]" } else { "an input [height, width, channels]" };
-    let sizes = builder.sizes(&arguments.name, arguments.span, takes, R + 1, input)?;
-    let kernel = arguments.per_axis::<R>(builder, "kernel", None)?;
+    let kernel = arguments.per_axis::<R>(builder, "kernel", None);
     let stride = match default_stride {
-        Some(stride) if arguments.get("stride").is_none() => stride,
-        _ => arguments.per_axis::<R>(builder, "stride", Some(1))?,
+        Some(stride) if arguments.get("stride").is_none() => Some(stride),
+        _ => arguments.per_axis::<R>(builder, "stride", Some(1)),
     };
-    let dilation = arguments.per_axis::<R>(builder, "dilation", Some(1))?;
-    let padding = arguments.padding::<R>(builder)?;
-    let (mut output, mut before, mut fine) = (Vec::new(), Vec::new(), true);
+    let dilation = arguments.per_axis::<R>(builder, "dilation", Some(1));
+    let padding = arguments.padding::<R>(builder);
+    let sizes = builder.sizes(&arguments.name, arguments.span, takes, R + 1, input)?;
+    let (kernel, stride, dilation, padding) = (kernel?, stride?, dilation?, padding?);
+    let (mut output, mut before) = (Vec::new(), Vec::new());
+    let mut worked_out: Vec<(String, Ident)> = Vec::new();
     for axis in 0..R {
         let dims = [&sizes[axis], &kernel[axis], &stride[axis], &dilation[axis]];
         let (layer, axis_name) = (arguments.text(), axis_names::<R>()[axis]);
@@ -448,22 +452,27 @@ fn window<const R: usize>(
                     output.push(Dim::Literal(axis.output));
                     before.push(Dim::Literal(axis.before));
                 }
+                // The other axis is most often wrong in the same way.
                 Err(text) => {
                     builder.errors.at(at, text.as_str());
-                    fine = false;
+                    return None;
                 }
             }
         } else {
             let [size, k, s, d] = dims.map(Dim::tokens);
             let sides = padding[axis].tokens();
-            let result = quote!(::monomorph::shapes::axis(#layer, #axis_name, #size, #k, #s, #d, #sides));
-            let item = builder.work_out(at, quote!(::monomorph::shapes::Axis), result);
+            let key = quote!(#size, #k, #s, #d, #sides).to_string();
+            let item = match worked_out.iter().find(|(other, _)| *other == key) {
+                Some((_, item)) => item.clone(),
+                None => {
+                    let result = quote!(::monomorph::shapes::axis(#layer, #axis_name, #size, #k, #s, #d, #sides));
+                    builder.work_out(at, quote!(::monomorph::shapes::Axis), result)
+                }
+            };
+            worked_out.push((key, item.clone()));
             output.push(Dim::Constant(quote!(#item.output)));
             before.push(Dim::Constant(quote!(#item.before)));
         }
-    }
-    if !fine {
-        return None;
     }
     let parameters = stride.iter().chain(&before).chain(&dilation).map(Dim::tokens);
     let marker = if R == 1 { quote!(Window1d) } else { quote!(Window2d) };
@@ -477,14 +486,15 @@ fn conv<const R: usize>(
     input: ValueId,
     depthwise: bool,
 ) -> Option<ValueId> {
-    let window = window::<R>(builder, arguments, input, None)?;
     let text = arguments.text();
-    let channels = window.input[R].clone();
-    let bias = arguments.flag(builder, "bias", true)?;
+    let bias = arguments.flag(builder, "bias", true);
+    let output = arguments.get("channels").map(|channels| builder.dim(&text, "channels", channels));
+    let window = window::<R>(builder, arguments, input, None)?;
+    let (bias, channels) = (bias?, window.input[R].clone());
     let (output, group) = if depthwise {
         (channels, Dim::Literal(1))
     } else {
-        let output = builder.dim(&text, "channels", arguments.get("channels")?)?;
+        let output = output??;
         let group = match arguments.get("groups") {
             None => channels,
             Some(groups) => {
@@ -640,7 +650,6 @@ fn group_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> O
 }
 
 fn dropout(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    let (x, _) = channels(builder, input)?;
     let written = ungroup(arguments.get("rate")?);
     if let Expr::Lit(syn::ExprLit { lit: Lit::Float(rate), .. }) = written {
         if !rate.base10_parse::<f64>().is_ok_and(|rate| (0.0..1.0).contains(&rate)) {
@@ -650,6 +659,7 @@ fn dropout(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Opti
         }
     }
     let rate = arguments.real(builder, "rate", 0.5)?;
+    let (x, _) = channels(builder, input)?;
     let ty = quote!(::monomorph::layers::Dropout<#x, #rate>);
     Some(same_shape(builder, Op::Layer(SAVES), arguments, input, ty))
 }

@@ -468,13 +468,10 @@ impl Builder<'_> {
         if body == input {
             self.errors.at(span, format!("{name}: its body has no layer"));
         }
-        let with = if shortcut == input {
-            format!("its input, from {},", self.values[input].source)
-        } else {
-            "its shortcut".to_owned()
-        };
+        let with = if shortcut == input { "its input is" } else { "its shortcut gives" };
         let (body_shape, other) = (self.values[body].shape.clone(), self.values[shortcut].shape.clone());
-        let mut shape = body_shape.clone();
+        // Where only the compiler can compare, what follows relies on what came before.
+        let mut shape = if shortcut == input { other.clone() } else { body_shape.clone() };
         match (body_shape.literals(), other.literals()) {
             (Some(a), Some(b)) => {
                 if let Err(text) = shapes::residual(&name.to_string(), &a, &with, &b) {

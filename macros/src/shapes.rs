@@ -263,7 +263,8 @@ pub const fn taken_input(layer: &str, takes: &[usize], source: &str, gives: &[us
     Err(text.shape(gives))
 }
 
-/// Compares the two branches of a residual block.
+/// Compares the two branches of a residual block; `shortcut` is `its input is` or `its shortcut
+/// gives`.
 ///
 /// # Errors
 /// A sentence for the user if they differ.
@@ -271,9 +272,9 @@ pub const fn residual(layer: &str, body: &[usize], shortcut: &str, other: &[usiz
     if equal(body, other) {
         return Ok(());
     }
-    let text = Text::new().str(layer).str(": its body gives ").shape(body).str(", but ").str(shortcut).str(" gives ");
-    let text = text.shape(other);
-    Err(text.str("; make them equal, for example by `residual(shortcut = <layer>)`"))
+    let text = Text::new().str(layer).str(": its body gives ").shape(body).str(", but ").str(shortcut).str(" ");
+    let text = text.shape(other).str("; change the body, or give a shortcut of that shape: `residual(shortcut = ..)`");
+    Err(text)
 }
 
 /// Checks the rank of what a user's layer gives.
