@@ -1,1 +1,709 @@
-//! To come.
+//! Convolutions, direct: no matrix of patches is ever made.
+//!
+//! A tile is some neighbouring pixels of an output row × registers of output channels. Where all
+//! their windows lie on the input, a row of the kernel is one run of [`gemm::accumulate`], because
+//! channels come last: the numbers under it are adjacent in the input, and so are its weights. The
+//! pixels at the border, whose windows reach into the padding, are computed one by one with the
+//! taps that lie on the input; padding is never read.
+//!
+//! | | rows × columns of a tile | sum over |
+//! | --- | --- | --- |
+//! | `y` | pixels × output channels | taps, input channels |
+//! | `∂x` | input channels × 1 pixel | taps, output channels |
+//! | `∂W` | input channels (of one tap, or a row of taps) × output channels | pixels |
+//!
+//! Depthwise convolutions multiply channel by channel, so they have loops of their own.
+//! A one-dimensional convolution is a two-dimensional one of a single row.
+
+use core::marker::PhantomData;
+
+use crate::kernels::gemm::{self, Columns, Run, Tile, Tiles, cover, with};
+use crate::layer::{Activation, lanes};
+use crate::scalar::Scalar;
+use crate::shapes;
+use crate::simd::{Simd, Vector};
+
+/// The sizes of a convolution; pairs are `[rows, columns]`.
+pub(crate) trait Convolution: 'static {
+    const INPUT: [usize; 2];
+    const OUTPUT: [usize; 2];
+    const KERNEL: [usize; 2];
+    const STRIDE: [usize; 2];
+    /// The padding before the input.
+    const BEFORE: [usize; 2];
+    const DILATION: [usize; 2];
+    /// Input channels.
+    const CHANNELS: usize;
+    /// Input channels of a group: every output channel sees those of one group.
+    const GROUP_CHANNELS: usize;
+    /// Output channels.
+    const OUTPUTS: usize;
+}
+
+/// How windows slide along one axis.
+#[derive(Clone, Copy)]
+struct Axis {
+    input: usize,
+    output: usize,
+    kernel: usize,
+    stride: usize,
+    before: usize,
+    dilation: usize,
+}
+
+impl Axis {
+    /// Which tap positions `start ..` (already a multiple of the step) lie on an input that begins
+    /// `before` later: those from the first to before the last, at most `most`.
+    const fn clip(self, start: usize, step: usize, most: usize) -> (usize, usize) {
+        let from = self.before.saturating_sub(start).div_ceil(step);
+        let to = (self.input + self.before).saturating_sub(start).div_ceil(step);
+        let to = if to < most { to } else { most };
+        (if from < to { from } else { to }, to)
+    }
+
+    /// The taps of a window that lie on the input.
+    const fn taps(self, window: usize) -> (usize, usize) {
+        self.clip(window * self.stride, self.dilation, self.kernel)
+    }
+
+    /// The windows whose `tap` lies on the input.
+    const fn windows(self, tap: usize) -> (usize, usize) {
+        self.clip(tap * self.dilation, self.stride, self.output)
+    }
+
+    /// The windows that lie on the input with all their taps.
+    const fn inside(self) -> (usize, usize) {
+        let (from, to) = (self.windows(0).0, self.windows(self.kernel - 1).1);
+        (if from < to { from } else { to }, to)
+    }
+
+    /// Where on the input a tap of a window lies, if it does.
+    const fn position(self, window: usize, tap: usize) -> usize {
+        window * self.stride + tap * self.dilation - self.before
+    }
+
+    /// The taps among which are all those that read a position of the input.
+    const fn readers(self, position: usize) -> (usize, usize) {
+        let at = position + self.before;
+        let from = at.saturating_sub((self.output - 1) * self.stride).div_ceil(self.dilation);
+        let to = at / self.dilation + 1;
+        (from, if to < self.kernel { to } else { self.kernel })
+    }
+
+    /// The window whose `tap`, one of the `readers`, reads a position of the input.
+    #[inline(always)]
+    const fn window(self, position: usize, tap: usize) -> Option<usize> {
+        let start = position + self.before - tap * self.dilation;
+        if start % self.stride == 0 { Some(start / self.stride) } else { None }
+    }
+}
+
+/// What follows from the sizes.
+pub(crate) struct Geometry<G>(PhantomData<G>);
+
+impl<G: Convolution> Geometry<G> {
+    /// Fails to compile for sizes that do not fit together.
+    pub(crate) const VALID: () = {
+        let mut axis = 0;
+        while axis < 2 {
+            assert!(G::STRIDE[axis] > 0, "convolution: the stride is 0");
+            assert!(G::INPUT[axis] > 0 && G::OUTPUT[axis] > 0, "convolution: a size is 0");
+            assert!(shapes::extent(G::KERNEL[axis], G::DILATION[axis]).is_ok(), "convolution: kernel or dilation is 0");
+            // The padding after the input is whatever the last window needs.
+            let last = (G::OUTPUT[axis] - 1) * G::STRIDE[axis];
+            assert!(last < G::INPUT[axis] + G::BEFORE[axis], "convolution: the last window lies after the input");
+            axis += 1;
+        }
+        let groups = shapes::divide(G::CHANNELS, G::GROUP_CHANNELS);
+        let Ok(groups) = groups else { panic!("convolution: the channels are no multiple of a group's") };
+        assert!(G::OUTPUTS > 0 && groups > 0, "convolution: a size is 0");
+        assert!(
+            shapes::divide(G::OUTPUTS, groups).is_ok(),
+            "convolution: the groups do not divide the output channels"
+        );
+    };
+
+    /// Multiply-accumulate operations of one sample, those on padding included.
+    pub(crate) const MACS: usize =
+        G::OUTPUT[0] * G::OUTPUT[1] * G::OUTPUTS * G::KERNEL[0] * G::KERNEL[1] * G::GROUP_CHANNELS;
+
+    const C: usize = G::CHANNELS;
+    const CG: usize = G::GROUP_CHANNELS;
+    const OC: usize = G::OUTPUTS;
+    const KW: usize = G::KERNEL[1];
+    const GROUPS: usize = Self::C / Self::CG;
+    /// Output channels of a group.
+    const WIDTH: usize = Self::OC / Self::GROUPS;
+    /// Every channel on its own.
+    const DEPTHWISE: bool = Self::CG == 1 && Self::C == Self::OC && Self::C > 1;
+    /// Whether the numbers under a row of the kernel are adjacent.
+    const ADJACENT: bool = Self::GROUPS == 1 && G::DILATION[1] == 1;
+    /// A product of the pixels with one matrix: the image may as well be a single row.
+    const POINTWISE: bool = G::KERNEL[0] * G::KERNEL[1] == 1
+        && G::STRIDE[0] * G::STRIDE[1] == 1
+        && G::BEFORE[0] + G::BEFORE[1] == 0
+        && G::INPUT[0] == G::OUTPUT[0]
+        && G::INPUT[1] == G::OUTPUT[1];
+
+    const ROWS: Axis = if Self::POINTWISE { Axis { input: 1, output: 1, ..Self::axis(0) } } else { Self::axis(0) };
+    const COLUMNS: Axis = if Self::POINTWISE {
+        Axis { input: G::INPUT[0] * G::INPUT[1], output: G::INPUT[0] * G::INPUT[1], ..Self::axis(1) }
+    } else {
+        Self::axis(1)
+    };
+    const INSIDE: (usize, usize) = Self::COLUMNS.inside();
+
+    const X_LEN: usize = G::INPUT[0] * G::INPUT[1] * Self::C;
+    const Y_LEN: usize = G::OUTPUT[0] * G::OUTPUT[1] * Self::OC;
+    const WEIGHT_LEN: usize = G::KERNEL[0] * Self::KW * Self::CG * Self::OC;
+
+    const fn axis(axis: usize) -> Axis {
+        Axis {
+            input: G::INPUT[axis],
+            output: G::OUTPUT[axis],
+            kernel: G::KERNEL[axis],
+            stride: G::STRIDE[axis],
+            before: G::BEFORE[axis],
+            dilation: G::DILATION[axis],
+        }
+    }
+
+    /// The offset of a pixel in a sample of the input.
+    #[inline(always)]
+    const fn x(row: usize, column: usize) -> usize {
+        (row * Self::COLUMNS.input + column) * Self::C
+    }
+
+    /// The offset of a pixel in a sample of the output.
+    #[inline(always)]
+    const fn y(row: usize, column: usize) -> usize {
+        (row * Self::COLUMNS.output + column) * Self::OC
+    }
+
+    /// The offset of a tap in the weight.
+    #[inline(always)]
+    const fn weight(row: usize, column: usize) -> usize {
+        (row * Self::KW + column) * Self::CG * Self::OC
+    }
+
+    /// Checks that the slices are a batch, its parameters and its result; all are constants for
+    /// the compiler. Returns the number of samples.
+    #[inline(always)]
+    fn samples(x: usize, weight: usize, bias: usize, y: usize) -> usize {
+        let () = Self::VALID;
+        let samples = x / Self::X_LEN;
+        assert!(x == samples * Self::X_LEN && y == samples * Self::Y_LEN, "convolution: batches differ in length");
+        assert!(weight == Self::WEIGHT_LEN, "convolution: the weight has another length");
+        assert!(bias == 0 || bias == Self::OC, "convolution: the bias has another length");
+        samples
+    }
+}
+
+/// Neighbouring pixels of an output row that share their taps: those inside, or one at the border.
+struct Pixels<T, A, G, const BORDER: bool> {
+    /// A sample, from the first channel of the group on.
+    x: *const T,
+    /// The weight, from the first output channel of the group on.
+    weight: *const T,
+    bias: Option<*const T>,
+    /// A sample of the output, from the first channel of the group on.
+    y: *mut T,
+    /// The output row.
+    row: usize,
+    /// The first pixel.
+    column: usize,
+    /// The taps of its window that lie on the input.
+    taps: [(usize, usize); 2],
+    marker: PhantomData<(A, G)>,
+}
+
+impl<T, A, G, const BORDER: bool> Clone for Pixels<T, A, G, BORDER> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T, A, G, const BORDER: bool> Copy for Pixels<T, A, G, BORDER> {}
+
+impl<T: Scalar, S: Simd, A: Activation<T>, G: Convolution, const BORDER: bool> Tiles<T, S> for Pixels<T, A, G, BORDER> {
+    const ROWS: usize = if BORDER { 1 } else { Geometry::<G>::INSIDE.1 - Geometry::<G>::INSIDE.0 };
+    const COLUMNS: usize = if Geometry::<G>::DEPTHWISE { Geometry::<G>::C } else { Geometry::<G>::WIDTH };
+
+    #[inline(always)]
+    unsafe fn tile<const MR: usize, const NR: usize>(
+        self,
+        simd: S,
+        row: usize,
+        _skip: usize,
+        column: usize,
+        columns: Columns,
+    ) {
+        let pixel = self.column + row;
+        let [(row_from, row_to), (from, to)] = self.taps;
+        // A window may also lie on the padding alone.
+        let row_to = if from < to { row_to } else { row_from };
+        let a_row = Geometry::<G>::COLUMNS.stride * Geometry::<G>::C;
+        // SAFETY: the taps lie on the input for all pixels of the tile, the columns are output
+        // channels of the group, and `k` counts its input channels.
+        unsafe {
+            let mut tile = gemm::start::<T, S, MR, NR>(simd, self.bias.map(|bias| bias.add(column)), columns);
+            for tap_row in row_from..row_to {
+                let x_row = Geometry::<G>::ROWS.position(self.row, tap_row);
+                if const { Geometry::<G>::ADJACENT && !Geometry::<G>::DEPTHWISE } {
+                    let run = Run {
+                        a: self.x.add(Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, from))),
+                        a_row,
+                        a_step: 1,
+                        b: self.weight.add(Geometry::<G>::weight(tap_row, from) + column),
+                        b_step: Geometry::<G>::OC,
+                        len: (to - from) * Geometry::<G>::C,
+                    };
+                    gemm::accumulate(simd, &mut tile, run, columns);
+                    continue;
+                }
+                for tap in from..to {
+                    let a = self.x.add(Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, tap)));
+                    let b = self.weight.add(Geometry::<G>::weight(tap_row, tap) + column);
+                    if const { Geometry::<G>::DEPTHWISE } {
+                        by_channel(simd, &mut tile, a.add(column), a_row, b, columns);
+                    } else {
+                        let run = Run { a, a_row, a_step: 1, b, b_step: Geometry::<G>::OC, len: Geometry::<G>::CG };
+                        gemm::accumulate(simd, &mut tile, run, columns);
+                    }
+                }
+            }
+            let to = self.y.add(Geometry::<G>::y(self.row, pixel) + column);
+            gemm::write::<T, S, A, MR, NR>(simd, tile, to, Geometry::<G>::OC, columns);
+        }
+    }
+}
+
+/// `tile[m][c] += a[m·a_row + c] · b[c]`.
+///
+/// # Safety
+/// The columns must be readable at `b` and at every `a + m·a_row`.
+#[inline(always)]
+unsafe fn by_channel<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
+    simd: S,
+    tile: &mut Tile<T, S, MR, NR>,
+    a: *const T,
+    a_row: usize,
+    b: *const T,
+    columns: Columns,
+) {
+    for n in 0..NR {
+        // SAFETY: the caller's.
+        unsafe {
+            let right = columns.load::<T, S, NR>(simd, b, n);
+            for m in 0..MR {
+                tile[m][n] = columns.load::<T, S, NR>(simd, a.add(m * a_row), n).mul_add(right, tile[m][n]);
+            }
+        }
+    }
+}
+
+/// `y = f(W ∗ x + b)` for a batch.
+#[inline(always)]
+pub(crate) fn forward<T: Scalar, S: Simd, A: Activation<T>, G: Convolution>(
+    simd: S,
+    x: &[T],
+    weight: &[T],
+    bias: &[T],
+    y: &mut [T],
+) {
+    let samples = Geometry::<G>::samples(x.len(), weight.len(), bias.len(), y.len());
+    let groups = const { if Geometry::<G>::DEPTHWISE { 1 } else { Geometry::<G>::GROUPS } };
+    let (inside, to_inside) = Geometry::<G>::INSIDE;
+    for sample in 0..samples {
+        for group in 0..groups {
+            for row in 0..Geometry::<G>::ROWS.output {
+                // SAFETY: the slices hold the samples, as `samples` checked, and the offsets are
+                // those of a sample and of a group's first channel.
+                let (x, weight, bias, y) = unsafe {
+                    let outputs = group * Geometry::<G>::WIDTH;
+                    (
+                        x.as_ptr().add(sample * Geometry::<G>::X_LEN + group * Geometry::<G>::CG),
+                        weight.as_ptr().add(outputs),
+                        if bias.is_empty() { None } else { Some(bias.as_ptr().add(outputs)) },
+                        y.as_mut_ptr().add(sample * Geometry::<G>::Y_LEN + outputs),
+                    )
+                };
+                let row_taps = Geometry::<G>::ROWS.taps(row);
+                if const { Geometry::<G>::INSIDE.0 < Geometry::<G>::INSIDE.1 } {
+                    let taps = [row_taps, (0, Geometry::<G>::KW)];
+                    let marker = PhantomData::<(A, G)>;
+                    let pixels = Pixels::<T, A, G, false> { x, weight, bias, y, row, column: inside, taps, marker };
+                    // SAFETY: inside, all taps of a row of the kernel lie on the input.
+                    unsafe { cover::<T, S, _>(simd, to_inside - inside, pixels) };
+                }
+                let mut column = if inside == 0 { to_inside } else { 0 };
+                while column < Geometry::<G>::COLUMNS.output {
+                    let taps = [row_taps, Geometry::<G>::COLUMNS.taps(column)];
+                    let marker = PhantomData::<(A, G)>;
+                    let pixels = Pixels::<T, A, G, true> { x, weight, bias, y, row, column, taps, marker };
+                    // SAFETY: these taps lie on the input.
+                    unsafe { cover::<T, S, _>(simd, 1, pixels) };
+                    column = if column + 1 == inside { to_inside } else { column + 1 };
+                }
+            }
+        }
+    }
+}
+
+/// `∂x` from `∂y`, `∂W += …` and `∂b += Σ ∂y`: the derivative of [`forward`].
+#[inline(always)]
+pub(crate) fn backward<T: Scalar, S: Simd, G: Convolution>(
+    simd: S,
+    x: &[T],
+    weight: &[T],
+    grad_y: &[T],
+    grad_x: Option<&mut [T]>,
+    grad_weight: &mut [T],
+    grad_bias: &mut [T],
+) {
+    let samples = Geometry::<G>::samples(x.len(), weight.len(), grad_bias.len(), grad_y.len());
+    assert!(grad_weight.len() == weight.len(), "convolution: the weight's gradient has another length");
+    // SAFETY: `samples` checked the lengths.
+    unsafe {
+        if !grad_bias.is_empty() {
+            let rows = samples * G::OUTPUT[0] * G::OUTPUT[1];
+            gemm::add_rows::<T, S>(simd, rows, Geometry::<G>::OC, grad_y.as_ptr(), grad_bias.as_mut_ptr());
+        }
+        for sample in 0..samples {
+            let x = x.as_ptr().add(sample * Geometry::<G>::X_LEN);
+            let grad_y = grad_y.as_ptr().add(sample * Geometry::<G>::Y_LEN);
+            if const { Geometry::<G>::DEPTHWISE } {
+                depthwise_weight_gradient::<T, S, G>(simd, x, grad_y, grad_weight.as_mut_ptr());
+            } else {
+                weight_gradient::<T, S, G>(simd, x, grad_y, grad_weight.as_mut_ptr());
+            }
+        }
+        let Some(grad_x) = grad_x else { return };
+        assert!(grad_x.len() == x.len(), "convolution: the input's gradient has another length");
+        for sample in 0..samples {
+            let grad_x = grad_x.as_mut_ptr().add(sample * Geometry::<G>::X_LEN);
+            let grad_y = grad_y.as_ptr().add(sample * Geometry::<G>::Y_LEN);
+            if const { Geometry::<G>::DEPTHWISE } {
+                depthwise_input_gradient::<T, S, G>(simd, grad_y, weight.as_ptr(), grad_x);
+            } else {
+                input_gradient::<T, S, G>(simd, grad_y, weight.as_ptr(), grad_x);
+            }
+        }
+    }
+}
+
+/// `∂x` of a sample.
+///
+/// # Safety
+/// The pointers must be valid for a sample of the output, the weight, and a sample of the input.
+#[inline(always)]
+unsafe fn input_gradient<T: Scalar, S: Simd, G: Convolution>(
+    simd: S,
+    grad_y: *const T,
+    weight: *const T,
+    grad_x: *mut T,
+) {
+    for group in 0..Geometry::<G>::GROUPS {
+        let mut channel = 0;
+        while channel + lanes::<S, T>() <= Geometry::<G>::CG {
+            with!(lanes::<S, T>(), [1 2 4 8 16],
+                input_gradients[T, S, G](simd, grad_y, weight, grad_x, group, channel));
+            channel += lanes::<S, T>();
+        }
+        with!(Geometry::<G>::CG % lanes::<S, T>(), [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15],
+            input_gradients[T, S, G](simd, grad_y, weight, grad_x, group, channel));
+    }
+}
+
+/// [`input_gradient`] for the channels `channel .. channel + NR` of a group.
+///
+/// # Safety
+/// As [`input_gradient`], and the group must have these channels.
+#[inline(always)]
+unsafe fn input_gradients<T: Scalar, S: Simd, G: Convolution, const NR: usize>(
+    simd: S,
+    grad_y: *const T,
+    weight: *const T,
+    grad_x: *mut T,
+    group: usize,
+    channel: usize,
+) {
+    let (rows, columns) = (Geometry::<G>::ROWS, Geometry::<G>::COLUMNS);
+    let outputs = group * Geometry::<G>::WIDTH;
+    for row in 0..rows.input {
+        let (row_from, row_to) = rows.readers(row);
+        for column in 0..columns.input {
+            let (from, to) = columns.readers(column);
+            let mut sums = [T::Vector::<S>::splat(simd, T::ZERO); NR];
+            for tap_row in row_from..row_to {
+                let Some(y_row) = rows.window(row, tap_row) else { continue };
+                for tap in from..to {
+                    let Some(y_column) = columns.window(column, tap) else { continue };
+                    // SAFETY: the window is one of the output's, and the channels are a group's.
+                    unsafe {
+                        let x = grad_y.add(Geometry::<G>::y(y_row, y_column) + outputs);
+                        let tap = Geometry::<G>::weight(tap_row, tap);
+                        let w = weight.add(tap + channel * Geometry::<G>::OC + outputs);
+                        gemm::dot::<T, S, NR>(simd, &mut sums, x, w, Geometry::<G>::OC, Geometry::<G>::WIDTH);
+                    }
+                }
+            }
+            let sum = gemm::collect::<T, S, NR>(simd, &sums);
+            // SAFETY: the pixel has these channels.
+            unsafe {
+                let to = grad_x.add(Geometry::<G>::x(row, column) + group * Geometry::<G>::CG + channel);
+                if const { NR == lanes::<S, T>() } { sum.store(to) } else { sum.store_partial(to, NR) }
+            }
+        }
+    }
+}
+
+/// The weights of one tap, or of a row of taps where `ROW`, in one group: its input channels × its
+/// output channels, summed over `outer` runs of `len` pixels.
+struct Taps<T, G, const ROW: bool> {
+    x: *const T,
+    x_outer: usize,
+    x_step: usize,
+    grad_y: *const T,
+    y_outer: usize,
+    y_step: usize,
+    outer: usize,
+    len: usize,
+    gradient: *mut T,
+    marker: PhantomData<G>,
+}
+
+impl<T, G, const ROW: bool> Clone for Taps<T, G, ROW> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T, G, const ROW: bool> Copy for Taps<T, G, ROW> {}
+
+impl<T: Scalar, S: Simd, G: Convolution, const ROW: bool> Tiles<T, S> for Taps<T, G, ROW> {
+    const ROWS: usize = if ROW { Geometry::<G>::KW * Geometry::<G>::CG } else { Geometry::<G>::CG };
+    const COLUMNS: usize = Geometry::<G>::WIDTH;
+
+    #[inline(always)]
+    unsafe fn tile<const MR: usize, const NR: usize>(
+        self,
+        simd: S,
+        row: usize,
+        skip: usize,
+        column: usize,
+        columns: Columns,
+    ) {
+        // SAFETY: the rows are adjacent numbers of `x` under every pixel of the runs, the columns
+        // are channels of `grad_y`, and both are within the gradient.
+        unsafe {
+            let mut tile = gemm::start::<T, S, MR, NR>(simd, None, columns);
+            for outer in 0..self.outer {
+                let run = Run {
+                    a: self.x.add(outer * self.x_outer + row),
+                    a_row: 1,
+                    a_step: self.x_step,
+                    b: self.grad_y.add(outer * self.y_outer + column),
+                    b_step: self.y_step,
+                    len: self.len,
+                };
+                gemm::accumulate(simd, &mut tile, run, columns);
+            }
+            let to = self.gradient.add(row * Geometry::<G>::OC + column);
+            gemm::add::<T, S, MR, NR>(simd, tile, to, Geometry::<G>::OC, skip, columns);
+        }
+    }
+}
+
+/// Adds a sample's `∂W`.
+///
+/// # Safety
+/// The pointers must be valid for a sample of the input, one of the output, and the weight.
+#[inline(always)]
+unsafe fn weight_gradient<T: Scalar, S: Simd, G: Convolution>(
+    simd: S,
+    x: *const T,
+    grad_y: *const T,
+    gradient: *mut T,
+) {
+    let (rows, columns) = (Geometry::<G>::ROWS, Geometry::<G>::COLUMNS);
+    let (inside, to_inside) = Geometry::<G>::INSIDE;
+    // With few channels a tap alone makes a small tile, so a row of taps shares one. That needs
+    // all its taps on the input; the pixels at the border come after, tap by tap.
+    let joint = const {
+        Geometry::<G>::ADJACENT
+            && Geometry::<G>::KW > 1
+            && Geometry::<G>::CG < 8
+            && Geometry::<G>::INSIDE.0 < Geometry::<G>::INSIDE.1
+    };
+    let x_row = rows.stride * Geometry::<G>::x(1, 0);
+    let x_column = columns.stride * Geometry::<G>::C;
+    let y_row = Geometry::<G>::y(1, 0);
+    let y_column = Geometry::<G>::OC;
+    for group in 0..Geometry::<G>::GROUPS {
+        for tap_row in 0..rows.kernel {
+            let (top, bottom) = rows.windows(tap_row);
+            if top == bottom {
+                continue;
+            }
+            let at_row = rows.position(top, tap_row);
+            let (channel, output) = (group * Geometry::<G>::CG, group * Geometry::<G>::WIDTH);
+            if joint {
+                // SAFETY: inside, all taps lie on the input, as does this row of them from `top` on.
+                unsafe {
+                    let taps = Taps::<T, G, true> {
+                        x: x.add(Geometry::<G>::x(at_row, columns.position(inside, 0)) + channel),
+                        x_outer: x_row,
+                        x_step: x_column,
+                        grad_y: grad_y.add(Geometry::<G>::y(top, inside) + output),
+                        y_outer: y_row,
+                        y_step: y_column,
+                        outer: bottom - top,
+                        len: to_inside - inside,
+                        gradient: gradient.add(Geometry::<G>::weight(tap_row, 0) + output),
+                        marker: PhantomData,
+                    };
+                    cover::<T, S, _>(simd, Geometry::<G>::KW * Geometry::<G>::CG, taps);
+                }
+            }
+            for tap in 0..Geometry::<G>::KW {
+                let (left, right) = columns.windows(tap);
+                let stretches = if joint { [(left, inside), (to_inside, right)] } else { [(left, right), (0, 0)] };
+                for (left, right) in stretches {
+                    if left >= right {
+                        continue;
+                    }
+                    // SAFETY: the tap lies on the input for the windows from `left` to `right`.
+                    unsafe {
+                        let mut taps = Taps::<T, G, false> {
+                            x: x.add(Geometry::<G>::x(at_row, columns.position(left, tap)) + channel),
+                            x_outer: x_row,
+                            x_step: x_column,
+                            grad_y: grad_y.add(Geometry::<G>::y(top, left) + output),
+                            y_outer: y_row,
+                            y_step: y_column,
+                            outer: bottom - top,
+                            len: right - left,
+                            gradient: gradient.add(Geometry::<G>::weight(tap_row, tap) + output),
+                            marker: PhantomData,
+                        };
+                        if joint {
+                            // The border is high and narrow, and long runs are better.
+                            (taps.x_outer, taps.x_step) = (x_column, x_row);
+                            (taps.y_outer, taps.y_step) = (y_column, y_row);
+                            (taps.outer, taps.len) = (taps.len, taps.outer);
+                        }
+                        cover::<T, S, _>(simd, Geometry::<G>::CG, taps);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The lanes of the register at `channel`.
+#[inline(always)]
+const fn channels_at<S: Simd, T: Scalar, G: Convolution>(channel: usize) -> Columns {
+    let left = Geometry::<G>::C - channel;
+    Columns::of::<S, T>(if left < lanes::<S, T>() { left } else { lanes::<S, T>() })
+}
+
+/// `∂x` of a sample, every channel on its own.
+///
+/// # Safety
+/// As [`input_gradient`].
+#[inline(always)]
+unsafe fn depthwise_input_gradient<T: Scalar, S: Simd, G: Convolution>(
+    simd: S,
+    grad_y: *const T,
+    weight: *const T,
+    grad_x: *mut T,
+) {
+    let (rows, columns) = (Geometry::<G>::ROWS, Geometry::<G>::COLUMNS);
+    // SAFETY: a sample of the input is writable.
+    unsafe { core::ptr::write_bytes(grad_x, 0, Geometry::<G>::X_LEN) };
+    for y_row in 0..rows.output {
+        let (row_from, row_to) = rows.taps(y_row);
+        for tap_row in row_from..row_to {
+            let x_row = rows.position(y_row, tap_row);
+            for tap in 0..Geometry::<G>::KW {
+                let (from, to) = columns.windows(tap);
+                let mut channel = 0;
+                while channel < Geometry::<G>::C {
+                    let lanes_here = channels_at::<S, T, G>(channel);
+                    // SAFETY: the tap lies on the input for these windows, and the lanes are
+                    // channels.
+                    unsafe {
+                        let w = lanes_here.load::<T, S, 1>(
+                            simd,
+                            weight.add(Geometry::<G>::weight(tap_row, tap) + channel),
+                            0,
+                        );
+                        for y_column in from..to {
+                            let x = grad_x.add(Geometry::<G>::x(x_row, columns.position(y_column, tap)) + channel);
+                            let y = grad_y.add(Geometry::<G>::y(y_row, y_column) + channel);
+                            let sum = lanes_here.load::<T, S, 1>(simd, x, 0);
+                            let sum = lanes_here.load::<T, S, 1>(simd, y, 0).mul_add(w, sum);
+                            lanes_here.store::<T, S, 1>(sum, x, 0);
+                        }
+                    }
+                    channel += lanes::<S, T>();
+                }
+            }
+        }
+    }
+}
+
+/// Adds a sample's `∂W`, every channel on its own.
+///
+/// # Safety
+/// As [`weight_gradient`].
+#[inline(always)]
+unsafe fn depthwise_weight_gradient<T: Scalar, S: Simd, G: Convolution>(
+    simd: S,
+    x: *const T,
+    grad_y: *const T,
+    gradient: *mut T,
+) {
+    const WAYS: usize = 4;
+    let (rows, columns) = (Geometry::<G>::ROWS, Geometry::<G>::COLUMNS);
+    for tap_row in 0..rows.kernel {
+        let (top, bottom) = rows.windows(tap_row);
+        for tap in 0..Geometry::<G>::KW {
+            let (left, right) = columns.windows(tap);
+            let mut channel = 0;
+            while channel < Geometry::<G>::C {
+                let lanes_here = channels_at::<S, T, G>(channel);
+                let mut parts = [T::Vector::<S>::splat(simd, T::ZERO); WAYS];
+                for y_row in top..bottom {
+                    let x_row = rows.position(y_row, tap_row);
+                    let mut column = left;
+                    // SAFETY: the tap lies on the input for these windows, and the lanes are
+                    // channels, here and below.
+                    unsafe {
+                        while column < right {
+                            let ways = if column + WAYS <= right { WAYS } else { 1 };
+                            for way in 0..WAYS {
+                                if way < ways {
+                                    let at = columns.position(column + way, tap);
+                                    let x = x.add(Geometry::<G>::x(x_row, at) + channel);
+                                    let y = grad_y.add(Geometry::<G>::y(y_row, column + way) + channel);
+                                    let y = lanes_here.load::<T, S, 1>(simd, y, 0);
+                                    parts[way] = lanes_here.load::<T, S, 1>(simd, x, 0).mul_add(y, parts[way]);
+                                }
+                            }
+                            column += ways;
+                        }
+                    }
+                }
+                // SAFETY: as above.
+                unsafe {
+                    let to = gradient.add(Geometry::<G>::weight(tap_row, tap) + channel);
+                    let sum = (parts[0] + parts[2]) + (parts[1] + parts[3]);
+                    lanes_here.store::<T, S, 1>(lanes_here.load::<T, S, 1>(simd, to, 0) + sum, to, 0);
+                }
+                channel += lanes::<S, T>();
+            }
+        }
+    }
+}

@@ -28,7 +28,7 @@ pub(crate) struct Columns {
 
 impl Columns {
     /// `width` columns in the fewest registers.
-    const fn of<S: Simd, T: Scalar>(width: usize) -> Self {
+    pub(crate) const fn of<S: Simd, T: Scalar>(width: usize) -> Self {
         let lanes = lanes::<S, T>();
         if width < lanes { Self { last: 0, count: width } } else { Self { last: width - lanes, count: lanes } }
     }
@@ -38,7 +38,12 @@ impl Columns {
     /// # Safety
     /// The columns must be readable at `from`.
     #[inline(always)]
-    unsafe fn load<T: Scalar, S: Simd, const NR: usize>(self, simd: S, from: *const T, n: usize) -> T::Vector<S> {
+    pub(crate) unsafe fn load<T: Scalar, S: Simd, const NR: usize>(
+        self,
+        simd: S,
+        from: *const T,
+        n: usize,
+    ) -> T::Vector<S> {
         // SAFETY: register `n < NR - 1` is all within the columns, and so are `count` lanes at
         // `last`.
         unsafe {
@@ -57,7 +62,7 @@ impl Columns {
     /// # Safety
     /// The columns must be writable at `to`.
     #[inline(always)]
-    unsafe fn store<T: Scalar, S: Simd, const NR: usize>(self, vector: T::Vector<S>, to: *mut T, n: usize) {
+    pub(crate) unsafe fn store<T: Scalar, S: Simd, const NR: usize>(self, vector: T::Vector<S>, to: *mut T, n: usize) {
         // SAFETY: as in `load`.
         unsafe {
             if n + 1 < NR {
@@ -589,25 +594,25 @@ unsafe fn input_gradients<T: Scalar, S: Simd, const IN: usize, const OUT: usize,
 /// `to[c] += Σ_rows from[row][c]`.
 ///
 /// # Safety
-/// `from` must be readable for `rows · N` numbers, `to` readable and writable for `N`.
+/// `from` must be readable for `rows · width` numbers, `to` readable and writable for `width`.
 #[inline(always)]
-pub(crate) unsafe fn add_rows<T: Scalar, S: Simd, const N: usize>(simd: S, rows: usize, from: *const T, to: *mut T) {
+pub(crate) unsafe fn add_rows<T: Scalar, S: Simd>(simd: S, rows: usize, width: usize, from: *const T, to: *mut T) {
     let lanes = lanes::<S, T>();
     let mut column = 0;
-    while column < N {
-        let columns = Columns { last: 0, count: if N - column < lanes { N - column } else { lanes } };
+    while column < width {
+        let columns = Columns { last: 0, count: if width - column < lanes { width - column } else { lanes } };
         // SAFETY: `row < rows`, and so many columns are left.
         unsafe {
             let mut parts = [T::Vector::<S>::splat(simd, T::ZERO); 4];
             let mut row = 0;
             while row + 4 <= rows {
                 for way in 0..4 {
-                    parts[way] = parts[way] + columns.load::<T, S, 1>(simd, from.add((row + way) * N + column), 0);
+                    parts[way] = parts[way] + columns.load::<T, S, 1>(simd, from.add((row + way) * width + column), 0);
                 }
                 row += 4;
             }
             while row < rows {
-                parts[0] = parts[0] + columns.load::<T, S, 1>(simd, from.add(row * N + column), 0);
+                parts[0] = parts[0] + columns.load::<T, S, 1>(simd, from.add(row * width + column), 0);
                 row += 1;
             }
             let sum =
@@ -711,7 +716,7 @@ pub fn dense_backward<T: Scalar, S: Simd, const B: usize, const IN: usize, const
     unsafe {
         weight_gradient::<T, S, IN, OUT>(simd, B, x.as_ptr().cast(), grad_y, grad_weight.as_mut_ptr().cast());
         if const { BIAS == OUT } {
-            add_rows::<T, S, OUT>(simd, B, grad_y, grad_bias.as_mut_ptr());
+            add_rows::<T, S>(simd, B, OUT, grad_y, grad_bias.as_mut_ptr());
         }
         if let Some(grad_x) = grad_x {
             input_gradient::<T, S, IN, OUT>(simd, B, grad_y, weight.as_ptr().cast(), grad_x.as_mut_ptr().cast());

@@ -1,1 +1,426 @@
-//! To come.
+//! Two-dimensional convolution: every output pixel is a weighted sum of a window of the input.
+//!
+//! `y[h, w, o] = b[o] + Σ x[h·SH + i·DH − TOP, w·SW + j·DW − LEFT, c] · W[i, j, c, o]`
+//! over the taps `i, j` and the channels `c` of the group of `o`; outside the input, x is 0.
+//!
+//! | tensor | shape |
+//! | --- | --- |
+//! | `x` | `[H, W, C]` |
+//! | `weight` (W) | `[KH, KW, CG, OC]`, CG = C / groups |
+//! | `bias` (b) | `[OC]`, or `[0]`: none |
+//! | `y` | `[OH, OW, OC]` |
+//!
+//! Output channel `o` belongs to group `o / (OC / groups)`, and group `g` reads the input channels
+//! `g·CG .. (g + 1)·CG`. As in every deep-learning framework it is a cross-correlation: the kernel
+//! is not turned around. Layouts are those of TensorFlow and JAX (`NHWC`, `HWIO`).
+
+use core::marker::PhantomData;
+
+use crate::kernels::conv::{self, Convolution, Geometry};
+use crate::layer::{Activation, Layer};
+use crate::layers::{Identity, Window2, Window2d};
+use crate::noise::Noise;
+use crate::parameters::Parameters;
+use crate::scalar::Scalar;
+use crate::simd::{Simd, outline};
+use crate::tensor::{batch_slice, batch_slice_mut};
+
+/// A two-dimensional convolution, `[H, W, C] -> [OH, OW, OC]`.
+///
+/// `KH`×`KW` is the kernel and `CG` the number of input channels that each output channel sees:
+/// `C` for an ordinary convolution, 1 for a depthwise one. `BIAS` is `OC`, or 0 for none. The
+/// [window](Window2) `P` states strides, padding and dilation.
+///
+/// ```
+/// use monomorph::layers::Conv2d;
+/// use monomorph::simd::{Simd, Task, dispatch, level};
+/// use monomorph::{Layer, memory};
+///
+/// // The sum over windows of 2×2 of a 3×3 image with one channel.
+/// let mut conv: Conv2d<f32, 3, 3, 1, 2, 2, 1, 2, 2, 1> = memory::zeroed();
+/// conv.weight = [[[[1.0]]; 2]; 2];
+///
+/// struct Evaluate<'a, L: Layer<f32>>(&'a L, &'a [L::Input; 1], &'a mut [L::Output; 1]);
+/// impl<L: Layer<f32, Workspace<1> = ()>> Task for Evaluate<'_, L> {
+///     type Output = ();
+///     fn run<S: Simd>(self, simd: S) {
+///         self.0.evaluate(simd, self.1, self.2, &mut ());
+///     }
+/// }
+/// let image = [[[1.0], [2.0], [3.0]], [[4.0], [5.0], [6.0]], [[7.0], [8.0], [9.0]]];
+/// let mut y = [[[[0.0]; 2]; 2]];
+/// dispatch(level(), Evaluate(&conv, &[image], &mut y));
+/// assert_eq!(y[0], [[[12.0], [16.0]], [[24.0], [28.0]]]);
+/// ```
+#[derive(Clone, Debug, Parameters)]
+#[repr(C)]
+pub struct Conv2d<
+    T,
+    const H: usize,
+    const W: usize,
+    const C: usize,
+    const OH: usize,
+    const OW: usize,
+    const OC: usize,
+    const KH: usize,
+    const KW: usize,
+    const CG: usize,
+    const BIAS: usize = OC,
+    P = Window2d<1, 1, 0, 0, 1, 1>,
+> {
+    /// W: for each tap and input channel of a group, `OC` numbers.
+    pub weight: [[[[T; OC]; CG]; KW]; KH],
+    /// b.
+    #[parameters(start = 0.0)]
+    pub bias: [T; BIAS],
+    /// How the window slides.
+    pub window: PhantomData<P>,
+}
+
+impl<
+    T: Scalar,
+    const H: usize,
+    const W: usize,
+    const C: usize,
+    const OH: usize,
+    const OW: usize,
+    const OC: usize,
+    const KH: usize,
+    const KW: usize,
+    const CG: usize,
+    const BIAS: usize,
+    P: Window2,
+> Convolution for Conv2d<T, H, W, C, OH, OW, OC, KH, KW, CG, BIAS, P>
+{
+    const INPUT: [usize; 2] = [H, W];
+    const OUTPUT: [usize; 2] = [OH, OW];
+    const KERNEL: [usize; 2] = [KH, KW];
+    const STRIDE: [usize; 2] = P::STRIDE;
+    const BEFORE: [usize; 2] = P::BEFORE;
+    const DILATION: [usize; 2] = P::DILATION;
+    const CHANNELS: usize = C;
+    const GROUP_CHANNELS: usize = CG;
+    const OUTPUTS: usize = OC;
+}
+
+impl<
+    T: Scalar,
+    const H: usize,
+    const W: usize,
+    const C: usize,
+    const OH: usize,
+    const OW: usize,
+    const OC: usize,
+    const KH: usize,
+    const KW: usize,
+    const CG: usize,
+    const BIAS: usize,
+    P: Window2,
+> Conv2d<T, H, W, C, OH, OW, OC, KH, KW, CG, BIAS, P>
+{
+    const SHAPE: () = {
+        assert!(BIAS == OC || BIAS == 0, "Conv2d: BIAS is OC, or 0 for no bias");
+        Geometry::<Self>::VALID
+    };
+
+    /// Folds `y·scale + shift`, as of a normalisation that follows, into weight and bias.
+    pub fn fold_scale_shift(&mut self, scale: &[T; OC], shift: &[T; OC]) {
+        const { assert!(BIAS == OC, "folding needs a layer with bias") };
+        for row in self.weight.as_flattened_mut().as_flattened_mut() {
+            for (weight, scale) in row.iter_mut().zip(scale) {
+                *weight *= *scale;
+            }
+        }
+        for ((bias, scale), shift) in self.bias.iter_mut().zip(scale).zip(shift) {
+            *bias = *bias * *scale + *shift;
+        }
+    }
+}
+
+impl<
+    T: Scalar,
+    const H: usize,
+    const W: usize,
+    const C: usize,
+    const OH: usize,
+    const OW: usize,
+    const OC: usize,
+    const KH: usize,
+    const KW: usize,
+    const CG: usize,
+    const BIAS: usize,
+    P: Window2,
+> Layer<T> for Conv2d<T, H, W, C, OH, OW, OC, KH, KW, CG, BIAS, P>
+{
+    type Input = [[[T; C]; W]; H];
+    type Output = [[[T; OC]; OW]; OH];
+    type Saved<const B: usize> = ();
+    type Workspace<const B: usize> = ();
+    const MACS: usize = Geometry::<Self>::MACS;
+
+    #[inline(always)]
+    fn evaluate<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        input: &[Self::Input; B],
+        output: &mut [Self::Output; B],
+        workspace: &mut (),
+    ) {
+        self.evaluate_then::<S, B, Identity>(simd, input, output, workspace);
+    }
+
+    #[inline(always)]
+    fn forward<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        input: &[Self::Input; B],
+        output: &mut [Self::Output; B],
+        _saved: &mut (),
+        _noise: &mut Noise,
+    ) {
+        self.evaluate_then::<S, B, Identity>(simd, input, output, &mut ());
+    }
+
+    #[inline(always)]
+    fn evaluate_then<S: Simd, const B: usize, A: Activation<T>>(
+        &self,
+        simd: S,
+        input: &[Self::Input; B],
+        output: &mut [Self::Output; B],
+        _workspace: &mut (),
+    ) {
+        let () = Self::SHAPE;
+        let (x, y) = (batch_slice(input), batch_slice_mut(output));
+        outline(
+            simd,
+            #[inline(always)]
+            || {
+                conv::forward::<T, S, A, Self>(
+                    simd,
+                    x,
+                    self.weight.as_flattened().as_flattened().as_flattened(),
+                    &self.bias,
+                    y,
+                )
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn forward_then<S: Simd, const B: usize, A: Activation<T>>(
+        &self,
+        simd: S,
+        input: &[Self::Input; B],
+        output: &mut [Self::Output; B],
+        _saved: &mut (),
+        _noise: &mut Noise,
+    ) {
+        self.evaluate_then::<S, B, A>(simd, input, output, &mut ());
+    }
+
+    /// `∂x[p, c] = Σ ∂y[q, o]·W[i, c, o]` over the windows `q` that read `p` with a tap `i`;
+    /// `∂W[i, c, o] += Σ x[p, c]·∂y[q, o]` over the pixels; `∂b += Σ ∂y`.
+    #[inline(always)]
+    fn backward<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        input: &[Self::Input; B],
+        _output: &[Self::Output; B],
+        _saved: &mut (),
+        grad_output: &mut [Self::Output; B],
+        grad_input: Option<&mut [Self::Input; B]>,
+        gradient: &mut Self,
+    ) {
+        let () = Self::SHAPE;
+        outline(
+            simd,
+            #[inline(always)]
+            || {
+                let grad_input = match grad_input {
+                    Some(grad_input) => Some(batch_slice_mut(grad_input)),
+                    None => None,
+                };
+                conv::backward::<T, S, Self>(
+                    simd,
+                    batch_slice(input),
+                    self.weight.as_flattened().as_flattened().as_flattened(),
+                    batch_slice(grad_output),
+                    grad_input,
+                    gradient.weight.as_flattened_mut().as_flattened_mut().as_flattened_mut(),
+                    &mut gradient.bias,
+                );
+            },
+        );
+    }
+}
+
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+mod tests {
+    use super::*;
+    use crate::memory::boxed;
+    use crate::simd::{Task, dispatch, levels};
+    use crate::testing::check_gradients;
+    use crate::testing::golden::{assert_close, check_layer, random};
+    use std::boxed::Box;
+    use std::{format, vec};
+
+    struct Pass<'a, T: Scalar, L: Layer<T>, const B: usize> {
+        layer: &'a L,
+        x: &'a [L::Input; B],
+        y: &'a mut [L::Output; B],
+        grad_y: &'a mut [L::Output; B],
+        grad_x: &'a mut [L::Input; B],
+        gradient: &'a mut L,
+    }
+
+    impl<T: Scalar, L: Layer<T, Workspace<B> = (), Saved<B> = ()>, const B: usize> Task for Pass<'_, T, L, B> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            self.layer.evaluate(simd, self.x, self.y, &mut ());
+            self.layer.backward(simd, self.x, self.y, &mut (), self.grad_y, Some(self.grad_x), self.gradient);
+        }
+    }
+
+    /// Everything in plain loops and `f64`; `weights` numbers of the parameters are the weight.
+    fn check<T: Scalar, L, const B: usize>()
+    where
+        L: Layer<T, Workspace<B> = (), Saved<B> = ()> + Convolution,
+    {
+        let [h, w] = L::INPUT;
+        let [oh, ow] = L::OUTPUT;
+        let [kh, kw] = L::KERNEL;
+        let (c, cg, oc) = (L::CHANNELS, L::GROUP_CHANNELS, L::OUTPUTS);
+        let weights = kh * kw * cg * oc;
+
+        let mut layer: Box<L> = boxed();
+        let mut noise = Noise::new(1);
+        layer.as_mut_slice().fill_with(|| T::from_f64(noise.uniform() * 2.0 - 1.0));
+        let (x, grad_y) = (random::<T, L::Input, B>(3), random::<T, L::Output, B>(4));
+        let p = layer.as_slice();
+        let (xs, dys) = (batch_slice::<T, _>(&x[..]), batch_slice::<T, _>(&grad_y[..]));
+
+        let mut y = vec![0.0; dys.len()];
+        let mut grad_x = vec![0.0; xs.len()];
+        let mut gradient = vec![1.0; L::COUNT];
+        for (pixel, outputs) in y.chunks_exact_mut(oc).enumerate() {
+            let (b, row, column) = (pixel / ow / oh, pixel / ow % oh, pixel % ow);
+            for (o, y) in outputs.iter_mut().enumerate() {
+                let dy = dys[pixel * oc + o].to_f64();
+                if L::COUNT > weights {
+                    *y = p[weights + o].to_f64();
+                    gradient[weights + o] += dy;
+                }
+                for tap in 0..kh * kw * cg {
+                    let (i, j, channel) = (tap / cg / kw, tap / cg % kw, tap % cg);
+                    let at_row = (row * L::STRIDE[0] + i * L::DILATION[0]).wrapping_sub(L::BEFORE[0]);
+                    let at_column = (column * L::STRIDE[1] + j * L::DILATION[1]).wrapping_sub(L::BEFORE[1]);
+                    if at_row < h && at_column < w {
+                        let channel = o / (oc / (c / cg)) * cg + channel;
+                        let at = ((b * h + at_row) * w + at_column) * c + channel;
+                        *y += xs[at].to_f64() * p[tap * oc + o].to_f64();
+                        grad_x[at] += dy * p[tap * oc + o].to_f64();
+                        gradient[tap * oc + o] += dy * xs[at].to_f64();
+                    }
+                }
+            }
+        }
+
+        let tolerance = 200.0 * T::EPSILON.to_f64();
+        for level in levels() {
+            let mut actual: Box<L> = boxed();
+            actual.as_mut_slice().fill(T::ONE);
+            // Every number must be written, not added to.
+            let (mut outputs, mut inputs) = (random::<T, L::Output, B>(6), random::<T, L::Input, B>(7));
+            let mut dy = random::<T, L::Output, B>(4);
+            let pass = Pass {
+                layer: &*layer,
+                x: &x,
+                y: &mut outputs,
+                grad_y: &mut dy,
+                grad_x: &mut inputs,
+                gradient: &mut *actual,
+            };
+            dispatch(level, pass);
+            let what = |part| format!("{} at {level:?}: {part}", core::any::type_name::<L>());
+            assert_close(&what("y"), batch_slice::<T, _>(&outputs[..]), &y, tolerance);
+            assert_close(&what("∂x"), batch_slice::<T, _>(&inputs[..]), &grad_x, tolerance);
+            assert_close(&what("∂W"), actual.as_slice(), &gradient, tolerance);
+        }
+    }
+
+    macro_rules! sizes {
+        ($($name:ident: $batch:literal, [$($size:literal),*] $window:ty;)*) => { $(
+            #[test]
+            fn $name() {
+                check::<f32, Conv2d<f32, $($size,)* $window>, $batch>();
+                check::<f64, Conv2d<f64, $($size,)* $window>, $batch>();
+            }
+        )* };
+    }
+    // H, W, C, OH, OW, OC, KH, KW, CG, BIAS.
+    sizes! {
+        one: 1, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1] Window2d<1, 1, 0, 0, 1, 1>;
+        grey_padded: 3, [9, 15, 1, 9, 15, 6, 5, 5, 1, 6] Window2d<1, 1, 2, 2, 1, 1>;
+        grey_uneven: 1, [9, 16, 1, 7, 16, 17, 3, 4, 1, 0] Window2d<1, 1, 0, 1, 1, 1>;
+        colour_strided: 3, [17, 15, 3, 9, 8, 16, 3, 3, 3, 16] Window2d<2, 2, 1, 1, 1, 1>;
+        narrow: 1, [2, 2, 2, 2, 2, 3, 3, 3, 2, 3] Window2d<1, 1, 1, 1, 1, 1>;
+        all_border: 1, [3, 2, 2, 3, 2, 15, 7, 7, 2, 15] Window2d<1, 1, 3, 3, 1, 1>;
+        wide: 1, [4, 33, 16, 4, 33, 33, 3, 3, 16, 33] Window2d<1, 1, 1, 1, 1, 1>;
+        deep: 1, [4, 4, 64, 4, 4, 100, 3, 3, 64, 100] Window2d<1, 1, 1, 1, 1, 1>;
+        pointwise: 8, [3, 5, 17, 3, 5, 33, 1, 1, 17, 33] Window2d<1, 1, 0, 0, 1, 1>;
+        pointwise_strided: 1, [7, 7, 15, 4, 4, 16, 1, 1, 15, 16] Window2d<2, 2, 0, 0, 1, 1>;
+        dilated: 1, [11, 12, 3, 7, 9, 5, 3, 3, 3, 5] Window2d<1, 1, 0, 1, 2, 2>;
+        dilated_strided: 1, [11, 13, 2, 5, 5, 5, 3, 3, 2, 5] Window2d<2, 3, 1, 2, 2, 3>;
+        far_padding: 1, [4, 5, 2, 8, 9, 3, 2, 2, 2, 3] Window2d<1, 1, 4, 4, 1, 1>;
+        rows_left_over: 1, [10, 10, 2, 3, 3, 3, 3, 3, 2, 3] Window2d<3, 3, 0, 0, 1, 1>;
+        two_groups: 3, [6, 7, 34, 6, 7, 66, 3, 3, 17, 66] Window2d<1, 1, 1, 1, 1, 1>;
+        groups_strided: 1, [7, 7, 6, 4, 4, 12, 3, 3, 2, 12] Window2d<2, 2, 1, 1, 1, 1>;
+        depthwise: 3, [8, 9, 20, 8, 9, 20, 3, 3, 1, 20] Window2d<1, 1, 1, 1, 1, 1>;
+        depthwise_strided: 1, [9, 9, 33, 5, 5, 33, 5, 3, 1, 33] Window2d<2, 2, 2, 1, 1, 1>;
+        depthwise_dilated: 1, [9, 9, 5, 9, 9, 5, 3, 3, 1, 0] Window2d<1, 1, 2, 2, 2, 2>;
+        depthwise_multiplied: 1, [5, 5, 4, 5, 5, 8, 3, 3, 1, 8] Window2d<1, 1, 1, 1, 1, 1>;
+    }
+
+    #[test]
+    fn agrees_with_pytorch() {
+        macro_rules! cases {
+            ($($case:literal: $batch:literal, [$($size:literal),*] $window:ty;)*) => { $(
+                check_layer::<f64, Conv2d<f64, $($size,)* $window>, $batch>($case);
+                check_layer::<f32, Conv2d<f32, $($size,)* $window>, $batch>($case);
+            )* };
+        }
+        cases! {
+            "conv2d_basic": 2, [7, 6, 3, 5, 4, 4, 3, 3, 3, 4] Window2d<1, 1, 0, 0, 1, 1>;
+            "conv2d_depthwise": 2, [8, 8, 20, 8, 8, 20, 3, 3, 1, 20] Window2d<1, 1, 1, 1, 1, 1>;
+            "conv2d_depthwise_s2": 1, [9, 9, 8, 5, 5, 8, 3, 3, 1, 8] Window2d<2, 2, 1, 1, 1, 1>;
+            "conv2d_dilation2": 1, [9, 9, 2, 5, 5, 5, 3, 3, 2, 5] Window2d<1, 1, 0, 0, 2, 2>;
+            "conv2d_groups2": 2, [6, 6, 4, 6, 6, 6, 3, 3, 2, 6] Window2d<1, 1, 1, 1, 1, 1>;
+            "conv2d_pointwise": 2, [5, 5, 16, 5, 5, 33, 1, 1, 16, 33] Window2d<1, 1, 0, 0, 1, 1>;
+            "conv2d_rect_5x3_pad2_1": 1, [9, 7, 2, 9, 7, 6, 5, 3, 2, 6] Window2d<1, 1, 2, 1, 1, 1>;
+            "conv2d_stride2_pad1": 2, [8, 9, 3, 4, 5, 16, 3, 3, 3, 16] Window2d<2, 2, 1, 1, 1, 1>;
+            "conv2d_wide": 1, [10, 10, 17, 10, 10, 48, 3, 3, 17, 48] Window2d<1, 1, 1, 1, 1, 1>;
+        }
+    }
+
+    #[test]
+    fn gradients_agree_with_finite_differences() {
+        type Strided = Conv2d<f64, 5, 7, 3, 3, 4, 2, 3, 3, 3, 2, Window2d<2, 2, 1, 1, 1, 1>>;
+        let mut layer: Box<Strided> = boxed();
+        layer.weight = *random::<f64, _, 3>(1);
+        check_gradients(&mut *layer, &random::<f64, [[[f64; 3]; 7]; 5], 2>(3), 1e-7).unwrap();
+        type Depthwise = Conv2d<f64, 5, 4, 3, 5, 4, 3, 3, 3, 1, 0, Window2d<1, 1, 1, 1, 1, 1>>;
+        let mut layer: Box<Depthwise> = boxed();
+        layer.weight = *random::<f64, _, 3>(1);
+        check_gradients(&mut *layer, &random::<f64, [[[f64; 3]; 4]; 5], 2>(3), 1e-7).unwrap();
+    }
+
+    #[test]
+    fn folding_scales_and_shifts() {
+        let mut layer: Conv2d<f64, 2, 1, 1, 1, 1, 2, 2, 1, 1> =
+            Conv2d { weight: [[[[1.0, 2.0]]], [[[3.0, 4.0]]]], bias: [5.0, 6.0], window: PhantomData };
+        layer.fold_scale_shift(&[2.0, -1.0], &[0.5, 0.25]);
+        assert_eq!(layer.weight, [[[[2.0, -2.0]]], [[[6.0, -4.0]]]]);
+        assert_eq!(layer.bias, [10.5, -5.75]);
+    }
+}
