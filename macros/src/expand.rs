@@ -134,8 +134,11 @@ impl<'a> Network<'a> {
             quote!(#[doc(hidden)] #visibility parameters: ::core::marker::PhantomData<(#(#types,)*)>)
         });
         let where_clause = where_clause.cloned();
+        let shapes = format!("A network `{} -> {}`.", self.model.input.text(), self.model.output.text());
         quote! {
             #(#attributes)*
+            #[doc = ""]
+            #[doc = #shapes]
             #[derive(::monomorph::Parameters)]
             #[parameters(scalar = #scalar)]
             #[repr(C)]

@@ -141,9 +141,8 @@ fn call(name: Option<Ident>, input: ParseStream) -> Result<Call> {
     if !input.peek(Ident) && !input.peek(Token![::]) && !input.peek(Token![crate]) && !input.peek(Token![self]) {
         return Err(input.error("expected a layer, such as `Dense(10)`"));
     }
-    // Only the path: `Path::parse` would take `Fn(..)`-like parentheses for itself.
-    let path = input.call(Path::parse_mod_style)?;
-    let path = generic_arguments(path, input)?;
+    // As in an expression: `Path` alone would take the parentheses for those of `Fn(..)`.
+    let path = input.parse::<syn::ExprPath>()?.path;
     let arguments = if input.peek(token::Paren) {
         let content;
         parenthesized!(content in input);
@@ -152,16 +151,6 @@ fn call(name: Option<Ident>, input: ParseStream) -> Result<Call> {
         None
     };
     Ok(Call { name, path, arguments })
-}
-
-/// `::<T, 3>` or `<T, 3>` after a path.
-fn generic_arguments(mut path: Path, input: ParseStream) -> Result<Path> {
-    if input.peek(Token![<]) || (input.peek(Token![::]) && input.peek3(Token![<])) {
-        if let Some(last) = path.segments.last_mut() {
-            last.arguments = syn::PathArguments::AngleBracketed(input.parse()?);
-        }
-    }
-    Ok(path)
 }
 
 impl Parse for Argument {
