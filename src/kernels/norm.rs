@@ -79,7 +79,7 @@ fn column_sums<T: Scalar, S: Simd, const N: usize>(
 fn row_sums<T: Scalar, S: Simd, const N: usize>(
     simd: S,
     len: usize,
-    f: impl Fn(usize, usize, [T::Vector<S>; N]) -> [T::Vector<S>; N],
+    mut f: impl FnMut(usize, usize, [T::Vector<S>; N]) -> [T::Vector<S>; N],
 ) -> [T; N] {
     let lanes = lanes::<S, T>();
     let zeros = [splat::<T, S>(simd, T::ZERO); N];
@@ -411,6 +411,10 @@ pub fn layer_backward<T: Scalar, S: Simd>(
     let (mean, inverse) = (mean.as_ptr(), inverse.as_ptr());
     let (grad_weight, grad_bias) = (grad_weight.as_mut_ptr(), grad_bias.as_mut_ptr());
     let size = count_of::<T>(channels);
+    // What the last, short register of the parameters' gradients gets: a load right after a masked
+    // store of the same numbers would have to wait for it.
+    let mut tail_weight = splat::<T, S>(simd, T::ZERO);
+    let mut tail_bias = tail_weight;
     let mut row = 0;
     while row < rows {
         // SAFETY: `row < rows`, blocks end at `channels`, the tensors are `rows · channels` long,
@@ -427,10 +431,15 @@ pub fn layer_backward<T: Scalar, S: Simd>(
                 |at, count, [sum, product]| {
                     let normal = (read::<T, S>(simd, x.add(at), count) - center) * inverse;
                     let dy = read::<T, S>(simd, dy.add(at), count);
-                    let to = grad_bias.add(at);
-                    write::<T, S>(read::<T, S>(simd, to, count) + dy, to, count);
-                    let to = grad_weight.add(at);
-                    write::<T, S>(dy.mul_add(normal, read::<T, S>(simd, to, count)), to, count);
+                    if count == lanes::<S, T>() {
+                        let to = grad_bias.add(at);
+                        (T::Vector::<S>::load(simd, to) + dy).store(to);
+                        let to = grad_weight.add(at);
+                        dy.mul_add(normal, T::Vector::<S>::load(simd, to)).store(to);
+                    } else {
+                        tail_bias = tail_bias + dy;
+                        tail_weight = dy.mul_add(normal, tail_weight);
+                    }
                     // Lanes beyond the last channel are 0 in `dy`.
                     let g = dy * read::<T, S>(simd, weight.add(at), count);
                     [sum + g, g.mul_add(normal, product)]
@@ -453,6 +462,16 @@ pub fn layer_backward<T: Scalar, S: Simd>(
             }
         }
         row += 1;
+    }
+    let count = channels % lanes::<S, T>();
+    if count > 0 {
+        // SAFETY: the `count` numbers before the end of the parameters.
+        unsafe {
+            let to = grad_bias.add(channels - count);
+            write::<T, S>(read::<T, S>(simd, to, count) + tail_bias, to, count);
+            let to = grad_weight.add(channels - count);
+            write::<T, S>(read::<T, S>(simd, to, count) + tail_weight, to, count);
+        }
     }
 }
 
@@ -540,6 +559,9 @@ pub fn rms_backward<T: Scalar, S: Simd>(
     let (input, grad_output, weight) = (input.as_ptr(), grad_output.as_ptr(), weight.as_ptr());
     let (inverse, grad_weight) = (inverse.as_ptr(), grad_weight.as_mut_ptr());
     let size = count_of::<T>(channels);
+    // What the last, short register of the parameters' gradients gets: a load right after a masked
+    // store of the same numbers would have to wait for it.
+    let mut tail_weight = splat::<T, S>(simd, T::ZERO);
     let mut row = 0;
     while row < rows {
         // SAFETY: `row < rows`, blocks end at `channels`, the tensors are `rows · channels` long,
@@ -554,8 +576,12 @@ pub fn rms_backward<T: Scalar, S: Simd>(
                 |at, count, [product]| {
                     let normal = read::<T, S>(simd, x.add(at), count) * inverse;
                     let dy = read::<T, S>(simd, dy.add(at), count);
-                    let to = grad_weight.add(at);
-                    write::<T, S>(dy.mul_add(normal, read::<T, S>(simd, to, count)), to, count);
+                    if count == lanes::<S, T>() {
+                        let to = grad_weight.add(at);
+                        dy.mul_add(normal, T::Vector::<S>::load(simd, to)).store(to);
+                    } else {
+                        tail_weight = dy.mul_add(normal, tail_weight);
+                    }
                     let g = dy * read::<T, S>(simd, weight.add(at), count);
                     [g.mul_add(normal, product)]
                 },
@@ -575,6 +601,14 @@ pub fn rms_backward<T: Scalar, S: Simd>(
             }
         }
         row += 1;
+    }
+    let count = channels % lanes::<S, T>();
+    if count > 0 {
+        // SAFETY: the `count` numbers before the end of the parameters.
+        unsafe {
+            let to = grad_weight.add(channels - count);
+            write::<T, S>(read::<T, S>(simd, to, count) + tail_weight, to, count);
+        }
     }
 }
 
@@ -633,7 +667,7 @@ pub fn group_forward<T: Scalar, S: Simd>(
 ) {
     let channels = weight.len();
     assert!(channels > 0 && bias.len() == channels && mean.len() == channels && inverse.len() == channels);
-    assert!(groups > 0 && channels % groups == 0);
+    assert!(groups > 0 && channels.is_multiple_of(groups));
     let rows = input.len() / channels;
     assert!(input.len() == rows * channels && output.len() == rows * channels);
     let (input, output, weight, bias) = (input.as_ptr(), output.as_mut_ptr(), weight.as_ptr(), bias.as_ptr());
@@ -745,7 +779,7 @@ pub fn group_backward<T: Scalar, S: Simd>(
     assert!(channels > 0 && mean.len() == channels && inverse.len() == channels);
     assert!(grad_weight.len() == channels && grad_bias.len() == channels);
     assert!(sums.len() == channels && products.len() == channels);
-    assert!(groups > 0 && channels % groups == 0);
+    assert!(groups > 0 && channels.is_multiple_of(groups));
     let rows = input.len() / channels;
     assert!(input.len() == rows * channels && grad_output.len() == rows * channels);
     let grad_input = grad_input.map(|gradient| {

@@ -247,12 +247,27 @@ pub(super) unsafe fn write<T: Scalar, S: Simd>(vector: T::Vector<S>, to: *mut T,
     }
 }
 
-/// The larger of both; NaN where either is NaN.
+/// A maximum that NaN wins: the largest number, and a NaN if there was one, else 0. Hardware
+/// disagrees on the maximum of NaN, so it is kept apart.
+#[derive(Clone, Copy)]
+struct Maximum<V> {
+    largest: V,
+    nan: V,
+}
+
 #[inline(always)]
-fn larger<T: Scalar, S: Simd>(maximum: T::Vector<S>, x: T::Vector<S>) -> T::Vector<S> {
-    // A comparison with NaN fails, so a NaN in `x` is taken here. One in `maximum` is kept below.
-    let taken = T::Vector::<S>::select(x.le(maximum), maximum, x);
-    T::Vector::<S>::select(maximum.eq(maximum), taken, maximum)
+fn nothing<T: Scalar, S: Simd>(simd: S) -> Maximum<T::Vector<S>> {
+    Maximum { largest: lowest::<T, S>(simd), nan: T::Vector::<S>::splat(simd, T::ZERO) }
+}
+
+#[inline(always)]
+fn larger<T: Scalar, S: Simd>(maximum: Maximum<T::Vector<S>>, x: T::Vector<S>) -> Maximum<T::Vector<S>> {
+    Maximum { largest: maximum.largest.max(x), nan: T::Vector::<S>::select(x.eq(x), maximum.nan, x) }
+}
+
+#[inline(always)]
+fn maximum_of<T: Scalar, S: Simd>(maximum: Maximum<T::Vector<S>>) -> T::Vector<S> {
+    T::Vector::<S>::select(maximum.nan.eq(maximum.nan), maximum.largest, maximum.nan)
 }
 
 #[inline(always)]
@@ -272,17 +287,19 @@ fn reciprocal<T: Scalar>(count: usize) -> T {
 #[inline(always)]
 pub fn max<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: &[T], output: &mut [T]) {
     if windows.is_global() {
-        return fold::<T, S>(
+        return fold::<T, S, _>(
             simd,
             windows,
             batch,
             input,
             output,
-            lowest::<T, S>(simd),
+            nothing::<T, S>(simd),
             #[inline(always)]
             |maximum, x| larger::<T, S>(maximum, x),
             #[inline(always)]
-            |maximum| maximum,
+            |a, b| Maximum { nan: a.nan + b.nan, ..larger::<T, S>(a, b.largest) },
+            #[inline(always)]
+            |maximum| maximum_of::<T, S>(maximum),
         );
     }
     assert!(input.len() == batch * windows.input_len() && output.len() == batch * windows.output_len());
@@ -296,7 +313,7 @@ pub fn max<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: 
                 windows.channels,
                 #[inline(always)]
                 |channel, count| {
-                    let mut maximum = lowest::<T, S>(simd);
+                    let mut maximum = nothing::<T, S>(simd);
                     taps.each(
                         windows,
                         #[inline(always)]
@@ -308,7 +325,7 @@ pub fn max<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: 
                         },
                     );
                     // SAFETY: likewise for the pixel `at` of the output.
-                    unsafe { write::<T, S>(maximum, output.add(at + channel), count) };
+                    unsafe { write::<T, S>(maximum_of::<T, S>(maximum), output.add(at + channel), count) };
                 },
             );
         },
@@ -391,7 +408,7 @@ pub fn max_backward<T: Scalar, S: Simd>(
 pub fn average<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: &[T], output: &mut [T]) {
     let share = T::Vector::<S>::splat(simd, reciprocal(windows.input[0] * windows.input[1]));
     if windows.is_global() {
-        return fold::<T, S>(
+        return fold::<T, S, _>(
             simd,
             windows,
             batch,
@@ -400,6 +417,8 @@ pub fn average<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, inp
             T::Vector::<S>::splat(simd, T::ZERO),
             #[inline(always)]
             |sum, x| sum + x,
+            #[inline(always)]
+            |a, b| a + b,
             #[inline(always)]
             |sum| sum * share,
         );
@@ -486,15 +505,16 @@ pub fn average_backward<T: Scalar, S: Simd>(
 /// Folds all pixels of every sample into one, several at a time so that no addition waits for the
 /// one before.
 #[inline(always)]
-fn fold<T: Scalar, S: Simd>(
+fn fold<T: Scalar, S: Simd, A: Copy>(
     simd: S,
     windows: &Windows,
     batch: usize,
     input: &[T],
     output: &mut [T],
-    start: T::Vector<S>,
-    combine: impl Fn(T::Vector<S>, T::Vector<S>) -> T::Vector<S>,
-    finish: impl Fn(T::Vector<S>) -> T::Vector<S>,
+    start: A,
+    add: impl Fn(A, T::Vector<S>) -> A,
+    merge: impl Fn(A, A) -> A,
+    finish: impl Fn(A) -> T::Vector<S>,
 ) {
     let (channels, pixels) = (windows.channels, windows.input[0] * windows.input[1]);
     assert!(output.len() == batch * channels && input.len() == batch * pixels * channels);
@@ -512,20 +532,20 @@ fn fold<T: Scalar, S: Simd>(
                     let mut from = input.add(sample * pixels * channels + channel);
                     let mut index = 0;
                     while index + 4 <= pixels {
-                        a = combine(a, read::<T, S>(simd, from, count));
-                        b = combine(b, read::<T, S>(simd, from.add(channels), count));
-                        c = combine(c, read::<T, S>(simd, from.add(2 * channels), count));
-                        d = combine(d, read::<T, S>(simd, from.add(3 * channels), count));
+                        a = add(a, read::<T, S>(simd, from, count));
+                        b = add(b, read::<T, S>(simd, from.add(channels), count));
+                        c = add(c, read::<T, S>(simd, from.add(2 * channels), count));
+                        d = add(d, read::<T, S>(simd, from.add(3 * channels), count));
                         from = from.wrapping_add(4 * channels);
                         index += 4;
                     }
                     while index < pixels {
-                        a = combine(a, read::<T, S>(simd, from, count));
+                        a = add(a, read::<T, S>(simd, from, count));
                         from = from.wrapping_add(channels);
                         index += 1;
                     }
                 }
-                let all = finish(combine(combine(a, b), combine(c, d)));
+                let all = finish(merge(merge(a, b), merge(c, d)));
                 // SAFETY: `channel + count <= channels`, and `sample < batch`.
                 unsafe { write::<T, S>(all, output.add(sample * channels + channel), count) };
             },

@@ -281,6 +281,7 @@ mod tests {
     }
 
     type Image<T> = [[[T; 6]; 5]; 5];
+    type Norm<T> = BatchNorm<T, Image<T>, 6>;
 
     #[test]
     fn agrees_with_pytorch() {
@@ -292,8 +293,8 @@ mod tests {
         statistics::<f32>(2e-6);
     }
 
-    fn loaded<T: Scalar>(case: &golden::Case) -> (Box<BatchNorm<T, Image<T>, 6>>, Box<[Image<T>; 4]>) {
-        let mut layer: Box<BatchNorm<T, Image<T>, 6>> = boxed();
+    fn loaded<T: Scalar>(case: &golden::Case) -> (Box<Norm<T>>, Box<[Image<T>; 4]>) {
+        let mut layer: Box<Norm<T>> = boxed();
         let mut input: Box<[Image<T>; 4]> = boxed();
         for (to, from) in layer.weight.iter_mut().zip(case.numbers("p.weight")) {
             *to = T::from_f64(from);
@@ -315,7 +316,7 @@ mod tests {
         let mut scale = [T::ZERO; 6];
         let mut shift = [T::ZERO; 6];
         for level in levels() {
-            let y = Passes::run(level, &*layer, &input, &*boxed()).evaluated;
+            let y = Passes::run(level, &*layer, &input, &boxed()).evaluated;
             golden::assert_close::<T>("evaluate", batch_slice(&y[..]), &case.numbers("y"), tolerance);
         }
         layer.take_scale_shift(&mut scale, &mut shift);
@@ -323,7 +324,7 @@ mod tests {
             (0..600).map(|at| batch_slice::<T, _>(&input[..])[at] * scale[at % 6] + shift[at % 6]).collect();
         golden::assert_close("scale and shift", &y, &case.numbers("y"), tolerance);
         for level in levels() {
-            let y = Passes::run(level, &*layer, &input, &*boxed()).evaluated;
+            let y = Passes::run(level, &*layer, &input, &boxed()).evaluated;
             golden::assert_close::<T>("identity", batch_slice(&y[..]), &case.numbers("x"), tolerance);
         }
     }
@@ -343,7 +344,7 @@ mod tests {
             var[c] = 0.9 * var[c] + 0.1 * squares / (rows - 1) as f64;
         }
         for level in levels() {
-            let gradient = Passes::run(level, &*layer, &input, &*boxed()).gradient;
+            let gradient = Passes::run(level, &*layer, &input, &boxed()).gradient;
             let after = |running: [T; 6], fall: [T; 6]| core::array::from_fn::<T, 6, _>(|c| running[c] - fall[c]);
             let actual = after(layer.running_mean, gradient.running_mean);
             golden::assert_close::<T>("running_mean", &actual, &mean, tolerance);
