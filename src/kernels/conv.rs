@@ -12,13 +12,15 @@
 //! | `∂x` | input channels × 1 pixel | taps, output channels |
 //! | `∂W` | input channels (of one tap, or a row of taps) × output channels | pixels |
 //!
-//! Depthwise convolutions multiply channel by channel, so they have loops of their own.
+//! Depthwise convolutions are the same with taps in place of input channels: they multiply channel
+//! by channel.
 //! A one-dimensional convolution is a two-dimensional one of a single row.
 
 use core::marker::PhantomData;
 
-use crate::kernels::gemm::{self, Columns, Run, Tile, Tiles, cover, with};
+use crate::kernels::gemm::{self, Columns, Run, Tiles, cover, with};
 use crate::layer::{Activation, lanes};
+use crate::layers::Identity;
 use crate::scalar::Scalar;
 use crate::shapes;
 use crate::simd::{Simd, Vector};
@@ -90,6 +92,17 @@ impl Axis {
         (from, if to < self.kernel { to } else { self.kernel })
     }
 
+    /// The positions of the input that every tap reads, if windows are next to each other.
+    const fn read_by_all(self) -> (usize, usize) {
+        if self.stride > 1 {
+            return (0, 0);
+        }
+        let from = ((self.kernel - 1) * self.dilation).saturating_sub(self.before);
+        let to = self.output.saturating_sub(self.before);
+        let to = if to < self.input { to } else { self.input };
+        (if from < to { from } else { to }, to)
+    }
+
     /// The window whose `tap`, one of the `readers`, reads a position of the input.
     #[inline(always)]
     const fn window(self, position: usize, tap: usize) -> Option<usize> {
@@ -131,13 +144,16 @@ impl<G: Convolution> Geometry<G> {
     const CG: usize = G::GROUP_CHANNELS;
     const OC: usize = G::OUTPUTS;
     const KW: usize = G::KERNEL[1];
-    const GROUPS: usize = Self::C / Self::CG;
+    /// Every channel on its own. All of them are worked on together, as if they were one group.
+    const DEPTHWISE: bool = Self::CG == 1 && Self::C == Self::OC && Self::C > 1;
+    const GROUPS: usize = if Self::DEPTHWISE { 1 } else { Self::C / Self::CG };
     /// Output channels of a group.
     const WIDTH: usize = Self::OC / Self::GROUPS;
-    /// Every channel on its own.
-    const DEPTHWISE: bool = Self::CG == 1 && Self::C == Self::OC && Self::C > 1;
     /// Whether the numbers under a row of the kernel are adjacent.
-    const ADJACENT: bool = Self::GROUPS == 1 && G::DILATION[1] == 1;
+    const ADJACENT: bool = Self::CG == Self::C && G::DILATION[1] == 1;
+    /// How far apart, in numbers, neighbouring taps and pixels are in the input.
+    const TAP: usize = G::DILATION[1] * Self::C;
+    const PIXEL: usize = G::STRIDE[1] * Self::C;
     /// A product of the pixels with one matrix: the image may as well be a single row.
     const POINTWISE: bool = G::KERNEL[0] * G::KERNEL[1] == 1
         && G::STRIDE[0] * G::STRIDE[1] == 1
@@ -151,7 +167,10 @@ impl<G: Convolution> Geometry<G> {
     } else {
         Self::axis(1)
     };
+    /// The columns of the output whose windows lie on the input.
     const INSIDE: (usize, usize) = Self::COLUMNS.inside();
+    /// The columns of the input that every tap reads, if windows are next to each other.
+    const READ_BY_ALL: (usize, usize) = Self::COLUMNS.read_by_all();
 
     const X_LEN: usize = G::INPUT[0] * G::INPUT[1] * Self::C;
     const Y_LEN: usize = G::OUTPUT[0] * G::OUTPUT[1] * Self::OC;
@@ -227,7 +246,7 @@ impl<T, A, G, const BORDER: bool> Copy for Pixels<T, A, G, BORDER> {}
 
 impl<T: Scalar, S: Simd, A: Activation<T>, G: Convolution, const BORDER: bool> Tiles<T, S> for Pixels<T, A, G, BORDER> {
     const ROWS: usize = if BORDER { 1 } else { Geometry::<G>::INSIDE.1 - Geometry::<G>::INSIDE.0 };
-    const COLUMNS: usize = if Geometry::<G>::DEPTHWISE { Geometry::<G>::C } else { Geometry::<G>::WIDTH };
+    const COLUMNS: usize = Geometry::<G>::WIDTH;
 
     #[inline(always)]
     unsafe fn tile<const MR: usize, const NR: usize>(
@@ -242,62 +261,45 @@ impl<T: Scalar, S: Simd, A: Activation<T>, G: Convolution, const BORDER: bool> T
         let [(row_from, row_to), (from, to)] = self.taps;
         // A window may also lie on the padding alone.
         let row_to = if from < to { row_to } else { row_from };
-        let a_row = Geometry::<G>::COLUMNS.stride * Geometry::<G>::C;
         // SAFETY: the taps lie on the input for all pixels of the tile, the columns are output
         // channels of the group, and `k` counts its input channels.
         unsafe {
             let mut tile = gemm::start::<T, S, MR, NR>(simd, self.bias.map(|bias| bias.add(column)), columns);
             for tap_row in row_from..row_to {
                 let x_row = Geometry::<G>::ROWS.position(self.row, tap_row);
-                if const { Geometry::<G>::ADJACENT && !Geometry::<G>::DEPTHWISE } {
+                let x = |tap| Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, tap));
+                if const { Geometry::<G>::DEPTHWISE } {
                     let run = Run {
-                        a: self.x.add(Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, from))),
-                        a_row,
-                        a_step: 1,
+                        a: self.x.add(x(from) + column),
+                        a_row: Geometry::<G>::PIXEL,
+                        a_step: Geometry::<G>::TAP as isize,
+                        by_column: true,
                         b: self.weight.add(Geometry::<G>::weight(tap_row, from) + column),
                         b_step: Geometry::<G>::OC,
-                        len: (to - from) * Geometry::<G>::C,
+                        len: to - from,
                     };
                     gemm::accumulate(simd, &mut tile, run, columns);
                     continue;
                 }
-                for tap in from..to {
-                    let a = self.x.add(Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, tap)));
-                    let b = self.weight.add(Geometry::<G>::weight(tap_row, tap) + column);
-                    if const { Geometry::<G>::DEPTHWISE } {
-                        by_channel(simd, &mut tile, a.add(column), a_row, b, columns);
-                    } else {
-                        let run = Run { a, a_row, a_step: 1, b, b_step: Geometry::<G>::OC, len: Geometry::<G>::CG };
-                        gemm::accumulate(simd, &mut tile, run, columns);
-                    }
+                // A run is a row of the kernel, or a single tap.
+                let stretch = if const { Geometry::<G>::ADJACENT } { to - from } else { 1 };
+                let mut tap = from;
+                while tap < to {
+                    let run = Run {
+                        a: self.x.add(x(tap)),
+                        a_row: Geometry::<G>::PIXEL,
+                        a_step: 1,
+                        by_column: false,
+                        b: self.weight.add(Geometry::<G>::weight(tap_row, tap) + column),
+                        b_step: Geometry::<G>::OC,
+                        len: stretch * Geometry::<G>::CG,
+                    };
+                    gemm::accumulate(simd, &mut tile, run, columns);
+                    tap += stretch;
                 }
             }
             let to = self.y.add(Geometry::<G>::y(self.row, pixel) + column);
             gemm::write::<T, S, A, MR, NR>(simd, tile, to, Geometry::<G>::OC, columns);
-        }
-    }
-}
-
-/// `tile[m][c] += a[m·a_row + c] · b[c]`.
-///
-/// # Safety
-/// The columns must be readable at `b` and at every `a + m·a_row`.
-#[inline(always)]
-unsafe fn by_channel<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
-    simd: S,
-    tile: &mut Tile<T, S, MR, NR>,
-    a: *const T,
-    a_row: usize,
-    b: *const T,
-    columns: Columns,
-) {
-    for n in 0..NR {
-        // SAFETY: the caller's.
-        unsafe {
-            let right = columns.load::<T, S, NR>(simd, b, n);
-            for m in 0..MR {
-                tile[m][n] = columns.load::<T, S, NR>(simd, a.add(m * a_row), n).mul_add(right, tile[m][n]);
-            }
         }
     }
 }
@@ -312,10 +314,9 @@ pub(crate) fn forward<T: Scalar, S: Simd, A: Activation<T>, G: Convolution>(
     y: &mut [T],
 ) {
     let samples = Geometry::<G>::samples(x.len(), weight.len(), bias.len(), y.len());
-    let groups = const { if Geometry::<G>::DEPTHWISE { 1 } else { Geometry::<G>::GROUPS } };
     let (inside, to_inside) = Geometry::<G>::INSIDE;
     for sample in 0..samples {
-        for group in 0..groups {
+        for group in 0..Geometry::<G>::GROUPS {
             for row in 0..Geometry::<G>::ROWS.output {
                 // SAFETY: the slices hold the samples, as `samples` checked, and the offsets are
                 // those of a sample and of a group's first channel.
@@ -372,11 +373,7 @@ pub(crate) fn backward<T: Scalar, S: Simd, G: Convolution>(
         for sample in 0..samples {
             let x = x.as_ptr().add(sample * Geometry::<G>::X_LEN);
             let grad_y = grad_y.as_ptr().add(sample * Geometry::<G>::Y_LEN);
-            if const { Geometry::<G>::DEPTHWISE } {
-                depthwise_weight_gradient::<T, S, G>(simd, x, grad_y, grad_weight.as_mut_ptr());
-            } else {
-                weight_gradient::<T, S, G>(simd, x, grad_y, grad_weight.as_mut_ptr());
-            }
+            weight_gradient::<T, S, G>(simd, x, grad_y, grad_weight.as_mut_ptr());
         }
         let Some(grad_x) = grad_x else { return };
         assert!(grad_x.len() == x.len(), "convolution: the input's gradient has another length");
@@ -430,35 +427,149 @@ unsafe fn input_gradients<T: Scalar, S: Simd, G: Convolution, const NR: usize>(
 ) {
     let (rows, columns) = (Geometry::<G>::ROWS, Geometry::<G>::COLUMNS);
     let outputs = group * Geometry::<G>::WIDTH;
+    // Pixels with few channels are adjacent, and several share a register.
+    let pixels = const {
+        let most = if NR == Geometry::<G>::C { lanes::<S, T>() / NR } else { 1 };
+        if most < Geometry::<G>::COLUMNS.input { most } else { Geometry::<G>::COLUMNS.input }
+    };
     for row in 0..rows.input {
         let (row_from, row_to) = rows.readers(row);
-        for column in 0..columns.input {
-            let (from, to) = columns.readers(column);
-            let mut sums = [T::Vector::<S>::splat(simd, T::ZERO); NR];
-            for tap_row in row_from..row_to {
-                let Some(y_row) = rows.window(row, tap_row) else { continue };
-                for tap in from..to {
-                    let Some(y_column) = columns.window(column, tap) else { continue };
-                    // SAFETY: the window is one of the output's, and the channels are a group's.
-                    unsafe {
-                        let x = grad_y.add(Geometry::<G>::y(y_row, y_column) + outputs);
-                        let tap = Geometry::<G>::weight(tap_row, tap);
-                        let w = weight.add(tap + channel * Geometry::<G>::OC + outputs);
-                        gemm::dot::<T, S, NR>(simd, &mut sums, x, w, Geometry::<G>::OC, Geometry::<G>::WIDTH);
+        let mut next = 0;
+        while next < columns.input {
+            let first = if next + pixels <= columns.input { next } else { columns.input - pixels };
+            let mut sums = [T::Vector::<S>::splat(simd, T::ZERO); 16];
+            for (pixel, sums) in sums.chunks_exact_mut(NR).take(pixels).enumerate() {
+                let column = first + pixel;
+                let (from, to) = columns.readers(column);
+                let mut sum = [T::Vector::<S>::splat(simd, T::ZERO); NR];
+                for tap_row in row_from..row_to {
+                    let Some(y_row) = rows.window(row, tap_row) else { continue };
+                    for tap in from..to {
+                        let Some(y_column) = columns.window(column, tap) else { continue };
+                        // SAFETY: the window is one of the output's, and the channels are a group's.
+                        unsafe {
+                            let x = grad_y.add(Geometry::<G>::y(y_row, y_column) + outputs);
+                            let tap = Geometry::<G>::weight(tap_row, tap);
+                            let w = weight.add(tap + channel * Geometry::<G>::OC + outputs);
+                            gemm::dot::<T, S, NR>(simd, &mut sum, x, w, Geometry::<G>::OC, Geometry::<G>::WIDTH);
+                        }
                     }
                 }
+                sums.copy_from_slice(&sum);
             }
-            let sum = gemm::collect::<T, S, NR>(simd, &sums);
-            // SAFETY: the pixel has these channels.
+            let count = pixels * NR;
+            let sum = gemm::collect::<T, S>(simd, &sums[..count]);
+            // SAFETY: the pixels have these channels, and no others if they are several.
             unsafe {
-                let to = grad_x.add(Geometry::<G>::x(row, column) + group * Geometry::<G>::CG + channel);
-                if const { NR == lanes::<S, T>() } { sum.store(to) } else { sum.store_partial(to, NR) }
+                let to = grad_x.add(Geometry::<G>::x(row, first) + group * Geometry::<G>::CG + channel);
+                if count == lanes::<S, T>() { sum.store(to) } else { sum.store_partial(to, count) }
             }
+            next += pixels;
         }
     }
 }
 
-/// The weights of one tap, or of a row of taps where `ROW`, in one group: its input channels × its
+/// Neighbouring pixels of a row of the input of a depthwise convolution that are read by the same
+/// taps: by all of them, or one at the border.
+struct Inputs<T, G, const BORDER: bool> {
+    grad_y: *const T,
+    weight: *const T,
+    grad_x: *mut T,
+    row: usize,
+    /// The first pixel.
+    column: usize,
+    /// The taps that read it.
+    taps: [(usize, usize); 2],
+    marker: PhantomData<G>,
+}
+
+impl<T, G, const BORDER: bool> Clone for Inputs<T, G, BORDER> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T, G, const BORDER: bool> Copy for Inputs<T, G, BORDER> {}
+
+impl<T: Scalar, S: Simd, G: Convolution, const BORDER: bool> Tiles<T, S> for Inputs<T, G, BORDER> {
+    const ROWS: usize = if BORDER { 1 } else { Geometry::<G>::READ_BY_ALL.1 - Geometry::<G>::READ_BY_ALL.0 };
+    const COLUMNS: usize = Geometry::<G>::C;
+
+    #[inline(always)]
+    unsafe fn tile<const MR: usize, const NR: usize>(
+        self,
+        simd: S,
+        row: usize,
+        _skip: usize,
+        column: usize,
+        columns: Columns,
+    ) {
+        let pixel = self.column + row;
+        let [(row_from, row_to), (from, to)] = self.taps;
+        // The next tap reads the pixel for the window before, and only with a stride of 1 does
+        // every tap.
+        let stretch = if const { Geometry::<G>::COLUMNS.stride == 1 } { to.saturating_sub(from) } else { 1 };
+        // SAFETY: the windows are the output's for all pixels of the tile, and the columns are
+        // channels.
+        unsafe {
+            let mut tile = gemm::start::<T, S, MR, NR>(simd, None, columns);
+            for tap_row in row_from..row_to {
+                let Some(y_row) = Geometry::<G>::ROWS.window(self.row, tap_row) else { continue };
+                let mut tap = from;
+                while tap < to {
+                    if let Some(y_column) = Geometry::<G>::COLUMNS.window(pixel, tap) {
+                        let run = Run {
+                            a: self.grad_y.add(Geometry::<G>::y(y_row, y_column) + column),
+                            a_row: Geometry::<G>::OC,
+                            a_step: -(Geometry::<G>::TAP as isize),
+                            by_column: true,
+                            b: self.weight.add(Geometry::<G>::weight(tap_row, tap) + column),
+                            b_step: Geometry::<G>::OC,
+                            len: stretch,
+                        };
+                        gemm::accumulate(simd, &mut tile, run, columns);
+                    }
+                    tap += stretch;
+                }
+            }
+            let to = self.grad_x.add(Geometry::<G>::x(self.row, pixel) + column);
+            gemm::write::<T, S, Identity, MR, NR>(simd, tile, to, Geometry::<G>::C, columns);
+        }
+    }
+}
+
+/// `∂x` of a sample, every channel on its own.
+///
+/// # Safety
+/// As [`input_gradient`].
+#[inline(always)]
+unsafe fn depthwise_input_gradient<T: Scalar, S: Simd, G: Convolution>(
+    simd: S,
+    grad_y: *const T,
+    weight: *const T,
+    grad_x: *mut T,
+) {
+    let (inside, to_inside) = Geometry::<G>::READ_BY_ALL;
+    for row in 0..Geometry::<G>::ROWS.input {
+        let row_taps = Geometry::<G>::ROWS.readers(row);
+        if const { Geometry::<G>::READ_BY_ALL.0 < Geometry::<G>::READ_BY_ALL.1 } {
+            let (taps, marker) = ([row_taps, (0, Geometry::<G>::KW)], PhantomData::<G>);
+            let inputs = Inputs::<T, G, false> { grad_y, weight, grad_x, row, column: inside, taps, marker };
+            // SAFETY: these pixels are read by every tap.
+            unsafe { cover::<T, S, _>(simd, to_inside - inside, inputs) };
+        }
+        let mut column = if inside == 0 { to_inside } else { 0 };
+        while column < Geometry::<G>::COLUMNS.input {
+            let (taps, marker) = ([row_taps, Geometry::<G>::COLUMNS.readers(column)], PhantomData::<G>);
+            let inputs = Inputs::<T, G, true> { grad_y, weight, grad_x, row, column, taps, marker };
+            // SAFETY: only these taps read the pixel.
+            unsafe { cover::<T, S, _>(simd, 1, inputs) };
+            column = if column + 1 == inside { to_inside } else { column + 1 };
+        }
+    }
+}
+
+/// The weights of one tap, or of a row of taps where `ROW`, in one group: taps and input channels ×
 /// output channels, summed over `outer` runs of `len` pixels.
 struct Taps<T, G, const ROW: bool> {
     x: *const T,
@@ -498,11 +609,13 @@ impl<T: Scalar, S: Simd, G: Convolution, const ROW: bool> Tiles<T, S> for Taps<T
         // are channels of `grad_y`, and both are within the gradient.
         unsafe {
             let mut tile = gemm::start::<T, S, MR, NR>(simd, None, columns);
+            let (a_row, shift) = const { if Geometry::<G>::DEPTHWISE { (Geometry::<G>::TAP, 1) } else { (1, 0) } };
             for outer in 0..self.outer {
                 let run = Run {
-                    a: self.x.add(outer * self.x_outer + row),
-                    a_row: 1,
-                    a_step: self.x_step,
+                    a: self.x.add(outer * self.x_outer + row * a_row + column * shift),
+                    a_row,
+                    a_step: self.x_step as isize,
+                    by_column: const { Geometry::<G>::DEPTHWISE },
                     b: self.grad_y.add(outer * self.y_outer + column),
                     b_step: self.y_step,
                     len: self.len,
@@ -531,13 +644,12 @@ unsafe fn weight_gradient<T: Scalar, S: Simd, G: Convolution>(
     // With few channels a tap alone makes a small tile, so a row of taps shares one. That needs
     // all its taps on the input; the pixels at the border come after, tap by tap.
     let joint = const {
-        Geometry::<G>::ADJACENT
+        (Geometry::<G>::ADJACENT || Geometry::<G>::DEPTHWISE)
             && Geometry::<G>::KW > 1
             && Geometry::<G>::CG < 8
             && Geometry::<G>::INSIDE.0 < Geometry::<G>::INSIDE.1
     };
     let x_row = rows.stride * Geometry::<G>::x(1, 0);
-    let x_column = columns.stride * Geometry::<G>::C;
     let y_row = Geometry::<G>::y(1, 0);
     let y_column = Geometry::<G>::OC;
     for group in 0..Geometry::<G>::GROUPS {
@@ -554,7 +666,7 @@ unsafe fn weight_gradient<T: Scalar, S: Simd, G: Convolution>(
                     let taps = Taps::<T, G, true> {
                         x: x.add(Geometry::<G>::x(at_row, columns.position(inside, 0)) + channel),
                         x_outer: x_row,
-                        x_step: x_column,
+                        x_step: Geometry::<G>::PIXEL,
                         grad_y: grad_y.add(Geometry::<G>::y(top, inside) + output),
                         y_outer: y_row,
                         y_step: y_column,
@@ -578,7 +690,7 @@ unsafe fn weight_gradient<T: Scalar, S: Simd, G: Convolution>(
                         let mut taps = Taps::<T, G, false> {
                             x: x.add(Geometry::<G>::x(at_row, columns.position(left, tap)) + channel),
                             x_outer: x_row,
-                            x_step: x_column,
+                            x_step: Geometry::<G>::PIXEL,
                             grad_y: grad_y.add(Geometry::<G>::y(top, left) + output),
                             y_outer: y_row,
                             y_step: y_column,
@@ -589,120 +701,13 @@ unsafe fn weight_gradient<T: Scalar, S: Simd, G: Convolution>(
                         };
                         if joint {
                             // The border is high and narrow, and long runs are better.
-                            (taps.x_outer, taps.x_step) = (x_column, x_row);
+                            (taps.x_outer, taps.x_step) = (Geometry::<G>::PIXEL, x_row);
                             (taps.y_outer, taps.y_step) = (y_column, y_row);
                             (taps.outer, taps.len) = (taps.len, taps.outer);
                         }
                         cover::<T, S, _>(simd, Geometry::<G>::CG, taps);
                     }
                 }
-            }
-        }
-    }
-}
-
-/// The lanes of the register at `channel`.
-#[inline(always)]
-const fn channels_at<S: Simd, T: Scalar, G: Convolution>(channel: usize) -> Columns {
-    let left = Geometry::<G>::C - channel;
-    Columns::of::<S, T>(if left < lanes::<S, T>() { left } else { lanes::<S, T>() })
-}
-
-/// `∂x` of a sample, every channel on its own.
-///
-/// # Safety
-/// As [`input_gradient`].
-#[inline(always)]
-unsafe fn depthwise_input_gradient<T: Scalar, S: Simd, G: Convolution>(
-    simd: S,
-    grad_y: *const T,
-    weight: *const T,
-    grad_x: *mut T,
-) {
-    let (rows, columns) = (Geometry::<G>::ROWS, Geometry::<G>::COLUMNS);
-    // SAFETY: a sample of the input is writable.
-    unsafe { core::ptr::write_bytes(grad_x, 0, Geometry::<G>::X_LEN) };
-    for y_row in 0..rows.output {
-        let (row_from, row_to) = rows.taps(y_row);
-        for tap_row in row_from..row_to {
-            let x_row = rows.position(y_row, tap_row);
-            for tap in 0..Geometry::<G>::KW {
-                let (from, to) = columns.windows(tap);
-                let mut channel = 0;
-                while channel < Geometry::<G>::C {
-                    let lanes_here = channels_at::<S, T, G>(channel);
-                    // SAFETY: the tap lies on the input for these windows, and the lanes are
-                    // channels.
-                    unsafe {
-                        let w = lanes_here.load::<T, S, 1>(
-                            simd,
-                            weight.add(Geometry::<G>::weight(tap_row, tap) + channel),
-                            0,
-                        );
-                        for y_column in from..to {
-                            let x = grad_x.add(Geometry::<G>::x(x_row, columns.position(y_column, tap)) + channel);
-                            let y = grad_y.add(Geometry::<G>::y(y_row, y_column) + channel);
-                            let sum = lanes_here.load::<T, S, 1>(simd, x, 0);
-                            let sum = lanes_here.load::<T, S, 1>(simd, y, 0).mul_add(w, sum);
-                            lanes_here.store::<T, S, 1>(sum, x, 0);
-                        }
-                    }
-                    channel += lanes::<S, T>();
-                }
-            }
-        }
-    }
-}
-
-/// Adds a sample's `∂W`, every channel on its own.
-///
-/// # Safety
-/// As [`weight_gradient`].
-#[inline(always)]
-unsafe fn depthwise_weight_gradient<T: Scalar, S: Simd, G: Convolution>(
-    simd: S,
-    x: *const T,
-    grad_y: *const T,
-    gradient: *mut T,
-) {
-    const WAYS: usize = 4;
-    let (rows, columns) = (Geometry::<G>::ROWS, Geometry::<G>::COLUMNS);
-    for tap_row in 0..rows.kernel {
-        let (top, bottom) = rows.windows(tap_row);
-        for tap in 0..Geometry::<G>::KW {
-            let (left, right) = columns.windows(tap);
-            let mut channel = 0;
-            while channel < Geometry::<G>::C {
-                let lanes_here = channels_at::<S, T, G>(channel);
-                let mut parts = [T::Vector::<S>::splat(simd, T::ZERO); WAYS];
-                for y_row in top..bottom {
-                    let x_row = rows.position(y_row, tap_row);
-                    let mut column = left;
-                    // SAFETY: the tap lies on the input for these windows, and the lanes are
-                    // channels, here and below.
-                    unsafe {
-                        while column < right {
-                            let ways = if column + WAYS <= right { WAYS } else { 1 };
-                            for way in 0..WAYS {
-                                if way < ways {
-                                    let at = columns.position(column + way, tap);
-                                    let x = x.add(Geometry::<G>::x(x_row, at) + channel);
-                                    let y = grad_y.add(Geometry::<G>::y(y_row, column + way) + channel);
-                                    let y = lanes_here.load::<T, S, 1>(simd, y, 0);
-                                    parts[way] = lanes_here.load::<T, S, 1>(simd, x, 0).mul_add(y, parts[way]);
-                                }
-                            }
-                            column += ways;
-                        }
-                    }
-                }
-                // SAFETY: as above.
-                unsafe {
-                    let to = gradient.add(Geometry::<G>::weight(tap_row, tap) + channel);
-                    let sum = (parts[0] + parts[2]) + (parts[1] + parts[3]);
-                    lanes_here.store::<T, S, 1>(lanes_here.load::<T, S, 1>(simd, to, 0) + sum, to, 0);
-                }
-                channel += lanes::<S, T>();
             }
         }
     }

@@ -28,7 +28,7 @@ pub(crate) struct Columns {
 
 impl Columns {
     /// `width` columns in the fewest registers.
-    pub(crate) const fn of<S: Simd, T: Scalar>(width: usize) -> Self {
+    const fn of<S: Simd, T: Scalar>(width: usize) -> Self {
         let lanes = lanes::<S, T>();
         if width < lanes { Self { last: 0, count: width } } else { Self { last: width - lanes, count: lanes } }
     }
@@ -38,12 +38,7 @@ impl Columns {
     /// # Safety
     /// The columns must be readable at `from`.
     #[inline(always)]
-    pub(crate) unsafe fn load<T: Scalar, S: Simd, const NR: usize>(
-        self,
-        simd: S,
-        from: *const T,
-        n: usize,
-    ) -> T::Vector<S> {
+    unsafe fn load<T: Scalar, S: Simd, const NR: usize>(self, simd: S, from: *const T, n: usize) -> T::Vector<S> {
         // SAFETY: register `n < NR - 1` is all within the columns, and so are `count` lanes at
         // `last`.
         unsafe {
@@ -62,7 +57,7 @@ impl Columns {
     /// # Safety
     /// The columns must be writable at `to`.
     #[inline(always)]
-    pub(crate) unsafe fn store<T: Scalar, S: Simd, const NR: usize>(self, vector: T::Vector<S>, to: *mut T, n: usize) {
+    unsafe fn store<T: Scalar, S: Simd, const NR: usize>(self, vector: T::Vector<S>, to: *mut T, n: usize) {
         // SAFETY: as in `load`.
         unsafe {
             if n + 1 < NR {
@@ -79,12 +74,14 @@ impl Columns {
 /// The accumulators of a tile.
 pub(crate) type Tile<T, S, const MR: usize, const NR: usize> = [[<T as Scalar>::Vector<S>; NR]; MR];
 
-/// Both operands of a sum of products: `Σₖ a[m·a_row + k·a_step] · b[k·b_step + n]`.
+/// Both operands of a sum of products: `Σₖ a[m·a_row + k·a_step] · b[k·b_step + n]`, or
+/// `Σₖ a[m·a_row + k·a_step + n] · b[k·b_step + n]` if `by_column`.
 #[derive(Clone, Copy)]
 pub(crate) struct Run<T> {
     pub(crate) a: *const T,
     pub(crate) a_row: usize,
-    pub(crate) a_step: usize,
+    pub(crate) a_step: isize,
+    pub(crate) by_column: bool,
     pub(crate) b: *const T,
     pub(crate) b_step: usize,
     pub(crate) len: usize,
@@ -93,8 +90,8 @@ pub(crate) struct Run<T> {
 /// Adds a run to a tile: `tile[m][n] += Σₖ a[m, k] · b[k, n]`.
 ///
 /// # Safety
-/// For every row `m < MR` and `k < run.len`, `a[m, k]` must be readable, and for every `k` the
-/// columns at `b[k, 0]`.
+/// For every row `m < MR` and `k < run.len`, `a[m, k]` must be readable, or if `by_column` the
+/// columns there, and for every `k` the columns at `b[k, 0]`.
 #[inline(always)]
 pub(crate) unsafe fn accumulate<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
     simd: S,
@@ -178,15 +175,22 @@ unsafe fn step<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
 ) {
     // SAFETY: `k < run.len` and `m < MR`, for which the caller vouches.
     unsafe {
-        let (a, b) = (run.a.add(k * run.a_step), run.b.add(k * run.b_step));
+        let (a, b) = (run.a.offset(k as isize * run.a_step), run.b.add(k * run.b_step));
         let mut right = [T::Vector::<S>::splat(simd, T::ZERO); NR];
         for n in 0..NR {
             right[n] = columns.load::<T, S, NR>(simd, b, n);
         }
         for m in 0..MR {
-            let left = T::Vector::<S>::splat(simd, *a.add(m * run.a_row));
-            for n in 0..NR {
-                tile[m][n] = left.mul_add(right[n], tile[m][n]);
+            let a = a.add(m * run.a_row);
+            if run.by_column {
+                for n in 0..NR {
+                    tile[m][n] = columns.load::<T, S, NR>(simd, a, n).mul_add(right[n], tile[m][n]);
+                }
+            } else {
+                let left = T::Vector::<S>::splat(simd, *a);
+                for n in 0..NR {
+                    tile[m][n] = left.mul_add(right[n], tile[m][n]);
+                }
             }
         }
     }
@@ -446,7 +450,7 @@ impl<T: Scalar, S: Simd, A: Activation<T>, const ROWS: usize, const IN: usize, c
             let bias = self.bias.map(|bias| bias.add(column));
             let mut tile = start::<T, S, MR, NR>(simd, bias, columns);
             let (a, b) = (self.x.add(row * IN), self.weight.add(column));
-            let run = Run { a, a_row: IN, a_step: 1, b, b_step: OUT, len: IN };
+            let run = Run { a, a_row: IN, a_step: 1, by_column: false, b, b_step: OUT, len: IN };
             accumulate(simd, &mut tile, run, columns);
             write::<T, S, A, MR, NR>(simd, tile, self.y.add(row * OUT + column), OUT, columns);
         }
@@ -480,7 +484,7 @@ impl<T: Scalar, S: Simd, const IN: usize, const OUT: usize> Tiles<T, S> for Weig
         unsafe {
             let mut tile = start::<T, S, MR, NR>(simd, None, columns);
             let (a, b) = (self.x.add(row), self.grad_y.add(column));
-            let run = Run { a, a_row: 1, a_step: IN, b, b_step: OUT, len: self.samples };
+            let run = Run { a, a_row: 1, a_step: IN as isize, by_column: false, b, b_step: OUT, len: self.samples };
             accumulate(simd, &mut tile, run, columns);
             add::<T, S, MR, NR>(simd, tile, self.gradient.add(row * OUT + column), OUT, skip, columns);
         }
@@ -523,11 +527,12 @@ pub(crate) unsafe fn dot<T: Scalar, S: Simd, const NR: usize>(
     }
 }
 
-/// A register whose lane `n` is the sum of all lanes of `sums[n]`.
+/// A register whose lane `n` is the sum of all lanes of `sums[n]`; there are at most as many sums
+/// as lanes.
 #[inline(always)]
-pub(crate) fn collect<T: Scalar, S: Simd, const NR: usize>(simd: S, sums: &[T::Vector<S>; NR]) -> T::Vector<S> {
+pub(crate) fn collect<T: Scalar, S: Simd>(simd: S, sums: &[T::Vector<S>]) -> T::Vector<S> {
     const { assert!(lanes::<S, T>() <= 16) };
-    debug_assert!(NR <= lanes::<S, T>());
+    debug_assert!(sums.len() <= lanes::<S, T>());
     let mut parts = [T::Vector::<S>::splat(simd, T::ZERO); 16];
     for (part, sum) in parts.iter_mut().zip(sums) {
         *part = *sum;
@@ -584,7 +589,7 @@ unsafe fn input_gradients<T: Scalar, S: Simd, const IN: usize, const OUT: usize,
         unsafe {
             let mut sums = [T::Vector::<S>::splat(simd, T::ZERO); NR];
             dot::<T, S, NR>(simd, &mut sums, grad_y.add(row * OUT), weight.add(input * OUT), OUT, OUT);
-            let sum = collect::<T, S, NR>(simd, &sums);
+            let sum = collect::<T, S>(simd, &sums);
             let to = grad_x.add(row * IN + input);
             if const { NR == lanes::<S, T>() } { sum.store(to) } else { sum.store_partial(to, NR) }
         }
