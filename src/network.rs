@@ -15,6 +15,18 @@ use crate::simd::{Level, Simd, Task, dispatch, level};
 ///
 /// The type is its parameters: one `#[repr(C)]` struct with a field a layer. Gradients and the
 /// moments of optimizers have the same type.
+///
+/// Code that is generic over networks speaks of `N::Scalar`:
+///
+/// ```
+/// use monomorph::prelude::*;
+///
+/// fn answers<N: Network>(net: &N, inputs: &[N::Input]) -> Vec<N::Output> {
+///     inputs.iter().map(|input| monomorph::network::evaluate(net, input)).collect()
+/// }
+/// # network! { Line: [1] -> [1] { Dense(1) } }
+/// # assert_eq!(answers(&Line::zeroed(), &[[1.0], [2.0]]), [[0.0], [0.0]]);
+/// ```
 pub trait Network: Layer<Self::Scalar> {
     /// The number type.
     type Scalar: Scalar;

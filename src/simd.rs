@@ -8,7 +8,7 @@
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
 pub use fearless_simd::{Level, Simd};
-use fearless_simd::{SimdBase, SimdElement, SimdFloat, SimdFloatElement, SimdMask};
+use fearless_simd::{SimdBase, SimdFloat, SimdFloatElement, SimdMask};
 
 use crate::scalar::Scalar;
 
@@ -430,16 +430,4 @@ mod partial {
             }
         }
     }
-}
-
-/// The mask type of a register.
-pub(crate) type MaskOf<S, T> = <<T as SimdFloatElement>::Native<S> as SimdBase<S>>::Mask;
-
-/// Whether the mask holds in any lane.
-#[inline(always)]
-pub(crate) fn any<S: Simd, T: SimdFloatElement>(mask: MaskOf<S, T>) -> bool
-where
-    MaskOf<S, T>: SimdMask<S, Element = <T as SimdElement>::Mask>,
-{
-    mask.any_true()
 }

@@ -739,5 +739,5 @@ fn saves(node: &Node) -> bool {
 
 /// Whether a node's layer is the user's own.
 fn is_users(node: &Node) -> bool {
-    matches!(node.op, Op::Layer(traits) if traits.works)
+    matches!(node.op, Op::Layer(traits) if traits.own)
 }

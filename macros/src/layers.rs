@@ -144,8 +144,7 @@ fn users(builder: &mut Builder, call: &Call, plain: Option<&str>, input: ValueId
         }
     }
     let output = Shape::Opaque(quote!(<#ty as ::monomorph::Layer<#scalar>>::Output));
-    let traits = Traits { fuses: false, saves: true, works: true };
-    builder.node(Op::Layer(traits), Some((name.clone(), ty)), name.to_string(), input, output)
+    builder.node(Op::Layer(OWN), Some((name.clone(), ty)), name.to_string(), input, output)
 }
 
 /// The arguments of a call, each under its name.
@@ -376,9 +375,11 @@ fn example(kind: &Kind) -> String {
     format!("{}({value}{kernel})", kind.name)
 }
 
-const PLAIN: Traits = Traits { fuses: false, saves: false, works: false };
+const PLAIN: Traits = Traits { fuses: false, saves: false, works: false, own: false };
 const FUSES: Traits = Traits { fuses: true, ..PLAIN };
 const SAVES: Traits = Traits { saves: true, ..PLAIN };
+const WORKS: Traits = Traits { works: true, ..SAVES };
+const OWN: Traits = Traits { own: true, ..WORKS };
 
 fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
     // Every argument is looked at, whatever else is wrong.
@@ -544,7 +545,7 @@ fn pool<const R: usize>(builder: &mut Builder, arguments: &Arguments, input: Val
     let layer = Ident::new(layer, Span::call_site());
     let ty = quote!(::monomorph::layers::#layer<#(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #marker>);
     let shape = Shape::Known(window.output.iter().cloned().chain([window.input[R].clone()]).collect());
-    Some(builder.node(Op::Layer(SAVES), arguments.field(ty), arguments.text(), input, shape))
+    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.text(), input, shape))
 }
 
 fn global_pool<const R: usize>(
@@ -559,7 +560,7 @@ fn global_pool<const R: usize>(
     let layer = Ident::new(layer, Span::call_site());
     let ty = quote!(::monomorph::layers::#layer<#(#input_sizes),*>);
     let shape = Shape::Known(vec![sizes[R].clone()]);
-    Some(builder.node(Op::Layer(SAVES), arguments.field(ty), arguments.text(), input, shape))
+    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.text(), input, shape))
 }
 
 fn flatten(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
@@ -646,7 +647,7 @@ fn group_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> O
     let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
     let (scalar, groups) = (&builder.scalar, groups.tokens());
     let ty = quote!(::monomorph::layers::GroupNorm<#scalar, #x, #c, #groups, #epsilon>);
-    Some(same_shape(builder, Op::Layer(SAVES), arguments, input, ty))
+    Some(same_shape(builder, Op::Layer(WORKS), arguments, input, ty))
 }
 
 fn dropout(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {

@@ -141,6 +141,8 @@ pub(crate) struct Traits {
     pub saves: bool,
     /// Its `Workspace` is not `()`.
     pub works: bool,
+    /// It is the user's own: its type says what it takes and gives.
+    pub own: bool,
 }
 
 /// A step of the computation.

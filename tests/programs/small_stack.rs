@@ -23,9 +23,9 @@ network! {
     }
 }
 
-fn run<N: Network<Scalar = f32>>(input: &[N::Input; 2])
+fn run<N: Network>(input: &[N::Input; 2])
 where
-    CrossEntropy: Loss<f32, N::Output, u8>,
+    CrossEntropy: Loss<N::Scalar, N::Output, u8>,
 {
     let mut net = N::boxed(&mut ChaCha8Rng::seed_from_u64(1));
     let mut trainer = Trainer::<N, _, 2>::new(Adam::default(), CrossEntropy);

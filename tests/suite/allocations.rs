@@ -54,10 +54,14 @@ fn the_counter_counts() {
 fn evaluating_allocates_nothing() {
     let net = Everything::boxed(&mut ChaCha8Rng::seed_from_u64(1));
     let input = [[[0.5; 2]; 12]; 12];
-    assert_eq!(allocations(|| drop(std::hint::black_box(net.evaluate(&input)))), 0);
+    let mut alone = [0.0; 4];
+    assert_eq!(allocations(|| alone = net.evaluate(&input)), 0);
     let (mut workspace, mut output) = (monomorph::memory::boxed(), [[0.0; 4]; 3]);
     assert_eq!(allocations(|| net.evaluate_in(&[input; 3], &mut output, &mut workspace)), 0);
-    assert_eq!(output[2], net.evaluate(&input));
+    // Sums of a batch are rounded in another order than those of one sample.
+    for (a, b) in output[2].iter().zip(alone) {
+        assert!((a - b).abs() < 1e-5, "{a} is not {b}");
+    }
 }
 
 #[test]
@@ -66,7 +70,9 @@ fn a_training_step_allocates_nothing() {
     let mut trainer = Trainer::<Everything, _, 8>::new(AdamW::default(), CrossEntropy).clip(1.0);
     let (x, y) = ([[[[0.5; 2]; 12]; 12]; 8], [0_u8, 1, 2, 3, 0, 1, 2, 3]);
     for _ in 0..3 {
-        assert_eq!(allocations(|| drop(trainer.step(&mut net, &x, &y))), 0);
+        let mut step = None;
+        assert_eq!(allocations(|| step = trainer.step(&mut net, &x, &y).ok()), 0);
+        assert!(step.is_some());
     }
     assert_eq!(trainer.steps(), 3);
 }

@@ -1,7 +1,6 @@
 //! The backward pass that the macro writes, against finite differences: every way in which
 //! values meet, part and share memory.
 
-use monomorph::Parameters;
 use monomorph::parameters::initialize;
 use monomorph::prelude::*;
 use monomorph::testing::check_gradients;
