@@ -1,6 +1,5 @@
-//! Neural networks with every size known at compile time.
+#![doc = include_str!("../README.md")]
 #![no_std]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

@@ -13,9 +13,9 @@ use crate::network::Network;
 use crate::noise::Noise;
 use crate::optim::{Optimizer, Schedule, clip};
 use crate::scalar::Scalar;
+use crate::simd::{Level, Simd, Task, dispatch, level};
 #[cfg(all(feature = "std", feature = "safetensors"))]
 use crate::weights::{Checkpoint, CheckpointWriter, WeightsError};
-use crate::simd::{Level, Simd, Task, dispatch, level};
 
 /// An optimizer and a loss: what a [`Trainer`] trains by.
 ///
@@ -200,7 +200,12 @@ where
     /// # Errors
     /// A target that does not fit the output, or a loss or gradient that is not finite. The network is then
     /// left as it was.
-    pub fn step<Y>(&mut self, network: &mut N, input: &[N::Input; B], target: &[Y; B]) -> Result<Step<N::Scalar>, TrainError>
+    pub fn step<Y>(
+        &mut self,
+        network: &mut N,
+        input: &[N::Input; B],
+        target: &[Y; B],
+    ) -> Result<Step<N::Scalar>, TrainError>
     where
         L: Loss<N::Scalar, N::Output, Y>,
     {

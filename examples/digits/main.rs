@@ -135,7 +135,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let curves = options.out.join("learning.svg");
     plots::learning_curves(&curves, "Digits on MNIST", &losses, &accuracies)?;
     let sheet = options.out.join("mistakes.svg");
-    plots::contact_sheet(&sheet, "The worst mistakes: truth → answer", &mistakes[..mistakes.len().min(24)], 8)?;
+    plots::contact_sheet(&sheet, "The worst mistakes", &mistakes[..mistakes.len().min(24)], 8)?;
     println!("wrote {}, {} and {}", weights.display(), curves.display(), sheet.display());
     println!("trained in {seconds:.1} s");
     println!("test accuracy: {:.2} %", 100.0 * confusion.accuracy());

@@ -30,7 +30,8 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     // A struct without a `T` of its own has tensors of one fixed type, or none at all.
     let own_scalar = input.generics.type_params().any(|parameter| parameter.ident == "T");
     let declared = declared_scalar(input)?;
-    let fixed = declared.or_else(|| fields.iter().find_map(|field| element(&field.ty)).cloned()).filter(|_| !own_scalar);
+    let fixed =
+        declared.or_else(|| fields.iter().find_map(|field| element(&field.ty)).cloned()).filter(|_| !own_scalar);
     let scalar = match &fixed {
         Some(element) => quote!(#element),
         None => quote!(T),

@@ -166,7 +166,8 @@ impl<'a> Network<'a> {
                     None => {
                         let (ty, scalar) = (self.ty(buffer.value), self.scalar);
                         // Every number type has arrays of the same lengths.
-                        let scalar = if self.generics.type_params().next().is_some() { quote!(f32) } else { scalar.clone() };
+                        let scalar =
+                            if self.generics.type_params().next().is_some() { quote!(f32) } else { scalar.clone() };
                         let ty = if scalar.to_string() == self.scalar.to_string() {
                             ty
                         } else {
@@ -287,7 +288,14 @@ impl<'a> Network<'a> {
         let back = self.backward(forward, backward);
         let scalar = self.scalar;
         let macs = self.fields().into_iter().map(|(_, ty)| quote!(<#ty as Layer<#scalar>>::MACS));
-        self.layer_with(quote!(0 #(+ #macs)*), evaluate, passes, back, self.batch_of("Saved"), self.batch_of("Workspace"))
+        self.layer_with(
+            quote!(0 #(+ #macs)*),
+            evaluate,
+            passes,
+            back,
+            self.batch_of("Saved"),
+            self.batch_of("Workspace"),
+        )
     }
 
     /// Passes that do nothing, for a network with mistakes.
@@ -440,20 +448,22 @@ impl<'a> Network<'a> {
                     let value = self.get_mut(&memory, to, &self.ty(node.output));
                     return quote!(passes::apply::<#scalar, S, #marker, _, B>(simd, #value););
                 }
-                self.from_to(&memory, node, 0, |x, y| {
-                    quote!(Layer::<#scalar>::evaluate(&self.#name, simd, #x, #y, &mut ()))
-                })
+                self.from_to(
+                    &memory,
+                    node,
+                    0,
+                    |x, y| quote!(Layer::<#scalar>::evaluate(&self.#name, simd, #x, #y, &mut ())),
+                )
             }
             (Op::Add, _) => {
                 // In place, the other value is added; else one is copied and the other added.
                 let in_place = node.inputs.iter().position(|input| places.of[*input] == places.of[node.output]);
-                let copy = in_place.is_none().then(|| {
-                    self.from_to(&memory, node, 1, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y)))
-                });
+                let copy = in_place
+                    .is_none()
+                    .then(|| self.from_to(&memory, node, 1, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y))));
                 let other = if in_place == Some(0) { 1 } else { 0 };
-                let add = self.from_to(&memory, node, other, |x, y| {
-                    quote!(passes::add::<#scalar, S, _, _, B>(simd, #x, #y))
-                });
+                let add =
+                    self.from_to(&memory, node, other, |x, y| quote!(passes::add::<#scalar, S, _, _, B>(simd, #x, #y)));
                 quote!(#copy #add)
             }
             _ => TokenStream::new(),
@@ -478,11 +488,9 @@ impl<'a> Network<'a> {
                 })
             }
             (Op::Add, _) => {
-                let copy =
-                    self.from_to(&memory, node, 0, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y)));
-                let add = self.from_to(&memory, node, 1, |x, y| {
-                    quote!(passes::add::<#scalar, S, _, _, B>(simd, #x, #y))
-                });
+                let copy = self.from_to(&memory, node, 0, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y)));
+                let add =
+                    self.from_to(&memory, node, 1, |x, y| quote!(passes::add::<#scalar, S, _, _, B>(simd, #x, #y)));
                 quote!(#copy #add)
             }
             _ => TokenStream::new(),
@@ -500,13 +508,15 @@ impl<'a> Network<'a> {
                 self.layer_back(kept, gradients, node, gradients.reach[index][0], name)
             }
             (Op::Add | Op::View, _) => {
-                let slots = (0..node.inputs.len()).map(|slot| self.pass_back(gradients, node, slot, gradients.reach[index][slot]));
+                let slots = (0..node.inputs.len())
+                    .map(|slot| self.pass_back(gradients, node, slot, gradients.reach[index][slot]));
                 quote!(#(#slots)*)
             }
             _ => TokenStream::new(),
         });
         let passed_on = self.model.nodes.iter().zip(&gradients.reach).any(|(node, reach)| {
-            let own = |slot: usize| gradients.places.of[node.inputs[slot]] == Place::Input && reach[slot] != Reach::Shared;
+            let own =
+                |slot: usize| gradients.places.of[node.inputs[slot]] == Place::Input && reach[slot] != Reach::Shared;
             matches!(node.op, Op::Add | Op::View) && (0..reach.len()).any(own)
         });
         let again = (passed_on || gradients.input_written_again).then(|| quote!(let mut grad_input = grad_input;));
@@ -587,11 +597,8 @@ impl<'a> Network<'a> {
                 quote!(#through #add)
             }
             (_, Place::Input) => {
-                let mut target = if gradients.input_written_again {
-                    quote!(grad_input.as_deref_mut())
-                } else {
-                    quote!(grad_input)
-                };
+                let mut target =
+                    if gradients.input_written_again { quote!(grad_input.as_deref_mut()) } else { quote!(grad_input) };
                 if self.input.to_string() != takes.to_string() {
                     target = quote!(#target.map(tensor::reshape_mut::<#scalar, _, #takes, B>));
                 }

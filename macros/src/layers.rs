@@ -129,7 +129,9 @@ fn users(builder: &mut Builder, call: &Call, plain: Option<&str>, input: ValueId
     let name = builder.name("layer", call);
     if let Some(arguments) = &call.arguments {
         let span = arguments.first().map_or(span, |argument| argument.value.span());
-        builder.errors.at(span, format!("{name}: a layer of your own takes its sizes as generics: `{}::<..>`", quote!(#path)));
+        builder
+            .errors
+            .at(span, format!("{name}: a layer of your own takes its sizes as generics: `{}::<..>`", quote!(#path)));
         return unknown(builder);
     }
     let scalar = builder.scalar.clone();
@@ -213,7 +215,9 @@ impl<'a> Arguments<'a> {
                 Lit::Float(number) => Some(quote!({ ::monomorph::scalar::bits(#number) })),
                 Lit::Int(number) => Some(quote!({ ::monomorph::scalar::bits(#number as f64) })),
                 other => {
-                    builder.errors.at(other.span(), format!("{}: {name} must be a number, such as {default}", self.name));
+                    builder
+                        .errors
+                        .at(other.span(), format!("{}: {name} must be a number, such as {default}", self.name));
                     None
                 }
             },
@@ -273,6 +277,13 @@ impl<'a> Arguments<'a> {
             }
         }
         let text = self.text();
+        if let Expr::Path(path) = value {
+            let word = path.path.get_ident().map(ToString::to_string).unwrap_or_default();
+            if let Some(close) = did_you_mean(&word, ["same", "valid"]) {
+                builder.errors.at(value.span(), format!("{text}: padding `{word}`; did you mean `{close}`?"));
+                return None;
+            }
+        }
         let Some(parts) = parts(value) else {
             let number = builder.number(&text, "padding", value)?;
             return Some(core::array::from_fn(|_| Side::both(number.clone())));
@@ -437,7 +448,9 @@ fn window<const R: usize>(
         let dims = [&sizes[axis], &kernel[axis], &stride[axis], &dilation[axis]];
         let (layer, axis_name) = (arguments.text(), axis_names::<R>()[axis]);
         let at = arguments.get("kernel").map_or(arguments.span, Spanned::span);
-        if let Some(parameter) = dims.iter().find_map(|dim| if let Dim::Parameter(name) = dim { Some(name) } else { None }) {
+        if let Some(parameter) =
+            dims.iter().find_map(|dim| if let Dim::Parameter(name) = dim { Some(name) } else { None })
+        {
             let message = format!(
                 "{layer} computes its output {axis_name} from the parameter `{parameter}`, which stable Rust cannot; \
                  make it a number or a constant"
@@ -683,7 +696,13 @@ fn activation(
     Some(same_shape(builder, Op::Activation { marker, from_output }, arguments, input, ty))
 }
 
-fn elementwise(builder: &mut Builder, a: &Arguments, input: ValueId, layer: &str, from_output: bool) -> Option<ValueId> {
+fn elementwise(
+    builder: &mut Builder,
+    a: &Arguments,
+    input: ValueId,
+    layer: &str,
+    from_output: bool,
+) -> Option<ValueId> {
     let layer = Ident::new(layer, Span::call_site());
     activation(builder, a, input, quote!(::monomorph::layers::#layer), from_output)
 }

@@ -56,6 +56,11 @@ mod tests {
 
     #[test]
     fn show() {
-        println!("{}", expand("pub Net: [8, 8, 1] -> [10] { Conv2d(4, kernel = 3, padding = 1), Relu, residual { Conv2d(4, kernel = 3, padding = same), BatchNorm }, Relu, MaxPool2d(2), Flatten, Dense(10) }"));
+        println!(
+            "{}",
+            expand(
+                "pub Net: [8, 8, 1] -> [10] { Conv2d(4, kernel = 3, padding = 1), Relu, residual { Conv2d(4, kernel = 3, padding = same), BatchNorm }, Relu, MaxPool2d(2), Flatten, Dense(10) }"
+            )
+        );
     }
 }

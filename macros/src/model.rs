@@ -195,7 +195,9 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
             builder.names.reserve(&steps, builder.errors);
             let last = builder.chain(&steps, 0);
             if builder.errors.is_empty() && builder.nodes.iter().all(|node| matches!(node.op, Op::View)) {
-                builder.errors.at(declaration.body_span, "the network has no layer; write at least one, such as `Dense(10)`");
+                builder
+                    .errors
+                    .at(declaration.body_span, "the network has no layer; write at least one, such as `Dense(10)`");
             }
             builder.check_output(&declaration.output, &output, last);
         }
@@ -369,7 +371,8 @@ impl Builder<'_> {
             }
             _ => {
                 let used = mentioned(quote!(#expression));
-                if let Some(parameter) = self.parameters.iter().find(|parameter| used.contains(&parameter.to_string())) {
+                if let Some(parameter) = self.parameters.iter().find(|parameter| used.contains(&parameter.to_string()))
+                {
                     let message = format!(
                         "{layer}: {what} computes with the parameter `{parameter}`, which stable Rust cannot; \
                          make the result a parameter of its own"
@@ -409,7 +412,14 @@ impl Builder<'_> {
     }
 
     /// The sizes of a value for a layer that takes `rank` of them; reports another rank.
-    pub(crate) fn sizes(&mut self, name: &Ident, span: Span, takes: &str, rank: usize, value: ValueId) -> Option<Vec<Dim>> {
+    pub(crate) fn sizes(
+        &mut self,
+        name: &Ident,
+        span: Span,
+        takes: &str,
+        rank: usize,
+        value: ValueId,
+    ) -> Option<Vec<Dim>> {
         let Value { shape, source } = &self.values[value];
         match shape {
             Shape::Unknown => None,

@@ -141,9 +141,8 @@ fn free_to_change(model: &Model, places: &Places, value: ValueId, step: usize) -
             sharing.push(node.output);
         }
     }
-    let later_views = model.nodes[step..].iter().any(|node| {
-        matches!(node.op, Op::View) && sharing.contains(&node.inputs[0])
-    });
+    let later_views =
+        model.nodes[step..].iter().any(|node| matches!(node.op, Op::View) && sharing.contains(&node.inputs[0]));
     let uses = sharing.iter().flat_map(|value| readers(model, *value)).filter(|reader| *reader >= step).count();
     uses == 1 && !later_views && !sharing.contains(&last(model))
 }
@@ -153,8 +152,7 @@ pub(crate) fn forward(model: &Model) -> Places {
     let mut places = Places::new(model);
     for (step, node) in model.nodes.iter().enumerate() {
         let shares = matches!(node.op, Op::View) || trained_into(model, node).is_some();
-        places.of[node.output] =
-            if shares { places.of[node.inputs[0]] } else { places.fresh(node.output, step) };
+        places.of[node.output] = if shares { places.of[node.inputs[0]] } else { places.fresh(node.output, step) };
     }
     places.give_output(last(model));
     places

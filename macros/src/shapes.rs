@@ -207,7 +207,9 @@ pub const fn group_channels(layer: &str, input: usize, output: usize, groups: us
 pub const fn share(layer: &str, parts: &str, part: usize, what: &str, whole: usize) -> Result<usize, Text> {
     match divide(whole, part) {
         Ok(share) => Ok(share),
-        Err(ShapeError::Zero(_)) => Err(Text::new().str(layer).str(": ").str(parts).str(" is 0; it must be at least 1")),
+        Err(ShapeError::Zero(_)) => {
+            Err(Text::new().str(layer).str(": ").str(parts).str(" is 0; it must be at least 1"))
+        }
         Err(_) => Err(divides(layer, parts, part, what, whole)),
     }
 }
@@ -247,7 +249,8 @@ pub const fn declared_output(declared: &[usize], last: &str, computed: &[usize])
     if equal(declared, computed) {
         return Ok(());
     }
-    let text = Text::new().str("the network is declared to give ").shape(declared).str(", but ").str(last).str(" gives ");
+    let text =
+        Text::new().str("the network is declared to give ").shape(declared).str(", but ").str(last).str(" gives ");
     Err(text.shape(computed).str("; declare `-> ").shape(computed).str("` or change ").str(last))
 }
 

@@ -1,7 +1,7 @@
 //! The steps of a network that are no layers.
 
-use crate::layer::{self, Activation};
 use crate::kernels::elementwise;
+use crate::layer::{self, Activation};
 use crate::scalar::Scalar;
 use crate::simd::Simd;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};

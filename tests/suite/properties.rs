@@ -50,7 +50,8 @@ fn global_pools_are_invariant_to_rearrangement() {
         let here = image::<6, 7, 3>(seed);
         let mut pixels: Vec<[f32; 3]> = here.iter().flatten().copied().collect();
         Noise::new(seed).shuffle(&mut pixels);
-        let there: [[[f32; 3]; 7]; 6] = core::array::from_fn(|row| core::array::from_fn(|column| pixels[row * 7 + column]));
+        let there: [[[f32; 3]; 7]; 6] =
+            core::array::from_fn(|row| core::array::from_fn(|column| pixels[row * 7 + column]));
         assert_eq!(max.evaluate(&here), max.evaluate(&there));
         for (a, b) in mean.evaluate(&here).iter().zip(mean.evaluate(&there)) {
             assert!((a - b).abs() < 1e-6);

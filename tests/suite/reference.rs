@@ -23,7 +23,10 @@ impl Case {
 
     /// Weights and biases of both layers, in the order of the network's memory.
     fn parameters(&self, when: &str) -> Vec<f64> {
-        ["0.weight", "0.bias", "2.weight", "2.bias"].iter().flat_map(|name| self.numbers(&format!("{when}.{name}"))).collect()
+        ["0.weight", "0.bias", "2.weight", "2.bias"]
+            .iter()
+            .flat_map(|name| self.numbers(&format!("{when}.{name}")))
+            .collect()
     }
 }
 
@@ -38,8 +41,7 @@ fn run<T: Scalar>(tolerance: f64) {
     let x: [[T; 5]; 8] = core::array::from_fn(|sample| core::array::from_fn(|i| T::from_f64(x[sample * 5 + i])));
     let y = case.numbers("target");
     let y: [u8; 8] = core::array::from_fn(|sample| y[sample] as u8);
-    let mut trainer =
-        Trainer::<Mlp<T>, _, 8>::new(Adam { learning_rate: 0.02, ..Adam::default() }, CrossEntropy);
+    let mut trainer = Trainer::<Mlp<T>, _, 8>::new(Adam { learning_rate: 0.02, ..Adam::default() }, CrossEntropy);
     for (step, expected) in case.numbers("losses").into_iter().enumerate() {
         let loss = trainer.step(&mut net, &x, &y).expect("a step").loss.to_f64();
         assert!((loss - expected).abs() <= tolerance, "step {step}: loss {loss} is not {expected}");
