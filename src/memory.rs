@@ -108,7 +108,7 @@ pub fn at<T: Scalar, X: Tensor<T>, const N: usize, const B: usize>(
     arena: &mut [Arena<T, N>; B],
     offset: usize,
 ) -> &mut [X; B] {
-    const { assert!(N % ALIGNMENT == 0, "an arena is a whole number of cache lines") };
+    const { assert!(N.is_multiple_of(ALIGNMENT), "an arena is a whole number of cache lines") };
     assert!(offset + X::LEN <= N, "a value lies outside its arena");
     // SAFETY: the arenas have no padding (`N` is a multiple of the alignment), so the memory is
     // `N * B` consecutive numbers, of which these lie inside.
@@ -126,7 +126,7 @@ pub fn between<T: Scalar, X: Tensor<T>, Y: Tensor<T>, const N: usize, const B: u
     to: usize,
     f: impl FnOnce(&[X; B], &mut [Y; B]) -> R,
 ) -> R {
-    const { assert!(N % ALIGNMENT == 0, "an arena is a whole number of cache lines") };
+    const { assert!(N.is_multiple_of(ALIGNMENT), "an arena is a whole number of cache lines") };
     assert!(from + X::LEN <= N && to + Y::LEN <= N, "a value lies outside its arena");
     assert!(from + X::LEN <= to || to + Y::LEN <= from, "two live values overlap");
     let base = (&raw mut *arena).cast::<T>();
@@ -145,7 +145,7 @@ pub fn between_mut<T: Scalar, X: Tensor<T>, Y: Tensor<T>, const N: usize, const 
     to: usize,
     f: impl FnOnce(&mut [X; B], &mut [Y; B]) -> R,
 ) -> R {
-    const { assert!(N % ALIGNMENT == 0, "an arena is a whole number of cache lines") };
+    const { assert!(N.is_multiple_of(ALIGNMENT), "an arena is a whole number of cache lines") };
     assert!(from + X::LEN <= N && to + Y::LEN <= N, "a value lies outside its arena");
     assert!(from + X::LEN <= to || to + Y::LEN <= from, "two live values overlap");
     let base = (&raw mut *arena).cast::<T>();

@@ -10,6 +10,8 @@ use crate::layer::Layer;
 use crate::loss::{Loss, LossError};
 use crate::memory;
 use crate::network::Network;
+#[cfg(feature = "alloc")]
+use crate::network::Workspace;
 use crate::noise::Noise;
 use crate::optim::{Optimizer, Schedule, clip};
 use crate::scalar::Scalar;
@@ -369,8 +371,13 @@ pub struct Score {
 /// ```
 #[cfg(feature = "alloc")]
 pub struct Evaluator<N: Network, const B: usize> {
-    memory: Box<(crate::network::Workspace<N, B>, crate::network::Workspace<N, 1>, [N::Output; B])>,
+    memory: Box<EvaluateMemory<N, B>>,
 }
+
+/// Workspaces of a batch and of a single sample, and the batch's outputs.
+#[cfg(feature = "alloc")]
+type EvaluateMemory<N, const B: usize> =
+    (Workspace<N, B>, Workspace<N, 1>, [<N as Layer<<N as Network>::Scalar>>::Output; B]);
 
 #[cfg(feature = "alloc")]
 impl<N: Network, const B: usize> Default for Evaluator<N, B> {

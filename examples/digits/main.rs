@@ -109,7 +109,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             correct += step.correct.unwrap_or(0);
             losses.push((trainer.steps() as f64 / (train.len() / BATCH) as f64, f64::from(step.loss)));
             bar.inc(1);
-            if bar.position() % 16 == 0 {
+            if bar.position().is_multiple_of(16) {
                 let accuracy = 100.0 * correct as f64 / seen as f64;
                 bar.set_message(format!("loss {:.4}  accuracy {accuracy:.2} %", step.loss));
             }

@@ -67,10 +67,10 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let mut generics = input.generics.clone();
     if own_scalar {
         for parameter in generics.type_params_mut() {
-            if parameter.ident == "T" {
-                if !parameter.bounds.iter().any(|bound| quote!(#bound).to_string().ends_with("Scalar")) {
-                    parameter.bounds.push(syn::parse_quote!(::monomorph::Scalar));
-                }
+            if parameter.ident == "T"
+                && !parameter.bounds.iter().any(|bound| quote!(#bound).to_string().ends_with("Scalar"))
+            {
+                parameter.bounds.push(syn::parse_quote!(::monomorph::Scalar));
             }
         }
     } else if fixed.is_none() {

@@ -98,7 +98,7 @@ impl<'a> Network<'a> {
             batched,
             input: model.input.ty(scalar),
             output: model.output.ty(scalar),
-            arena: !model.parametric && !(opaque && scalar_is_parameter),
+            arena: !(model.parametric || opaque && scalar_is_parameter),
         }
     }
 
@@ -258,10 +258,10 @@ impl<'a> Network<'a> {
         let scalar = self.scalar;
         let mut fields = self.buffers(&self.working(evaluate));
         for node in &self.model.nodes {
-            if let (Op::Layer(traits), Some((name, ty))) = (&node.op, &node.field) {
-                if traits.works {
-                    fields.push(quote!(#name: <#ty as Layer<#scalar>>::Workspace<B>));
-                }
+            if let (Op::Layer(traits), Some((name, ty))) = (&node.op, &node.field)
+                && traits.works
+            {
+                fields.push(quote!(#name: <#ty as Layer<#scalar>>::Workspace<B>));
             }
         }
         let docs = format!("What [`{}`] works in while it evaluates `B` samples.", self.name);
@@ -434,7 +434,7 @@ impl<'a> Network<'a> {
             (Op::Layer(traits), Some((name, _))) => {
                 let workspace = if traits.works { quote!(&mut workspace.#name) } else { quote!(&mut ()) };
                 let then = self.epilogue(index, plan::fused_into);
-                self.from_to(&memory, node, 0, |x, y| match &then {
+                self.step(&memory, node, 0, |x, y| match &then {
                     Some(then) => quote! {
                         Layer::<#scalar>::evaluate_then::<S, B, #then>(&self.#name, simd, #x, #y, #workspace)
                     },
@@ -448,7 +448,7 @@ impl<'a> Network<'a> {
                     let value = self.get_mut(&memory, to, &self.ty(node.output));
                     return quote!(passes::apply::<#scalar, S, #marker, _, B>(simd, #value););
                 }
-                self.from_to(
+                self.step(
                     &memory,
                     node,
                     0,
@@ -460,10 +460,10 @@ impl<'a> Network<'a> {
                 let in_place = node.inputs.iter().position(|input| places.of[*input] == places.of[node.output]);
                 let copy = in_place
                     .is_none()
-                    .then(|| self.from_to(&memory, node, 1, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y))));
+                    .then(|| self.step(&memory, node, 1, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y))));
                 let other = if in_place == Some(0) { 1 } else { 0 };
                 let add =
-                    self.from_to(&memory, node, other, |x, y| quote!(passes::add::<#scalar, S, _, _, B>(simd, #x, #y)));
+                    self.step(&memory, node, other, |x, y| quote!(passes::add::<#scalar, S, _, _, B>(simd, #x, #y)));
                 quote!(#copy #add)
             }
             _ => TokenStream::new(),
@@ -480,7 +480,7 @@ impl<'a> Network<'a> {
                 }
                 let saved = saved_of(node, name);
                 let then = self.epilogue(index, plan::trained_into);
-                self.from_to(&memory, node, 0, |x, y| match &then {
+                self.step(&memory, node, 0, |x, y| match &then {
                     Some(then) => quote! {
                         Layer::<#scalar>::forward_then::<S, B, #then>(&self.#name, simd, #x, #y, #saved, noise)
                     },
@@ -488,9 +488,8 @@ impl<'a> Network<'a> {
                 })
             }
             (Op::Add, _) => {
-                let copy = self.from_to(&memory, node, 0, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y)));
-                let add =
-                    self.from_to(&memory, node, 1, |x, y| quote!(passes::add::<#scalar, S, _, _, B>(simd, #x, #y)));
+                let copy = self.step(&memory, node, 0, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y)));
+                let add = self.step(&memory, node, 1, |x, y| quote!(passes::add::<#scalar, S, _, _, B>(simd, #x, #y)));
                 quote!(#copy #add)
             }
             _ => TokenStream::new(),
@@ -615,7 +614,7 @@ impl<'a> Network<'a> {
     }
 
     /// A statement that reads one input of a node and changes its output.
-    fn from_to(
+    fn step(
         &self,
         memory: &Memory,
         node: &Node,

@@ -665,12 +665,12 @@ fn group_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> O
 
 fn dropout(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
     let written = ungroup(arguments.get("rate")?);
-    if let Expr::Lit(syn::ExprLit { lit: Lit::Float(rate), .. }) = written {
-        if !rate.base10_parse::<f64>().is_ok_and(|rate| (0.0..1.0).contains(&rate)) {
-            let message = format!("{}: rate {rate} is not a probability from 0 to below 1", arguments.name);
-            builder.errors.at(rate.span(), message);
-            return None;
-        }
+    if let Expr::Lit(syn::ExprLit { lit: Lit::Float(rate), .. }) = written
+        && !rate.base10_parse::<f64>().is_ok_and(|rate| (0.0..1.0).contains(&rate))
+    {
+        let message = format!("{}: rate {rate} is not a probability from 0 to below 1", arguments.name);
+        builder.errors.at(rate.span(), message);
+        return None;
     }
     let rate = arguments.real(builder, "rate", 0.5)?;
     let (x, _) = channels(builder, input)?;

@@ -310,11 +310,11 @@ impl Builder<'_> {
         let sizes: Option<Vec<Dim>> = dims.sizes.iter().map(|size| self.dim("the network", "size", size)).collect();
         let Some(sizes) = sizes else { return Shape::Unknown };
         let shape = Shape::Known(sizes);
-        if let Some(literals) = shape.literals() {
-            if let Err(text) = shapes::numbers("the network", &literals) {
-                self.errors.at(dims.span, text.as_str());
-                return Shape::Unknown;
-            }
+        if let Some(literals) = shape.literals()
+            && let Err(text) = shapes::numbers("the network", &literals)
+        {
+            self.errors.at(dims.span, text.as_str());
+            return Shape::Unknown;
         }
         shape
     }
@@ -359,10 +359,10 @@ impl Builder<'_> {
                 return None;
             }
             Expr::Path(path) => {
-                if let Some(name) = path.path.get_ident() {
-                    if self.parameters.contains(name) {
-                        return Some(Dim::Parameter(name.clone()));
-                    }
+                if let Some(name) = path.path.get_ident()
+                    && self.parameters.contains(name)
+                {
+                    return Some(Dim::Parameter(name.clone()));
                 }
             }
             Expr::Tuple(_) | Expr::Array(_) => {
@@ -486,7 +486,7 @@ impl Builder<'_> {
         let mut shape = if shortcut == input { other.clone() } else { body_shape.clone() };
         match (body_shape.literals(), other.literals()) {
             (Some(a), Some(b)) => {
-                if let Err(text) = shapes::residual(&name.to_string(), &a, &with, &b) {
+                if let Err(text) = shapes::residual(&name.to_string(), &a, with, &b) {
                     self.errors.at(span, text.as_str());
                     shape = Shape::Unknown;
                 }

@@ -1,6 +1,8 @@
 //! The shape rules, once for all: the macro calls them for literals, and the library, which
 //! includes this very file, calls them in const assertions for everything else.
 
+#![expect(clippy::result_large_err, reason = "a text of const code cannot be boxed, and is made once a mistake")]
+
 /// Why a layer cannot have the shape it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShapeError {
@@ -95,7 +97,7 @@ pub const fn divide(whole: usize, part: usize) -> Result<usize, ShapeError> {
     if part == 0 {
         return Err(ShapeError::Zero("divisor"));
     }
-    if whole % part != 0 {
+    if !whole.is_multiple_of(part) {
         return Err(ShapeError::NotDivisible { whole, part });
     }
     Ok(whole / part)
@@ -191,10 +193,10 @@ pub const fn group_channels(layer: &str, input: usize, output: usize, groups: us
     if groups == 0 {
         return Err(Text::new().str(layer).str(": groups is 0; it must be at least 1"));
     }
-    if input % groups != 0 {
+    if !input.is_multiple_of(groups) {
         return Err(divides(layer, "groups", groups, "input channels", input));
     }
-    if output % groups != 0 {
+    if !output.is_multiple_of(groups) {
         return Err(divides(layer, "groups", groups, "output channels", output));
     }
     Ok(input / groups)
@@ -315,7 +317,6 @@ pub struct Text {
 
 impl Text {
     /// An empty text.
-    #[expect(clippy::new_without_default, reason = "a default is of no use in const code")]
     pub const fn new() -> Self {
         Self { bytes: [0; 400], len: 0 }
     }
@@ -365,6 +366,12 @@ impl Text {
             Ok(text) => text,
             Err(_) => "",
         }
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

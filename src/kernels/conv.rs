@@ -107,7 +107,7 @@ impl Axis {
     #[inline(always)]
     const fn window(self, position: usize, tap: usize) -> Option<usize> {
         let start = position + self.before - tap * self.dilation;
-        if start % self.stride == 0 { Some(start / self.stride) } else { None }
+        if start.is_multiple_of(self.stride) { Some(start / self.stride) } else { None }
     }
 }
 

@@ -466,8 +466,10 @@ mod tests {
         gradients::<LeakyRelu<{ bits(-0.3) }>, [f64; 17], 1>();
         gradients::<Elu<{ bits(0.7) }>, [f64; 17], 1>();
         gradients::<Elu<{ bits(-0.7) }>, [f64; 17], 1>();
-        assert!(<LeakyRelu as Activation<f32>>::FROM_OUTPUT);
-        assert!(!<LeakyRelu<{ bits(-0.3) }> as Activation<f32>>::FROM_OUTPUT);
+        const {
+            assert!(<LeakyRelu as Activation<f32>>::FROM_OUTPUT);
+            assert!(!<LeakyRelu<{ bits(-0.3) }> as Activation<f32>>::FROM_OUTPUT);
+        }
     }
 
     struct At<T, A>(T, core::marker::PhantomData<A>);

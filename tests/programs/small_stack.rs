@@ -38,7 +38,7 @@ where
 
 fn main() {
     let work = || {
-        assert!(Large::PARAM_BYTES > 50_000_000);
+        const { assert!(Large::PARAM_BYTES > 50_000_000) };
         run::<Large>(&[[0.1; 1024], [-0.1; 1024]]);
         let mut images = monomorph::memory::boxed::<[[[[f32; 3]; 64]; 64]; 2]>();
         images[1].as_flattened_mut().as_flattened_mut().fill(0.5);
