@@ -44,7 +44,7 @@ pub const fn zeroed<X: Plain>() -> X {
 #[cfg(feature = "alloc")]
 pub fn boxed<X: Plain>() -> Box<X> {
     let layout = core::alloc::Layout::new::<X>();
-    if layout.size() == 0 {
+    if const { size_of::<X>() == 0 } {
         return Box::new(zeroed());
     }
     // SAFETY: the layout has a size; zeroed memory is a valid `X`; the pointer comes from the
