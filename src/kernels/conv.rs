@@ -1,7 +1,7 @@
 //! Convolutions, direct: no matrix of patches is ever made.
 //!
 //! A tile is some neighbouring pixels of an output row × registers of output channels. Where all
-//! their windows lie on the input, a row of the kernel is one run of [`gemm::accumulate`], because
+//! their windows lie on the input, a row of the kernel is one run of `gemm::accumulate`, because
 //! channels come last: the numbers under it are adjacent in the input, and so are its weights. The
 //! pixels at the border, whose windows reach into the padding, are computed one by one with the
 //! taps that lie on the input; padding is never read.
@@ -351,33 +351,42 @@ pub(crate) fn forward<T: Scalar, S: Simd, A: Activation<T>, G: Convolution>(
     }
 }
 
-/// `∂x` from `∂y`, `∂W += …` and `∂b += Σ ∂y`: the derivative of [`forward`].
+/// `∂W += …` and `∂b += Σ ∂y`: the derivative of [`forward`] by its parameters.
 #[inline(always)]
-pub(crate) fn backward<T: Scalar, S: Simd, G: Convolution>(
+pub(crate) fn backward_parameters<T: Scalar, S: Simd, G: Convolution>(
     simd: S,
     x: &[T],
-    weight: &[T],
     grad_y: &[T],
-    grad_x: Option<&mut [T]>,
     grad_weight: &mut [T],
     grad_bias: &mut [T],
 ) {
-    let samples = Geometry::<G>::samples(x.len(), weight.len(), grad_bias.len(), grad_y.len());
-    assert!(grad_weight.len() == weight.len(), "convolution: the weight's gradient has another length");
+    let samples = Geometry::<G>::samples(x.len(), grad_weight.len(), grad_bias.len(), grad_y.len());
     // SAFETY: `samples` checked the lengths.
     unsafe {
         if !grad_bias.is_empty() {
-            let rows = samples * G::OUTPUT[0] * G::OUTPUT[1];
-            gemm::add_rows::<T, S>(simd, rows, Geometry::<G>::OC, grad_y.as_ptr(), grad_bias.as_mut_ptr());
+            let pixels = samples * G::OUTPUT[0] * G::OUTPUT[1];
+            gemm::add_rows::<T, S>(simd, pixels, Geometry::<G>::OC, grad_y.as_ptr(), grad_bias.as_mut_ptr());
         }
         for sample in 0..samples {
             let x = x.as_ptr().add(sample * Geometry::<G>::X_LEN);
             let grad_y = grad_y.as_ptr().add(sample * Geometry::<G>::Y_LEN);
             weight_gradient::<T, S, G>(simd, x, grad_y, grad_weight.as_mut_ptr());
         }
-        let Some(grad_x) = grad_x else { return };
-        assert!(grad_x.len() == x.len(), "convolution: the input's gradient has another length");
-        for sample in 0..samples {
+    }
+}
+
+/// `∂x` from `∂y`: the derivative of [`forward`] by its input.
+#[inline(always)]
+pub(crate) fn backward_input<T: Scalar, S: Simd, G: Convolution>(
+    simd: S,
+    grad_y: &[T],
+    weight: &[T],
+    grad_x: &mut [T],
+) {
+    let samples = Geometry::<G>::samples(grad_x.len(), weight.len(), 0, grad_y.len());
+    for sample in 0..samples {
+        // SAFETY: `samples` checked the lengths.
+        unsafe {
             let grad_x = grad_x.as_mut_ptr().add(sample * Geometry::<G>::X_LEN);
             let grad_y = grad_y.as_ptr().add(sample * Geometry::<G>::Y_LEN);
             if const { Geometry::<G>::DEPTHWISE } {

@@ -2,12 +2,12 @@
 //!
 //! | product | rows × columns | sum over | kernel |
 //! | --- | --- | --- | --- |
-//! | `y = x·W + b` | batch × outputs | inputs | [`accumulate`], broadcast `x` |
-//! | `∂W += xᵀ·∂y` | inputs × outputs | batch | [`accumulate`], broadcast `x` |
-//! | `∂x = ∂y·Wᵀ` | batch × inputs | outputs | [`dot`], `W` as it lies in memory |
+//! | `y = x·W + b` | batch × outputs | inputs | `accumulate`, broadcast `x` |
+//! | `∂W += xᵀ·∂y` | inputs × outputs | batch | `accumulate`, broadcast `x` |
+//! | `∂x = ∂y·Wᵀ` | batch × inputs | outputs | `dot`, `W` as it lies in memory |
 //!
 //! A tile of `MR` rows × `NR` registers of columns stays in registers while the sum runs.
-//! [`cover`] chooses the tile for the sizes and the level and lays it over the result. Where a
+//! `cover` chooses the tile for the sizes and the level and lays it over the result. Where a
 //! size is no multiple of the tile, the last tile moves back over the one before it instead of
 //! being a smaller one, so a product is one or two loops of machine code.
 
@@ -15,7 +15,7 @@ use core::marker::PhantomData;
 
 use crate::layer::{Activation, lanes};
 use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector};
+use crate::simd::{Simd, Vector, outline};
 
 /// Where the columns of a tile lie: `NR` registers, of which all but the last are adjacent.
 #[derive(Clone, Copy)]
@@ -101,7 +101,7 @@ pub(crate) unsafe fn accumulate<T: Scalar, S: Simd, const MR: usize, const NR: u
 ) {
     // A fused multiply-add takes about four cycles and two start in each, so that a tile of fewer
     // than eight registers would wait for itself; several partial sums fill the gap.
-    // SAFETY: the caller's.
+    // SAFETY: the caller vouches for just this.
     unsafe {
         if const { MR * NR >= 8 } {
             interleave::<T, S, MR, NR, 1>(simd, tile, run, columns);
@@ -209,7 +209,7 @@ pub(crate) unsafe fn start<T: Scalar, S: Simd, const MR: usize, const NR: usize>
     let mut tile = [[T::Vector::<S>::splat(simd, T::ZERO); NR]; MR];
     if let Some(from) = from {
         for n in 0..NR {
-            // SAFETY: the caller's.
+            // SAFETY: the caller vouches for just this.
             let bias = unsafe { columns.load::<T, S, NR>(simd, from, n) };
             for m in 0..MR {
                 tile[m][n] = bias;
@@ -233,7 +233,7 @@ pub(crate) unsafe fn write<T: Scalar, S: Simd, A: Activation<T>, const MR: usize
 ) {
     for m in 0..MR {
         for n in 0..NR {
-            // SAFETY: the caller's.
+            // SAFETY: the caller vouches for just this.
             unsafe { columns.store::<T, S, NR>(A::apply(simd, tile[m][n]), to.add(m * stride), n) };
         }
     }
@@ -258,7 +258,7 @@ pub(crate) unsafe fn add<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
     for m in 0..MR {
         if m >= skip {
             for n in 0..NR {
-                // SAFETY: the caller's.
+                // SAFETY: the caller vouches for just this.
                 sum[m][n] = unsafe { columns.load::<T, S, NR>(simd, to.add(m * stride), n) } + tile[m][n];
             }
         }
@@ -266,7 +266,7 @@ pub(crate) unsafe fn add<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
     for m in 0..MR {
         if m >= skip {
             for n in 0..NR {
-                // SAFETY: the caller's.
+                // SAFETY: the caller vouches for just this.
                 unsafe { columns.store::<T, S, NR>(sum[m][n], to.add(m * stride), n) };
             }
         }
@@ -360,7 +360,7 @@ macro_rules! with {
         }
     )* };
     (@call $function:ident [$($generic:tt)*] $literal:literal $arguments:tt) => {
-        // SAFETY: the conditions are those of the function around, which hold by its contract.
+        // SAFETY: the conditions are those of the function around, or hold by its loop.
         unsafe { $function::<$($generic)*, $literal> $arguments }
     };
 }
@@ -397,6 +397,32 @@ unsafe fn cover_rows<T: Scalar, S: Simd, K: Tiles<T, S>, const MR: usize>(simd: 
 /// As [`cover`]; the columns must be within the matrix.
 #[inline(always)]
 unsafe fn panel<T: Scalar, S: Simd, K: Tiles<T, S>, const MR: usize, const NR: usize>(
+    simd: S,
+    rows: usize,
+    column: usize,
+    columns: Columns,
+    tiles: K,
+) {
+    if cfg!(debug_assertions) {
+        // Without optimization every value has its own place on the stack, so the tiles of a layer
+        // should not share a frame.
+        return outline(
+            simd,
+            #[inline(always)]
+            // SAFETY: the caller vouches for just this.
+            || unsafe { rows_of_panel::<T, S, K, MR, NR>(simd, rows, column, columns, tiles) },
+        );
+    }
+    // SAFETY: the caller vouches for just this.
+    unsafe { rows_of_panel::<T, S, K, MR, NR>(simd, rows, column, columns, tiles) }
+}
+
+/// The body of [`panel`].
+///
+/// # Safety
+/// As [`panel`].
+#[inline(always)]
+unsafe fn rows_of_panel<T: Scalar, S: Simd, K: Tiles<T, S>, const MR: usize, const NR: usize>(
     simd: S,
     rows: usize,
     column: usize,
@@ -549,53 +575,6 @@ pub(crate) fn collect<T: Scalar, S: Simd>(simd: S, sums: &[T::Vector<S>]) -> T::
     parts[0]
 }
 
-/// `∂x = ∂y·Wᵀ` for `rows` samples.
-///
-/// # Safety
-/// `grad_y` must be readable for `rows · OUT` numbers, `weight` for `IN · OUT`; `grad_x` writable
-/// for `rows · IN`.
-#[inline(always)]
-pub(crate) unsafe fn input_gradient<T: Scalar, S: Simd, const IN: usize, const OUT: usize>(
-    simd: S,
-    rows: usize,
-    grad_y: *const T,
-    weight: *const T,
-    grad_x: *mut T,
-) {
-    let mut input = 0;
-    while input + lanes::<S, T>() <= IN {
-        with!(lanes::<S, T>(), [1 2 4 8 16], input_gradients[T, S, IN, OUT](simd, rows, grad_y, weight, grad_x, input));
-        input += lanes::<S, T>();
-    }
-    with!(IN % lanes::<S, T>(), [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15],
-        input_gradients[T, S, IN, OUT](simd, rows, grad_y, weight, grad_x, input));
-}
-
-/// [`input_gradient`] for the inputs `input .. input + NR`.
-///
-/// # Safety
-/// As [`input_gradient`], and `input + NR <= IN`.
-#[inline(always)]
-unsafe fn input_gradients<T: Scalar, S: Simd, const IN: usize, const OUT: usize, const NR: usize>(
-    simd: S,
-    rows: usize,
-    grad_y: *const T,
-    weight: *const T,
-    grad_x: *mut T,
-    input: usize,
-) {
-    for row in 0..rows {
-        // SAFETY: `row < rows` and `input + NR <= IN`.
-        unsafe {
-            let mut sums = [T::Vector::<S>::splat(simd, T::ZERO); NR];
-            dot::<T, S, NR>(simd, &mut sums, grad_y.add(row * OUT), weight.add(input * OUT), OUT, OUT);
-            let sum = collect::<T, S>(simd, &sums);
-            let to = grad_x.add(row * IN + input);
-            if const { NR == lanes::<S, T>() } { sum.store(to) } else { sum.store_partial(to, NR) }
-        }
-    }
-}
-
 /// `to[c] += Σ_rows from[row][c]`.
 ///
 /// # Safety
@@ -628,57 +607,6 @@ pub(crate) unsafe fn add_rows<T: Scalar, S: Simd>(simd: S, rows: usize, width: u
     }
 }
 
-/// `y = f(x·W + b)` for `rows` samples.
-///
-/// # Safety
-/// `x` must be readable for `rows · IN` numbers, `weight` for `IN · OUT`, `bias` for `OUT` if
-/// there is one; `y` writable for `rows · OUT`. `rows >= ROWS`.
-#[inline(always)]
-pub(crate) unsafe fn forward<
-    T: Scalar,
-    S: Simd,
-    A: Activation<T>,
-    const ROWS: usize,
-    const IN: usize,
-    const OUT: usize,
->(
-    simd: S,
-    rows: usize,
-    x: *const T,
-    weight: *const T,
-    bias: Option<*const T>,
-    y: *mut T,
-) {
-    let tiles = Forward::<T, A, ROWS, IN, OUT> { x, weight, bias, y, activation: PhantomData };
-    // SAFETY: the caller's.
-    unsafe { cover::<T, S, _>(simd, rows, tiles) };
-}
-
-/// `∂W += xᵀ·∂y` for `rows` samples.
-///
-/// # Safety
-/// `x` must be readable for `rows · IN` numbers, `grad_y` for `rows · OUT`; `gradient` readable
-/// and writable for `IN · OUT`.
-#[inline(always)]
-pub(crate) unsafe fn weight_gradient<T: Scalar, S: Simd, const IN: usize, const OUT: usize>(
-    simd: S,
-    rows: usize,
-    x: *const T,
-    grad_y: *const T,
-    gradient: *mut T,
-) {
-    let tiles = WeightGradient::<T, IN, OUT> { x, grad_y, samples: rows, gradient };
-    // SAFETY: the matrix has `IN` rows; the rest is the caller's.
-    unsafe { cover::<T, S, _>(simd, IN, tiles) };
-}
-
-/// The pointer of a bias that may be absent.
-#[inline(always)]
-pub(crate) const fn bias_pointer<T, const BIAS: usize, const OUT: usize>(bias: &[T; BIAS]) -> Option<*const T> {
-    const { assert!(BIAS == OUT || BIAS == 0, "the bias has as many numbers as there are outputs, or none") };
-    if BIAS == 0 { None } else { Some(bias.as_ptr()) }
-}
-
 /// `y = f(x·W + b)`: a dense layer for a batch. `BIAS` is `OUT`, or 0 for no bias.
 #[inline(always)]
 pub fn dense_forward<
@@ -696,35 +624,85 @@ pub fn dense_forward<
     bias: &[T; BIAS],
     y: &mut [[T; OUT]; B],
 ) {
-    // SAFETY: the arrays have just these sizes, and the batch has `B` rows.
-    unsafe {
-        let bias = bias_pointer::<T, BIAS, OUT>(bias);
-        forward::<T, S, A, B, IN, OUT>(simd, B, x.as_ptr().cast(), weight.as_ptr().cast(), bias, y.as_mut_ptr().cast());
-    }
+    const { assert!(BIAS == OUT || BIAS == 0, "the bias has as many numbers as there are outputs, or none") };
+    let tiles = Forward::<T, A, B, IN, OUT> {
+        x: x.as_ptr().cast(),
+        weight: weight.as_ptr().cast(),
+        bias: if BIAS == 0 { None } else { Some(bias.as_ptr()) },
+        y: y.as_mut_ptr().cast(),
+        activation: PhantomData,
+    };
+    // SAFETY: the arrays have just these sizes, and `B` is the number of rows.
+    unsafe { cover::<T, S, _>(simd, B, tiles) };
 }
 
-/// `∂W += xᵀ·∂y`, `∂b += Σ ∂y` and, where wanted, `∂x = ∂y·Wᵀ`: the derivative of
-/// [`dense_forward`].
+/// `∂W += xᵀ·∂y` and `∂b += Σ ∂y`: the derivative of [`dense_forward`] by its parameters.
 #[inline(always)]
-pub fn dense_backward<T: Scalar, S: Simd, const B: usize, const IN: usize, const OUT: usize, const BIAS: usize>(
+pub fn dense_weight_gradient<
+    T: Scalar,
+    S: Simd,
+    const B: usize,
+    const IN: usize,
+    const OUT: usize,
+    const BIAS: usize,
+>(
     simd: S,
     x: &[[T; IN]; B],
-    weight: &[[T; OUT]; IN],
     grad_y: &[[T; OUT]; B],
-    grad_x: Option<&mut [[T; IN]; B]>,
     grad_weight: &mut [[T; OUT]; IN],
     grad_bias: &mut [T; BIAS],
 ) {
     const { assert!(BIAS == OUT || BIAS == 0, "the bias has as many numbers as there are outputs, or none") };
     let grad_y = grad_y.as_ptr().cast();
-    // SAFETY: the arrays have just these sizes.
+    let gradient = grad_weight.as_mut_ptr().cast();
+    let tiles = WeightGradient::<T, IN, OUT> { x: x.as_ptr().cast(), grad_y, samples: B, gradient };
+    // SAFETY: the arrays have just these sizes, and `IN` is the number of rows.
     unsafe {
-        weight_gradient::<T, S, IN, OUT>(simd, B, x.as_ptr().cast(), grad_y, grad_weight.as_mut_ptr().cast());
+        cover::<T, S, _>(simd, IN, tiles);
         if const { BIAS == OUT } {
             add_rows::<T, S>(simd, B, OUT, grad_y, grad_bias.as_mut_ptr());
         }
-        if let Some(grad_x) = grad_x {
-            input_gradient::<T, S, IN, OUT>(simd, B, grad_y, weight.as_ptr().cast(), grad_x.as_mut_ptr().cast());
+    }
+}
+
+/// `∂x = ∂y·Wᵀ`: the derivative of [`dense_forward`] by its input.
+#[inline(always)]
+pub fn dense_input_gradient<T: Scalar, S: Simd, const B: usize, const IN: usize, const OUT: usize>(
+    simd: S,
+    grad_y: &[[T; OUT]; B],
+    weight: &[[T; OUT]; IN],
+    grad_x: &mut [[T; IN]; B],
+) {
+    let mut input = 0;
+    while input + lanes::<S, T>() <= IN {
+        with!(lanes::<S, T>(), [1 2 4 8 16], input_gradients[T, S, B, IN, OUT](simd, grad_y, weight, grad_x, input));
+        input += lanes::<S, T>();
+    }
+    with!(IN % lanes::<S, T>(), [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15],
+        input_gradients[T, S, B, IN, OUT](simd, grad_y, weight, grad_x, input));
+}
+
+/// [`dense_input_gradient`] for the inputs `input .. input + NR`.
+///
+/// # Safety
+/// `input + NR <= IN`.
+#[inline(always)]
+unsafe fn input_gradients<T: Scalar, S: Simd, const B: usize, const IN: usize, const OUT: usize, const NR: usize>(
+    simd: S,
+    grad_y: &[[T; OUT]; B],
+    weight: &[[T; OUT]; IN],
+    grad_x: &mut [[T; IN]; B],
+    input: usize,
+) {
+    for (grad_y, grad_x) in grad_y.iter().zip(grad_x) {
+        // SAFETY: `input + NR <= IN`, and a row of the weight has `OUT` numbers as `grad_y` has.
+        unsafe {
+            let mut sums = [T::Vector::<S>::splat(simd, T::ZERO); NR];
+            let weight = weight.as_ptr().cast::<T>().add(input * OUT);
+            dot::<T, S, NR>(simd, &mut sums, grad_y.as_ptr(), weight, OUT, OUT);
+            let sum = collect::<T, S>(simd, &sums);
+            let to = grad_x.as_mut_ptr().add(input);
+            if const { NR == lanes::<S, T>() } { sum.store(to) } else { sum.store_partial(to, NR) }
         }
     }
 }

@@ -211,25 +211,25 @@ impl<
         gradient: &mut Self,
     ) {
         let () = Self::SHAPE;
+        let (x, grad_y) = (batch_slice(input), batch_slice(grad_output));
         outline(
             simd,
             #[inline(always)]
             || {
-                let grad_input = match grad_input {
-                    Some(grad_input) => Some(batch_slice_mut(grad_input)),
-                    None => None,
-                };
-                conv::backward::<T, S, Self>(
-                    simd,
-                    batch_slice(input),
-                    self.weight.as_flattened().as_flattened(),
-                    batch_slice(grad_output),
-                    grad_input,
-                    gradient.weight.as_flattened_mut().as_flattened_mut(),
-                    &mut gradient.bias,
-                );
+                let weight = gradient.weight.as_flattened_mut().as_flattened_mut();
+                conv::backward_parameters::<T, S, Self>(simd, x, grad_y, weight, &mut gradient.bias);
             },
         );
+        if let Some(grad_input) = grad_input {
+            outline(
+                simd,
+                #[inline(always)]
+                || {
+                    let weight = self.weight.as_flattened().as_flattened();
+                    conv::backward_input::<T, S, Self>(simd, grad_y, weight, batch_slice_mut(grad_input));
+                },
+            );
+        }
     }
 }
 

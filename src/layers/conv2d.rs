@@ -232,25 +232,25 @@ impl<
         gradient: &mut Self,
     ) {
         let () = Self::SHAPE;
+        let (x, grad_y) = (batch_slice(input), batch_slice(grad_output));
         outline(
             simd,
             #[inline(always)]
             || {
-                let grad_input = match grad_input {
-                    Some(grad_input) => Some(batch_slice_mut(grad_input)),
-                    None => None,
-                };
-                conv::backward::<T, S, Self>(
-                    simd,
-                    batch_slice(input),
-                    self.weight.as_flattened().as_flattened().as_flattened(),
-                    batch_slice(grad_output),
-                    grad_input,
-                    gradient.weight.as_flattened_mut().as_flattened_mut().as_flattened_mut(),
-                    &mut gradient.bias,
-                );
+                let weight = gradient.weight.as_flattened_mut().as_flattened_mut().as_flattened_mut();
+                conv::backward_parameters::<T, S, Self>(simd, x, grad_y, weight, &mut gradient.bias);
             },
         );
+        if let Some(grad_input) = grad_input {
+            outline(
+                simd,
+                #[inline(always)]
+                || {
+                    let weight = self.weight.as_flattened().as_flattened().as_flattened();
+                    conv::backward_input::<T, S, Self>(simd, grad_y, weight, batch_slice_mut(grad_input));
+                },
+            );
+        }
     }
 }
 
@@ -349,37 +349,37 @@ mod tests {
         }
     }
 
+    // Half of them in each type, because every size is machine code of its own at three levels.
     macro_rules! sizes {
-        ($($name:ident: $batch:literal, [$($size:literal),*] $window:ty;)*) => { $(
+        ($($name:ident: $batch:literal, $type:ty, [$($size:literal),*] $window:ty;)*) => { $(
             #[test]
             fn $name() {
-                check::<f32, Conv2d<f32, $($size,)* $window>, $batch>();
-                check::<f64, Conv2d<f64, $($size,)* $window>, $batch>();
+                check::<$type, Conv2d<$type, $($size,)* $window>, $batch>();
             }
         )* };
     }
     // H, W, C, OH, OW, OC, KH, KW, CG, BIAS.
     sizes! {
-        one: 1, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1] Window2d<1, 1, 0, 0, 1, 1>;
-        grey_padded: 3, [9, 15, 1, 9, 15, 6, 5, 5, 1, 6] Window2d<1, 1, 2, 2, 1, 1>;
-        grey_uneven: 1, [9, 16, 1, 7, 16, 17, 3, 4, 1, 0] Window2d<1, 1, 0, 1, 1, 1>;
-        colour_strided: 3, [17, 15, 3, 9, 8, 16, 3, 3, 3, 16] Window2d<2, 2, 1, 1, 1, 1>;
-        narrow: 1, [2, 2, 2, 2, 2, 3, 3, 3, 2, 3] Window2d<1, 1, 1, 1, 1, 1>;
-        all_border: 1, [3, 2, 2, 3, 2, 15, 7, 7, 2, 15] Window2d<1, 1, 3, 3, 1, 1>;
-        wide: 1, [4, 33, 16, 4, 33, 33, 3, 3, 16, 33] Window2d<1, 1, 1, 1, 1, 1>;
-        deep: 1, [4, 4, 64, 4, 4, 100, 3, 3, 64, 100] Window2d<1, 1, 1, 1, 1, 1>;
-        pointwise: 8, [3, 5, 17, 3, 5, 33, 1, 1, 17, 33] Window2d<1, 1, 0, 0, 1, 1>;
-        pointwise_strided: 1, [7, 7, 15, 4, 4, 16, 1, 1, 15, 16] Window2d<2, 2, 0, 0, 1, 1>;
-        dilated: 1, [11, 12, 3, 7, 9, 5, 3, 3, 3, 5] Window2d<1, 1, 0, 1, 2, 2>;
-        dilated_strided: 1, [11, 13, 2, 5, 5, 5, 3, 3, 2, 5] Window2d<2, 3, 1, 2, 2, 3>;
-        far_padding: 1, [4, 5, 2, 8, 9, 3, 2, 2, 2, 3] Window2d<1, 1, 4, 4, 1, 1>;
-        rows_left_over: 1, [10, 10, 2, 3, 3, 3, 3, 3, 2, 3] Window2d<3, 3, 0, 0, 1, 1>;
-        two_groups: 3, [6, 7, 34, 6, 7, 66, 3, 3, 17, 66] Window2d<1, 1, 1, 1, 1, 1>;
-        groups_strided: 1, [7, 7, 6, 4, 4, 12, 3, 3, 2, 12] Window2d<2, 2, 1, 1, 1, 1>;
-        depthwise: 3, [8, 9, 20, 8, 9, 20, 3, 3, 1, 20] Window2d<1, 1, 1, 1, 1, 1>;
-        depthwise_strided: 1, [9, 9, 33, 5, 5, 33, 5, 3, 1, 33] Window2d<2, 2, 2, 1, 1, 1>;
-        depthwise_dilated: 1, [9, 9, 5, 9, 9, 5, 3, 3, 1, 0] Window2d<1, 1, 2, 2, 2, 2>;
-        depthwise_multiplied: 1, [5, 5, 4, 5, 5, 8, 3, 3, 1, 8] Window2d<1, 1, 1, 1, 1, 1>;
+        one: 1, f32, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1] Window2d<1, 1, 0, 0, 1, 1>;
+        grey_padded: 3, f32, [9, 15, 1, 9, 15, 6, 5, 5, 1, 6] Window2d<1, 1, 2, 2, 1, 1>;
+        grey_uneven: 1, f64, [9, 16, 1, 7, 16, 17, 3, 4, 1, 0] Window2d<1, 1, 0, 1, 1, 1>;
+        colour_strided: 3, f64, [17, 15, 3, 9, 8, 16, 3, 3, 3, 16] Window2d<2, 2, 1, 1, 1, 1>;
+        narrow: 1, f64, [2, 2, 2, 2, 2, 3, 3, 3, 2, 3] Window2d<1, 1, 1, 1, 1, 1>;
+        all_border: 1, f32, [3, 2, 2, 3, 2, 15, 7, 7, 2, 15] Window2d<1, 1, 3, 3, 1, 1>;
+        wide: 1, f32, [4, 33, 16, 4, 33, 33, 3, 3, 16, 33] Window2d<1, 1, 1, 1, 1, 1>;
+        deep: 1, f64, [4, 4, 64, 4, 4, 100, 3, 3, 64, 100] Window2d<1, 1, 1, 1, 1, 1>;
+        pointwise: 8, f32, [3, 5, 17, 3, 5, 33, 1, 1, 17, 33] Window2d<1, 1, 0, 0, 1, 1>;
+        pointwise_strided: 1, f64, [7, 7, 15, 4, 4, 16, 1, 1, 15, 16] Window2d<2, 2, 0, 0, 1, 1>;
+        dilated: 1, f32, [11, 12, 3, 7, 9, 5, 3, 3, 3, 5] Window2d<1, 1, 0, 1, 2, 2>;
+        dilated_strided: 1, f64, [11, 13, 2, 5, 5, 5, 3, 3, 2, 5] Window2d<2, 3, 1, 2, 2, 3>;
+        far_padding: 1, f32, [4, 5, 2, 8, 9, 3, 2, 2, 2, 3] Window2d<1, 1, 4, 4, 1, 1>;
+        rows_left_over: 1, f32, [10, 10, 2, 3, 3, 3, 3, 3, 2, 3] Window2d<3, 3, 0, 0, 1, 1>;
+        two_groups: 3, f64, [6, 7, 34, 6, 7, 66, 3, 3, 17, 66] Window2d<1, 1, 1, 1, 1, 1>;
+        groups_strided: 1, f32, [7, 7, 6, 4, 4, 12, 3, 3, 2, 12] Window2d<2, 2, 1, 1, 1, 1>;
+        depthwise: 3, f32, [8, 9, 20, 8, 9, 20, 3, 3, 1, 20] Window2d<1, 1, 1, 1, 1, 1>;
+        depthwise_strided: 1, f64, [9, 9, 33, 5, 5, 33, 5, 3, 1, 33] Window2d<2, 2, 2, 1, 1, 1>;
+        depthwise_dilated: 1, f64, [9, 9, 5, 9, 9, 5, 3, 3, 1, 0] Window2d<1, 1, 2, 2, 2, 2>;
+        depthwise_multiplied: 1, f32, [5, 5, 4, 5, 5, 8, 3, 3, 1, 8] Window2d<1, 1, 1, 1, 1, 1>;
     }
 
     #[test]

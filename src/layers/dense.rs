@@ -178,17 +178,17 @@ impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Layer<T> f
             simd,
             #[inline(always)]
             || {
-                gemm::dense_backward::<T, S, B, IN, OUT, BIAS>(
-                    simd,
-                    input,
-                    &self.weight,
-                    grad_output,
-                    grad_input,
-                    &mut gradient.weight,
-                    &mut gradient.bias,
-                )
+                let (weight, bias) = (&mut gradient.weight, &mut gradient.bias);
+                gemm::dense_weight_gradient::<T, S, B, IN, OUT, BIAS>(simd, input, grad_output, weight, bias);
             },
         );
+        if let Some(grad_input) = grad_input {
+            outline(
+                simd,
+                #[inline(always)]
+                || gemm::dense_input_gradient::<T, S, B, IN, OUT>(simd, grad_output, &self.weight, grad_input),
+            );
+        }
     }
 }
 
