@@ -17,12 +17,12 @@ use core::marker::PhantomData;
 
 use crate::kernels::conv::{self, Convolution, Geometry};
 use crate::layer::{Activation, Layer};
-use crate::layers::{Identity, Window1, Window1d};
+use crate::layers::{BatchNorm, Identity, Window1, Window1d};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::{Simd, outline};
-use crate::tensor::{batch_slice, batch_slice_mut};
+use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// A one-dimensional convolution, `[L, C] -> [OL, OC]`.
 ///
@@ -112,6 +112,19 @@ impl<
         assert!(BIAS == OC || BIAS == 0, "Conv1d: BIAS is OC, or 0 for no bias");
         Geometry::<Self>::VALID
     };
+
+    /// Folds a batch normalization that follows, as it evaluates, into weight and bias; the
+    /// normalization becomes the identity. For networks that are trained.
+    ///
+    /// `net.conv1.fold_batch_norm(&mut net.norm1)`; the network computes the same as before.
+    pub fn fold_batch_norm<X: Tensor<T>, const EPS: u64, const MOMENTUM: u64>(
+        &mut self,
+        norm: &mut BatchNorm<T, X, OC, EPS, MOMENTUM>,
+    ) {
+        let (mut scale, mut shift) = ([T::ZERO; OC], [T::ZERO; OC]);
+        norm.take_scale_shift(&mut scale, &mut shift);
+        self.fold_scale_shift(&scale, &shift);
+    }
 
     /// Folds `y·scale + shift`, as of a normalisation that follows, into weight and bias.
     pub fn fold_scale_shift(&mut self, scale: &[T; OC], shift: &[T; OC]) {

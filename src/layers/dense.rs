@@ -14,11 +14,12 @@
 
 use crate::kernels::gemm;
 use crate::layer::{Activation, Layer};
-use crate::layers::Identity;
+use crate::layers::{BatchNorm, Identity};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::{Simd, outline};
+use crate::tensor::Tensor;
 
 /// A dense (fully connected, linear) layer: `y = x·W + b`, `[IN] -> [OUT]`.
 ///
@@ -57,6 +58,19 @@ impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Dense<T, I
         assert!(IN > 0 && OUT > 0, "Dense: a size is 0");
         assert!(BIAS == OUT || BIAS == 0, "Dense: BIAS is OUT, or 0 for no bias");
     };
+
+    /// Folds a batch normalization that follows, as it evaluates, into weight and bias; the
+    /// normalization becomes the identity. For networks that are trained.
+    ///
+    /// `net.conv1.fold_batch_norm(&mut net.norm1)`; the network computes the same as before.
+    pub fn fold_batch_norm<X: Tensor<T>, const EPS: u64, const MOMENTUM: u64>(
+        &mut self,
+        norm: &mut BatchNorm<T, X, OUT, EPS, MOMENTUM>,
+    ) {
+        let (mut scale, mut shift) = ([T::ZERO; OUT], [T::ZERO; OUT]);
+        norm.take_scale_shift(&mut scale, &mut shift);
+        self.fold_scale_shift(&scale, &shift);
+    }
 
     /// Folds `y·scale + shift`, as of a normalisation that follows, into weight and bias.
     pub fn fold_scale_shift(&mut self, scale: &[T; OUT], shift: &[T; OUT]) {

@@ -88,3 +88,29 @@ fn batches_and_passes_agree() {
     }
     let _: <LeNet as Layer<f32>>::Output = y[0];
 }
+
+network! { pub Normed: [6, 6, 2] -> [3] {
+    Conv2d(4, kernel = 3), BatchNorm, Relu, Flatten, Dense(3), last: BatchNorm,
+} }
+
+/// A trained batch normalization disappears into the layer before it.
+#[test]
+fn batch_norms_fold_into_the_layer_before() {
+    let mut noise = Noise::new(4);
+    let mut net = Normed::zeroed();
+    net.initialize(Init::KaimingNormal, &mut noise);
+    let mut trainer = Trainer::<Normed, _, 4>::new(Adam::default(), CrossEntropy);
+    let mut x = [[[[0.0; 2]; 6]; 6]; 4];
+    for _ in 0..10 {
+        x.as_flattened_mut().as_flattened_mut().as_flattened_mut().fill_with(|| noise.uniform() as f32);
+        trainer.step(&mut net, &x, &[0_u8, 1, 2, 0]).expect("a step");
+    }
+    assert!(net.norm1.running_mean != [0.0; 4] && net.norm1.running_var != [1.0; 4]);
+    let before = net.evaluate(&x[0]);
+    net.conv1.fold_batch_norm(&mut net.norm1);
+    net.dense1.fold_batch_norm(&mut net.last);
+    assert_eq!((net.norm1.weight, net.norm1.running_mean), ([1.0; 4], [0.0; 4]));
+    for (a, b) in net.evaluate(&x[0]).iter().zip(before) {
+        assert!((a - b).abs() < 1e-4, "{a} is not {b}");
+    }
+}
