@@ -4,7 +4,7 @@ use crate::memory::Plain;
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector};
+use crate::simd::{Simd, Vector, outline};
 use crate::tensor::{Tensor, batch_slice_mut};
 
 /// A layer: a function of fixed shapes with parameters and a derivative.
@@ -129,6 +129,16 @@ pub(crate) fn apply<T: Scalar, S: Simd, A: Activation<T>>(simd: S, values: &mut 
         #[inline(always)]
         |x| A::apply(simd, x),
     );
+}
+
+/// Calls `f`, a pass of the layer `L` over `B` samples, as [`outline`] does; where it takes so little
+/// time that a call would count, the compiler is free to merge it with its neighbours.
+///
+/// A network of large layers that is one function takes the compiler longer than its parts.
+#[inline(always)]
+pub(crate) fn outline_layer<T: Scalar, L: Layer<T>, const B: usize, S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
+    const MANY: usize = 8192;
+    if const { B * (L::MACS + <L::Output as Tensor<T>>::LEN) < MANY } { simd.vectorize(f) } else { outline(simd, f) }
 }
 
 /// The lanes of `T`'s register at level `S`.

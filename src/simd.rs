@@ -10,6 +10,7 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 pub use fearless_simd::{Level, Simd};
 use fearless_simd::{SimdBase, SimdFloat, SimdFloatElement, SimdMask};
 
+use crate::layer::lanes;
 use crate::scalar::Scalar;
 
 /// Work that is to run at some SIMD level; a closure that is generic over [`Simd`].
@@ -52,41 +53,44 @@ pub fn dispatch<K: Task>(level: Level, task: K) -> K::Output {
                 }
             };
             if let Some(simd) = simd {
-                return sse2::run(simd, task);
+                return baseline::run(simd, task);
             }
         }
     }
     // Only one level is left to compile on the other targets.
-    fearless_simd::dispatch!(level, simd => task.run(simd))
+    fearless_simd::dispatch!(level, simd => baseline::run(simd, task))
 }
 
-/// A level's door, in a module of its own.
+/// The functions that machine code of a level begins with, in a module of its own.
 ///
 /// The compiler divides a crate into units that it compiles side by side, by the modules that
-/// generic functions come from. Everything below a door is inlined or local to its unit, so the
-/// levels of a network are compiled at the same time, and door by door they are three units.
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-macro_rules! door {
-    ($module:ident, $level:ident) => {
+/// generic functions come from; what they call inline is copied into their unit. So the levels of
+/// a network are compiled at the same time.
+macro_rules! unit {
+    ($module:ident) => {
         mod $module {
             use super::{Simd, Task};
 
             #[inline(never)]
-            pub(super) fn run<K: Task>(simd: fearless_simd::$level, task: K) -> K::Output {
+            pub(super) fn run<S: Simd, K: Task>(simd: S, task: K) -> K::Output {
                 simd.vectorize(
                     #[inline(always)]
                     || task.run(simd),
                 )
             }
+
+            #[inline(never)]
+            pub(super) fn call<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
+                simd.vectorize(f)
+            }
         }
     };
 }
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-door!(avx512, Avx512);
+unit!(avx512);
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-door!(avx2, Avx2);
-#[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), target_feature = "sse2", target_feature = "fxsr"))]
-door!(sse2, Sse2);
+unit!(avx2);
+unit!(baseline);
 
 /// Every level that [`dispatch`] distinguishes on this machine, the widest first.
 ///
@@ -103,11 +107,21 @@ pub fn levels() -> impl Iterator<Item = Level> {
 
 /// Calls `f` behind a function boundary compiled for the instructions of `simd`.
 ///
-/// The compiler may still inline it; where it does not (large kernels, debug builds) each layer
-/// has a stack frame and machine code of its own.
+/// Each layer has a stack frame and machine code of its own so, and equal layers share theirs.
 #[inline(always)]
 pub fn outline<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
-    simd.vectorize(f)
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    {
+        // On x86 the size of a register tells the levels apart; if it did not, the code would
+        // only be compiled in another unit.
+        if const { lanes::<S, f32>() == 16 } {
+            return avx512::call(simd, f);
+        }
+        if const { lanes::<S, f32>() == 8 } {
+            return avx2::call(simd, f);
+        }
+    }
+    baseline::call(simd, f)
 }
 
 /// A register of `LANES` numbers.

@@ -27,11 +27,11 @@
 use core::marker::PhantomData;
 
 use crate::kernels::elementwise;
-use crate::layer::{Activation, Layer};
+use crate::layer::{Activation, Layer, outline_layer};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::{Scalar, bits};
-use crate::simd::{Simd, Vector, outline};
+use crate::simd::{Simd, Vector};
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// The layer that applies the [`Activation`] `A` to every number of an `X`.
@@ -58,7 +58,7 @@ impl<T: Scalar, A: Activation<T>, X: Tensor<T>> Layer<T> for Activate<A, X> {
 
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], (): &mut ()) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -97,7 +97,7 @@ impl<T: Scalar, A: Activation<T>, X: Tensor<T>> Layer<T> for Activate<A, X> {
         _: &mut Self,
     ) {
         let Some(grad_input) = grad_input else { return };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {

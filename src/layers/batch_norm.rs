@@ -16,11 +16,11 @@
 use core::marker::PhantomData;
 
 use crate::kernels::norm;
-use crate::layer::Layer;
+use crate::layer::{Layer, outline_layer};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::{Scalar, bits};
-use crate::simd::{Simd, outline};
+use crate::simd::Simd;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// Normalises every channel over the batch and over space: `X → X`, `C` being the last axis of `X`.
@@ -92,7 +92,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64, const MOMENTUM: u6
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], _workspace: &mut ()) {
         const { assert!(X::CHANNELS == C, "BatchNorm: C is not the last axis of its input") };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -120,7 +120,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64, const MOMENTUM: u6
         _noise: &mut Noise,
     ) {
         const { assert!(X::CHANNELS == C, "BatchNorm: C is not the last axis of its input") };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -149,7 +149,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64, const MOMENTUM: u6
         grad_input: Option<&mut [X; B]>,
         gradient: &mut Self,
     ) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {

@@ -16,12 +16,12 @@
 use core::marker::PhantomData;
 
 use crate::kernels::conv::{self, Convolution, Geometry};
-use crate::layer::{Activation, Layer};
+use crate::layer::{Activation, Layer, outline_layer};
 use crate::layers::{BatchNorm, Identity, Window1, Window1d};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
-use crate::simd::{Simd, outline};
+use crate::simd::Simd;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// A one-dimensional convolution, `[L, C] -> [OL, OC]`.
@@ -191,7 +191,7 @@ impl<
     ) {
         let () = Self::SHAPE;
         let (x, y) = (batch_slice(input), batch_slice_mut(output));
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || conv::forward::<T, S, A, Self>(simd, x, self.weight.as_flattened().as_flattened(), &self.bias, y),
@@ -225,7 +225,7 @@ impl<
     ) {
         let () = Self::SHAPE;
         let (x, grad_y) = (batch_slice(input), batch_slice(grad_output));
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -234,7 +234,7 @@ impl<
             },
         );
         if let Some(grad_input) = grad_input {
-            outline(
+            outline_layer::<T, Self, B, _, _>(
                 simd,
                 #[inline(always)]
                 || {

@@ -17,12 +17,12 @@
 use core::marker::PhantomData;
 
 use crate::kernels::conv::{self, Convolution, Geometry};
-use crate::layer::{Activation, Layer};
+use crate::layer::{Activation, Layer, outline_layer};
 use crate::layers::{BatchNorm, Identity, Window2, Window2d};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
-use crate::simd::{Simd, outline};
+use crate::simd::Simd;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// A two-dimensional convolution, `[H, W, C] -> [OH, OW, OC]`.
@@ -204,7 +204,7 @@ impl<
     ) {
         let () = Self::SHAPE;
         let (x, y) = (batch_slice(input), batch_slice_mut(output));
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -246,7 +246,7 @@ impl<
     ) {
         let () = Self::SHAPE;
         let (x, grad_y) = (batch_slice(input), batch_slice(grad_output));
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -255,7 +255,7 @@ impl<
             },
         );
         if let Some(grad_input) = grad_input {
-            outline(
+            outline_layer::<T, Self, B, _, _>(
                 simd,
                 #[inline(always)]
                 || {

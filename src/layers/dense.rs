@@ -13,12 +13,12 @@
 //! `Gemm` with `transB` hold its transpose.
 
 use crate::kernels::gemm;
-use crate::layer::{Activation, Layer};
+use crate::layer::{Activation, Layer, outline_layer};
 use crate::layers::{BatchNorm, Identity};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
-use crate::simd::{Simd, outline};
+use crate::simd::Simd;
 use crate::tensor::Tensor;
 
 /// A dense (fully connected, linear) layer: `y = x·W + b`, `[IN] -> [OUT]`.
@@ -156,7 +156,7 @@ impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Layer<T> f
         _workspace: &mut (),
     ) {
         let () = Self::SHAPE;
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || gemm::dense_forward::<T, S, A, B, IN, OUT, BIAS>(simd, input, &self.weight, &self.bias, output),
@@ -188,7 +188,7 @@ impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Layer<T> f
         gradient: &mut Self,
     ) {
         let () = Self::SHAPE;
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -197,7 +197,7 @@ impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Layer<T> f
             },
         );
         if let Some(grad_input) = grad_input {
-            outline(
+            outline_layer::<T, Self, B, _, _>(
                 simd,
                 #[inline(always)]
                 || gemm::dense_input_gradient::<T, S, B, IN, OUT>(simd, grad_output, &self.weight, grad_input),

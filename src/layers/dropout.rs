@@ -11,11 +11,11 @@
 use core::marker::PhantomData;
 
 use crate::kernels::elementwise;
-use crate::layer::Layer;
+use crate::layer::{Layer, outline_layer};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
-use crate::simd::{Simd, outline};
+use crate::simd::Simd;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// Sets numbers to 0 at random while training; does nothing in use.
@@ -95,7 +95,7 @@ impl<T: Scalar, X: Tensor<T>, const RATE: u64> Layer<T> for Dropout<X, RATE> {
         noise: &mut Noise,
     ) {
         *saved = *noise;
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || mask::<T, S, X, RATE>(simd, batch_slice(input), batch_slice_mut(output), noise),
@@ -115,7 +115,7 @@ impl<T: Scalar, X: Tensor<T>, const RATE: u64> Layer<T> for Dropout<X, RATE> {
     ) {
         let Some(grad_input) = grad_input else { return };
         let mut noise = *saved;
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || mask::<T, S, X, RATE>(simd, batch_slice(grad_output), batch_slice_mut(grad_input), &mut noise),

@@ -14,12 +14,12 @@
 use core::marker::PhantomData;
 
 use crate::kernels::norm;
-use crate::layer::Layer;
+use crate::layer::{Layer, outline_layer};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::{Scalar, bits};
 use crate::shapes;
-use crate::simd::{Simd, outline};
+use crate::simd::Simd;
 use crate::tensor::Tensor;
 
 /// Normalises groups of channels of every sample: `X → X`, `C` being the last axis of `X`, which
@@ -74,7 +74,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const EPS: u6
         [mean, inverse]: &mut [[T; C]; 2],
     ) {
         let () = Self::SHAPE;
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -105,7 +105,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const EPS: u6
         _noise: &mut Noise,
     ) {
         let () = Self::SHAPE;
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -138,7 +138,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const EPS: u6
         mut grad_input: Option<&mut [X; B]>,
         gradient: &mut Self,
     ) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {

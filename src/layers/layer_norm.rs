@@ -10,11 +10,11 @@
 use core::marker::PhantomData;
 
 use crate::kernels::norm;
-use crate::layer::Layer;
+use crate::layer::{Layer, outline_layer};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::{Scalar, bits};
-use crate::simd::{Simd, outline};
+use crate::simd::Simd;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// Normalises every pixel, step or row over its channels: `X → X`, `C` being the last axis of `X`.
@@ -52,7 +52,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for Layer
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], _workspace: &mut ()) {
         const { assert!(X::CHANNELS == C, "LayerNorm: C is not the last axis of its input") };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -79,7 +79,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for Layer
         _noise: &mut Noise,
     ) {
         const { assert!(X::CHANNELS == C, "LayerNorm: C is not the last axis of its input") };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -107,7 +107,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for Layer
         grad_input: Option<&mut [X; B]>,
         gradient: &mut Self,
     ) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {

@@ -14,12 +14,12 @@
 use core::marker::PhantomData;
 
 use crate::kernels::pool::{self, Windows};
-use crate::layer::Layer;
+use crate::layer::{Layer, outline_layer};
 use crate::layers::Window1;
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
-use crate::simd::{Simd, outline};
+use crate::simd::Simd;
 use crate::tensor::{batch_slice, batch_slice_mut};
 
 /// The largest value of every window: `[L, C] → [OL, C]`, channel by channel.
@@ -60,7 +60,7 @@ impl<T: Scalar, const L: usize, const C: usize, const OL: usize, const K: usize,
         output: &mut [Self::Output; B],
         _workspace: &mut (),
     ) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || pool::max(simd, &Self::WINDOWS, B, batch_slice::<T, _>(input), batch_slice_mut(output)),
@@ -91,7 +91,7 @@ impl<T: Scalar, const L: usize, const C: usize, const OL: usize, const K: usize,
         _gradient: &mut Self,
     ) {
         let Some(grad_input) = grad_input else { return };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -143,7 +143,7 @@ impl<T: Scalar, const L: usize, const C: usize, const OL: usize, const K: usize,
         output: &mut [Self::Output; B],
         _workspace: &mut (),
     ) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || pool::average(simd, &Self::WINDOWS, B, batch_slice::<T, _>(input), batch_slice_mut(output)),
@@ -174,7 +174,7 @@ impl<T: Scalar, const L: usize, const C: usize, const OL: usize, const K: usize,
         _gradient: &mut Self,
     ) {
         let Some(grad_input) = grad_input else { return };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -225,7 +225,7 @@ impl<T: Scalar, const L: usize, const C: usize> Layer<T> for GlobalMaxPool1d<L, 
         output: &mut [Self::Output; B],
         _workspace: &mut (),
     ) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || pool::max(simd, &Self::WINDOWS, B, batch_slice::<T, _>(input), batch_slice_mut(output)),
@@ -256,7 +256,7 @@ impl<T: Scalar, const L: usize, const C: usize> Layer<T> for GlobalMaxPool1d<L, 
         _gradient: &mut Self,
     ) {
         let Some(grad_input) = grad_input else { return };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -306,7 +306,7 @@ impl<T: Scalar, const L: usize, const C: usize> Layer<T> for GlobalAvgPool1d<L, 
         output: &mut [Self::Output; B],
         _workspace: &mut (),
     ) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || pool::average(simd, &Self::WINDOWS, B, batch_slice::<T, _>(input), batch_slice_mut(output)),
@@ -337,7 +337,7 @@ impl<T: Scalar, const L: usize, const C: usize> Layer<T> for GlobalAvgPool1d<L, 
         _gradient: &mut Self,
     ) {
         let Some(grad_input) = grad_input else { return };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {

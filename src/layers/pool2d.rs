@@ -14,12 +14,12 @@
 use core::marker::PhantomData;
 
 use crate::kernels::pool::{self, Windows};
-use crate::layer::Layer;
+use crate::layer::{Layer, outline_layer};
 use crate::layers::Window2;
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
-use crate::simd::{Simd, outline};
+use crate::simd::Simd;
 use crate::tensor::{batch_slice, batch_slice_mut};
 
 /// The largest value of every window: `[H, W, C] → [OH, OW, C]`, channel by channel.
@@ -89,7 +89,7 @@ impl<
         output: &mut [Self::Output; B],
         _workspace: &mut (),
     ) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || pool::max(simd, &Self::WINDOWS, B, batch_slice::<T, _>(input), batch_slice_mut(output)),
@@ -120,7 +120,7 @@ impl<
         _gradient: &mut Self,
     ) {
         let Some(grad_input) = grad_input else { return };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -201,7 +201,7 @@ impl<
         output: &mut [Self::Output; B],
         _workspace: &mut (),
     ) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || pool::average(simd, &Self::WINDOWS, B, batch_slice::<T, _>(input), batch_slice_mut(output)),
@@ -232,7 +232,7 @@ impl<
         _gradient: &mut Self,
     ) {
         let Some(grad_input) = grad_input else { return };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -283,7 +283,7 @@ impl<T: Scalar, const H: usize, const W: usize, const C: usize> Layer<T> for Glo
         output: &mut [Self::Output; B],
         _workspace: &mut (),
     ) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || pool::max(simd, &Self::WINDOWS, B, batch_slice::<T, _>(input), batch_slice_mut(output)),
@@ -314,7 +314,7 @@ impl<T: Scalar, const H: usize, const W: usize, const C: usize> Layer<T> for Glo
         _gradient: &mut Self,
     ) {
         let Some(grad_input) = grad_input else { return };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -364,7 +364,7 @@ impl<T: Scalar, const H: usize, const W: usize, const C: usize> Layer<T> for Glo
         output: &mut [Self::Output; B],
         _workspace: &mut (),
     ) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || pool::average(simd, &Self::WINDOWS, B, batch_slice::<T, _>(input), batch_slice_mut(output)),
@@ -395,7 +395,7 @@ impl<T: Scalar, const H: usize, const W: usize, const C: usize> Layer<T> for Glo
         _gradient: &mut Self,
     ) {
         let Some(grad_input) = grad_input else { return };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {

@@ -12,11 +12,11 @@
 use core::marker::PhantomData;
 
 use crate::kernels::{elementwise, reduce};
-use crate::layer::Layer;
+use crate::layer::{Layer, outline_layer};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector, outline};
+use crate::simd::{Simd, Vector};
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// The size of a row.
@@ -59,7 +59,7 @@ impl<T: Scalar, X: Tensor<T>> Layer<T> for Softmax<X> {
 
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], (): &mut ()) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -97,7 +97,7 @@ impl<T: Scalar, X: Tensor<T>> Layer<T> for Softmax<X> {
         _: &mut Self,
     ) {
         let Some(grad_input) = grad_input else { return };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -143,7 +143,7 @@ impl<T: Scalar, X: Tensor<T>> Layer<T> for LogSoftmax<X> {
 
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], (): &mut ()) {
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -192,7 +192,7 @@ impl<T: Scalar, X: Tensor<T>> Layer<T> for LogSoftmax<X> {
         _: &mut Self,
     ) {
         let Some(grad_input) = grad_input else { return };
-        outline(
+        outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
