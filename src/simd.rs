@@ -124,6 +124,15 @@ pub fn outline<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
     baseline::call(simd, f)
 }
 
+/// Calls `f`, a kernel that does not depend on the shapes of a layer.
+///
+/// In a build for debugging it is [`outline`]d, so that layers of all shapes share its machine code:
+/// there, nothing that is inlined becomes smaller.
+#[inline(always)]
+pub fn share<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
+    if cfg!(debug_assertions) { outline(simd, f) } else { f() }
+}
+
 /// A register of `LANES` numbers.
 ///
 /// Everything is lane by lane unless it says otherwise. Loads and stores take pointers because

@@ -24,13 +24,11 @@ pub fn derive<T: Scalar, S: Simd, A: Activation<T>, X: Tensor<T>, const B: usize
         simd,
         #[inline(always)]
         || {
-            elementwise::zip3(
+            elementwise::activation_backward_in_place::<T, S, A>(
                 simd,
-                batch_slice_mut::<T, X>(gradient),
                 batch_slice(input),
                 batch_slice(output),
-                #[inline(always)]
-                |g, x, y| g * A::derivative(simd, x, y),
+                batch_slice_mut(gradient),
             );
         },
     );
@@ -47,11 +45,5 @@ pub fn copy<T: Scalar, X: Tensor<T>, Y: Tensor<T>, const B: usize>(from: &[X; B]
 #[inline(always)]
 pub fn add<T: Scalar, S: Simd, X: Tensor<T>, Y: Tensor<T>, const B: usize>(simd: S, from: &[X; B], to: &mut [Y; B]) {
     const { assert!(X::LEN == Y::LEN) };
-    elementwise::zip(
-        simd,
-        batch_slice_mut::<T, Y>(to),
-        batch_slice(from),
-        #[inline(always)]
-        |y, x| y + x,
-    );
+    elementwise::add_assign(simd, batch_slice_mut::<T, Y>(to), batch_slice(from));
 }

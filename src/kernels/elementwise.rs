@@ -4,7 +4,7 @@
 
 use crate::layer::{Activation, lanes};
 use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector};
+use crate::simd::{Simd, Vector, share};
 
 /// `x ← f(x)`.
 #[inline(always)]
@@ -151,6 +151,18 @@ pub fn scale<T: Scalar, S: Simd>(simd: S, x: &mut [T], factor: T) {
     );
 }
 
+/// `y ← f(x)`.
+#[inline(always)]
+pub fn activation<T: Scalar, S: Simd, A: Activation<T>>(simd: S, x: &[T], y: &mut [T]) {
+    map_to(
+        simd,
+        x,
+        y,
+        #[inline(always)]
+        |x| A::apply(simd, x),
+    );
+}
+
 /// `∂L/∂x ← ∂L/∂y · f′(x)` for `y = f(x)`.
 #[inline(always)]
 pub fn activation_backward<T: Scalar, S: Simd, A: Activation<T>>(
@@ -166,6 +178,24 @@ pub fn activation_backward<T: Scalar, S: Simd, A: Activation<T>>(
         x,
         y,
         grad_input,
+        #[inline(always)]
+        |gradient, x, y| gradient * A::derivative(simd, x, y),
+    );
+}
+
+/// `∂L/∂x ← ∂L/∂y · f′(x)` in place, for `y = f(x)`.
+#[inline(always)]
+pub fn activation_backward_in_place<T: Scalar, S: Simd, A: Activation<T>>(
+    simd: S,
+    x: &[T],
+    y: &[T],
+    gradient: &mut [T],
+) {
+    zip3(
+        simd,
+        gradient,
+        x,
+        y,
         #[inline(always)]
         |gradient, x, y| gradient * A::derivative(simd, x, y),
     );
@@ -197,27 +227,33 @@ unsafe fn combine<T: Scalar, S: Simd, const N: usize>(
     out: *mut T,
     f: impl Fn([T::Vector<S>; N]) -> T::Vector<S>,
 ) {
-    let lanes = lanes::<S, T>();
-    let mut x = [T::Vector::<S>::splat(simd, T::ZERO); N];
-    let mut index = 0;
-    while index + lanes <= len {
-        for input in 0..N {
-            // SAFETY: `index + lanes <= len`, which is readable.
-            x[input] = unsafe { T::Vector::<S>::load(simd, inputs[input].add(index)) };
-        }
-        // SAFETY: `index + lanes <= len`, which is writable.
-        unsafe { f(x).store(out.add(index)) };
-        index += lanes;
-    }
-    let left = len - index;
-    if left > 0 {
-        for input in 0..N {
-            // SAFETY: `index + left == len`, and `left < lanes`.
-            x[input] = unsafe { T::Vector::<S>::load_partial(simd, inputs[input].add(index), left) };
-        }
-        // SAFETY: as above.
-        unsafe { f(x).store_partial(out.add(index), left) };
-    }
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            let lanes = lanes::<S, T>();
+            let mut x = [T::Vector::<S>::splat(simd, T::ZERO); N];
+            let mut index = 0;
+            while index + lanes <= len {
+                for input in 0..N {
+                    // SAFETY: `index + lanes <= len`, which is readable.
+                    x[input] = unsafe { T::Vector::<S>::load(simd, inputs[input].add(index)) };
+                }
+                // SAFETY: `index + lanes <= len`, which is writable.
+                unsafe { f(x).store(out.add(index)) };
+                index += lanes;
+            }
+            let left = len - index;
+            if left > 0 {
+                for input in 0..N {
+                    // SAFETY: `index + left == len`, and `left < lanes`.
+                    x[input] = unsafe { T::Vector::<S>::load_partial(simd, inputs[input].add(index), left) };
+                }
+                // SAFETY: as above.
+                unsafe { f(x).store_partial(out.add(index), left) };
+            }
+        },
+    )
 }
 
 #[cfg(all(test, feature = "std"))]

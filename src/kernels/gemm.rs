@@ -15,7 +15,7 @@ use core::marker::PhantomData;
 
 use crate::layer::{Activation, lanes};
 use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector, outline};
+use crate::simd::{Simd, Vector, share};
 
 /// Where the columns of a tile lie: `NR` registers, of which all but the last are adjacent.
 #[derive(Clone, Copy)]
@@ -99,20 +99,26 @@ pub(crate) unsafe fn accumulate<T: Scalar, S: Simd, const MR: usize, const NR: u
     run: Run<T>,
     columns: Columns,
 ) {
-    // A fused multiply-add takes about four cycles and two start in each, so that a tile of fewer
-    // than eight registers would wait for itself; several partial sums fill the gap.
-    // SAFETY: the caller vouches for just this.
-    unsafe {
-        if const { MR * NR >= 8 } {
-            interleave::<T, S, MR, NR, 1>(simd, tile, run, columns);
-        } else if const { MR * NR >= 4 } {
-            interleave::<T, S, MR, NR, 2>(simd, tile, run, columns);
-        } else if const { MR * NR >= 2 } {
-            interleave::<T, S, MR, NR, 4>(simd, tile, run, columns);
-        } else {
-            interleave::<T, S, MR, NR, 8>(simd, tile, run, columns);
-        }
-    }
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            // A fused multiply-add takes about four cycles and two start in each, so that a tile of fewer
+            // than eight registers would wait for itself; several partial sums fill the gap.
+            // SAFETY: the caller vouches for just this.
+            unsafe {
+                if const { MR * NR >= 8 } {
+                    interleave::<T, S, MR, NR, 1>(simd, tile, run, columns);
+                } else if const { MR * NR >= 4 } {
+                    interleave::<T, S, MR, NR, 2>(simd, tile, run, columns);
+                } else if const { MR * NR >= 2 } {
+                    interleave::<T, S, MR, NR, 4>(simd, tile, run, columns);
+                } else {
+                    interleave::<T, S, MR, NR, 8>(simd, tile, run, columns);
+                }
+            }
+        },
+    )
 }
 
 /// [`accumulate`] in `WAYS` partial sums.
@@ -206,17 +212,23 @@ pub(crate) unsafe fn start<T: Scalar, S: Simd, const MR: usize, const NR: usize>
     from: Option<*const T>,
     columns: Columns,
 ) -> Tile<T, S, MR, NR> {
-    let mut tile = [[T::Vector::<S>::splat(simd, T::ZERO); NR]; MR];
-    if let Some(from) = from {
-        for n in 0..NR {
-            // SAFETY: the caller vouches for just this.
-            let bias = unsafe { columns.load::<T, S, NR>(simd, from, n) };
-            for m in 0..MR {
-                tile[m][n] = bias;
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            let mut tile = [[T::Vector::<S>::splat(simd, T::ZERO); NR]; MR];
+            if let Some(from) = from {
+                for n in 0..NR {
+                    // SAFETY: the caller vouches for just this.
+                    let bias = unsafe { columns.load::<T, S, NR>(simd, from, n) };
+                    for m in 0..MR {
+                        tile[m][n] = bias;
+                    }
+                }
             }
-        }
-    }
-    tile
+            tile
+        },
+    )
 }
 
 /// Writes `f(tile)`, row `m` at `to + m·stride`.
@@ -231,12 +243,18 @@ pub(crate) unsafe fn write<T: Scalar, S: Simd, A: Activation<T>, const MR: usize
     stride: usize,
     columns: Columns,
 ) {
-    for m in 0..MR {
-        for n in 0..NR {
-            // SAFETY: the caller vouches for just this.
-            unsafe { columns.store::<T, S, NR>(A::apply(simd, tile[m][n]), to.add(m * stride), n) };
-        }
-    }
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            for m in 0..MR {
+                for n in 0..NR {
+                    // SAFETY: the caller vouches for just this.
+                    unsafe { columns.store::<T, S, NR>(A::apply(simd, tile[m][n]), to.add(m * stride), n) };
+                }
+            }
+        },
+    )
 }
 
 /// Adds the tile to what is there, from row `skip` on; row `m` at `to + m·stride`.
@@ -252,25 +270,31 @@ pub(crate) unsafe fn add<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
     skip: usize,
     columns: Columns,
 ) {
-    // All loads come before all stores: the last register may overlap the one before, and then
-    // both write the same sums; and a processor makes a load wait for a masked store near it.
-    let mut sum = tile;
-    for m in 0..MR {
-        if m >= skip {
-            for n in 0..NR {
-                // SAFETY: the caller vouches for just this.
-                sum[m][n] = unsafe { columns.load::<T, S, NR>(simd, to.add(m * stride), n) } + tile[m][n];
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            // All loads come before all stores: the last register may overlap the one before, and then
+            // both write the same sums; and a processor makes a load wait for a masked store near it.
+            let mut sum = tile;
+            for m in 0..MR {
+                if m >= skip {
+                    for n in 0..NR {
+                        // SAFETY: the caller vouches for just this.
+                        sum[m][n] = unsafe { columns.load::<T, S, NR>(simd, to.add(m * stride), n) } + tile[m][n];
+                    }
+                }
             }
-        }
-    }
-    for m in 0..MR {
-        if m >= skip {
-            for n in 0..NR {
-                // SAFETY: the caller vouches for just this.
-                unsafe { columns.store::<T, S, NR>(sum[m][n], to.add(m * stride), n) };
+            for m in 0..MR {
+                if m >= skip {
+                    for n in 0..NR {
+                        // SAFETY: the caller vouches for just this.
+                        unsafe { columns.store::<T, S, NR>(sum[m][n], to.add(m * stride), n) };
+                    }
+                }
             }
-        }
-    }
+        },
+    )
 }
 
 /// A matrix that [`cover`] computes tile by tile.
@@ -416,39 +440,21 @@ unsafe fn panel<T: Scalar, S: Simd, K: Tiles<T, S>, const MR: usize, const NR: u
     columns: Columns,
     tiles: K,
 ) {
-    if cfg!(debug_assertions) {
-        // Without optimization every value has its own place on the stack, so the tiles of a layer
-        // should not share a frame.
-        return outline(
-            simd,
-            #[inline(always)]
-            // SAFETY: the caller vouches for just this.
-            || unsafe { rows_of_panel::<T, S, K, MR, NR>(simd, rows, column, columns, tiles) },
-        );
-    }
-    // SAFETY: the caller vouches for just this.
-    unsafe { rows_of_panel::<T, S, K, MR, NR>(simd, rows, column, columns, tiles) }
-}
-
-/// The body of [`panel`].
-///
-/// # Safety
-/// As [`panel`].
-#[inline(always)]
-unsafe fn rows_of_panel<T: Scalar, S: Simd, K: Tiles<T, S>, const MR: usize, const NR: usize>(
-    simd: S,
-    rows: usize,
-    column: usize,
-    columns: Columns,
-    tiles: K,
-) {
-    let mut next = 0;
-    while next < rows {
-        let row = if next + MR <= rows { next } else { rows - MR };
-        // SAFETY: `row + MR <= rows`, because `MR <= K::ROWS <= rows`.
-        unsafe { tiles.tile::<MR, NR>(simd, row, next - row, column, columns) };
-        next = row + MR;
-    }
+    // Without optimization every value has its own place on the stack, so the tiles of a layer should
+    // not share a frame.
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            let mut next = 0;
+            while next < rows {
+                let row = if next + MR <= rows { next } else { rows - MR };
+                // SAFETY: `row + MR <= rows`, because `MR <= K::ROWS <= rows`.
+                unsafe { tiles.tile::<MR, NR>(simd, row, next - row, column, columns) };
+                next = row + MR;
+            }
+        },
+    )
 }
 
 /// `y = f(x·W + b)`.
@@ -543,49 +549,62 @@ pub(crate) unsafe fn dot<T: Scalar, S: Simd, const NR: usize>(
     stride: usize,
     len: usize,
 ) {
-    let lanes = lanes::<S, T>();
-    let mut k = 0;
-    while k + lanes <= len {
-        // SAFETY: `k + lanes <= len`.
-        unsafe {
-            let left = T::Vector::<S>::load(simd, x.add(k));
-            for n in 0..NR {
-                sums[n] = left.mul_add(T::Vector::<S>::load(simd, w.add(n * stride + k)), sums[n]);
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            let lanes = lanes::<S, T>();
+            let mut k = 0;
+            while k + lanes <= len {
+                // SAFETY: `k + lanes <= len`.
+                unsafe {
+                    let left = T::Vector::<S>::load(simd, x.add(k));
+                    for n in 0..NR {
+                        sums[n] = left.mul_add(T::Vector::<S>::load(simd, w.add(n * stride + k)), sums[n]);
+                    }
+                }
+                k += lanes;
             }
-        }
-        k += lanes;
-    }
-    if k < len {
-        // SAFETY: `len - k` numbers are left.
-        unsafe {
-            let left = T::Vector::<S>::load_partial(simd, x.add(k), len - k);
-            for n in 0..NR {
-                sums[n] = left.mul_add(T::Vector::<S>::load_partial(simd, w.add(n * stride + k), len - k), sums[n]);
+            if k < len {
+                // SAFETY: `len - k` numbers are left.
+                unsafe {
+                    let left = T::Vector::<S>::load_partial(simd, x.add(k), len - k);
+                    for n in 0..NR {
+                        sums[n] =
+                            left.mul_add(T::Vector::<S>::load_partial(simd, w.add(n * stride + k), len - k), sums[n]);
+                    }
+                }
             }
-        }
-    }
+        },
+    )
 }
 
 /// A register whose lane `n` is the sum of all lanes of `sums[n]`; there are at most as many sums
 /// as lanes.
 #[inline(always)]
 pub(crate) fn collect<T: Scalar, S: Simd>(simd: S, sums: &[T::Vector<S>]) -> T::Vector<S> {
-    const { assert!(lanes::<S, T>() <= 16) };
-    debug_assert!(sums.len() <= lanes::<S, T>());
-    let mut parts = [T::Vector::<S>::splat(simd, T::ZERO); 16];
-    for (part, sum) in parts.iter_mut().zip(sums) {
-        *part = *sum;
-    }
-    // Adding the two zips of a pair halves each sum and puts the two next to each other. Pairs a
-    // half apart end up in order.
-    let mut half = lanes::<S, T>() / 2;
-    while half > 0 {
-        for n in 0..half {
-            parts[n] = parts[n].zip_low(parts[n + half]) + parts[n].zip_high(parts[n + half]);
-        }
-        half /= 2;
-    }
-    parts[0]
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            const { assert!(lanes::<S, T>() <= 16) };
+            debug_assert!(sums.len() <= lanes::<S, T>());
+            let mut parts = [T::Vector::<S>::splat(simd, T::ZERO); 16];
+            for (part, sum) in parts.iter_mut().zip(sums) {
+                *part = *sum;
+            }
+            // Adding the two zips of a pair halves each sum and puts the two next to each other. Pairs a
+            // half apart end up in order.
+            let mut half = lanes::<S, T>() / 2;
+            while half > 0 {
+                for n in 0..half {
+                    parts[n] = parts[n].zip_low(parts[n + half]) + parts[n].zip_high(parts[n + half]);
+                }
+                half /= 2;
+            }
+            parts[0]
+        },
+    )
 }
 
 /// `to[c] += Σ_rows from[row][c]`.
@@ -594,30 +613,37 @@ pub(crate) fn collect<T: Scalar, S: Simd>(simd: S, sums: &[T::Vector<S>]) -> T::
 /// `from` must be readable for `rows · width` numbers, `to` readable and writable for `width`.
 #[inline(always)]
 pub(crate) unsafe fn add_rows<T: Scalar, S: Simd>(simd: S, rows: usize, width: usize, from: *const T, to: *mut T) {
-    let lanes = lanes::<S, T>();
-    let mut column = 0;
-    while column < width {
-        let columns = Columns { last: 0, count: if width - column < lanes { width - column } else { lanes } };
-        // SAFETY: `row < rows`, and so many columns are left.
-        unsafe {
-            let mut parts = [T::Vector::<S>::splat(simd, T::ZERO); 4];
-            let mut row = 0;
-            while row + 4 <= rows {
-                for way in 0..4 {
-                    parts[way] = parts[way] + columns.load::<T, S, 1>(simd, from.add((row + way) * width + column), 0);
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            let lanes = lanes::<S, T>();
+            let mut column = 0;
+            while column < width {
+                let columns = Columns { last: 0, count: if width - column < lanes { width - column } else { lanes } };
+                // SAFETY: `row < rows`, and so many columns are left.
+                unsafe {
+                    let mut parts = [T::Vector::<S>::splat(simd, T::ZERO); 4];
+                    let mut row = 0;
+                    while row + 4 <= rows {
+                        for way in 0..4 {
+                            parts[way] =
+                                parts[way] + columns.load::<T, S, 1>(simd, from.add((row + way) * width + column), 0);
+                        }
+                        row += 4;
+                    }
+                    while row < rows {
+                        parts[0] = parts[0] + columns.load::<T, S, 1>(simd, from.add(row * width + column), 0);
+                        row += 1;
+                    }
+                    let sum = columns.load::<T, S, 1>(simd, to.add(column), 0)
+                        + ((parts[0] + parts[2]) + (parts[1] + parts[3]));
+                    columns.store::<T, S, 1>(sum, to.add(column), 0);
                 }
-                row += 4;
+                column += lanes;
             }
-            while row < rows {
-                parts[0] = parts[0] + columns.load::<T, S, 1>(simd, from.add(row * width + column), 0);
-                row += 1;
-            }
-            let sum =
-                columns.load::<T, S, 1>(simd, to.add(column), 0) + ((parts[0] + parts[2]) + (parts[1] + parts[3]));
-            columns.store::<T, S, 1>(sum, to.add(column), 0);
-        }
-        column += lanes;
-    }
+        },
+    )
 }
 
 /// `y = f(x·W + b)`: a dense layer for a batch. `BIAS` is `OUT`, or 0 for no bias.

@@ -8,7 +8,7 @@
 use super::pool::{blocks, read, write};
 use crate::layer::lanes;
 use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector};
+use crate::simd::{Simd, Vector, share};
 
 /// How many rows are added up before the sum is added to the total. Rounding errors then grow
 /// with `CHUNK + rows / CHUNK` instead of `rows`.
@@ -135,34 +135,40 @@ pub fn batch_evaluate<T: Scalar, S: Simd>(
     variance: &[T],
     epsilon: T,
 ) {
-    let channels = weight.len();
-    assert!(channels > 0 && bias.len() == channels && mean.len() == channels && variance.len() == channels);
-    let rows = input.len() / channels;
-    assert!(input.len() == rows * channels && output.len() == rows * channels);
-    let (input, output) = (input.as_ptr(), output.as_mut_ptr());
-    let (weight, bias, mean, variance) = (weight.as_ptr(), bias.as_ptr(), mean.as_ptr(), variance.as_ptr());
-    blocks::<T, S>(
-        channels,
+    share(
+        simd,
         #[inline(always)]
-        |channel, count| {
-            // SAFETY: `channel + count <= channels`, which all four are long; rows are below
-            // `rows`, and both tensors are `rows · channels` long.
-            unsafe {
-                let variance = read::<T, S>(simd, variance.add(channel), count);
-                let scale =
-                    read::<T, S>(simd, weight.add(channel), count) * inverse_deviation::<T, S>(simd, variance, epsilon);
-                let mean = read::<T, S>(simd, mean.add(channel), count);
-                let shift = read::<T, S>(simd, bias.add(channel), count) - mean * scale;
-                let mut row = 0;
-                while row < rows {
-                    let at = row * channels + channel;
-                    let x = read::<T, S>(simd, input.add(at), count);
-                    write::<T, S>(x.mul_add(scale, shift), output.add(at), count);
-                    row += 1;
-                }
-            }
+        || {
+            let channels = weight.len();
+            assert!(channels > 0 && bias.len() == channels && mean.len() == channels && variance.len() == channels);
+            let rows = input.len() / channels;
+            assert!(input.len() == rows * channels && output.len() == rows * channels);
+            let (input, output) = (input.as_ptr(), output.as_mut_ptr());
+            let (weight, bias, mean, variance) = (weight.as_ptr(), bias.as_ptr(), mean.as_ptr(), variance.as_ptr());
+            blocks::<T, S>(
+                channels,
+                #[inline(always)]
+                |channel, count| {
+                    // SAFETY: `channel + count <= channels`, which all four are long; rows are below
+                    // `rows`, and both tensors are `rows · channels` long.
+                    unsafe {
+                        let variance = read::<T, S>(simd, variance.add(channel), count);
+                        let scale = read::<T, S>(simd, weight.add(channel), count)
+                            * inverse_deviation::<T, S>(simd, variance, epsilon);
+                        let mean = read::<T, S>(simd, mean.add(channel), count);
+                        let shift = read::<T, S>(simd, bias.add(channel), count) - mean * scale;
+                        let mut row = 0;
+                        while row < rows {
+                            let at = row * channels + channel;
+                            let x = read::<T, S>(simd, input.add(at), count);
+                            write::<T, S>(x.mul_add(scale, shift), output.add(at), count);
+                            row += 1;
+                        }
+                    }
+                },
+            );
         },
-    );
+    )
 }
 
 /// Mean and biased variance of every channel, and `y = (x − mean) / √(variance + ε) · weight + bias`.
@@ -180,53 +186,59 @@ pub fn batch_forward<T: Scalar, S: Simd>(
     mean: &mut [T],
     variance: &mut [T],
 ) {
-    let channels = weight.len();
-    assert!(channels > 0 && bias.len() == channels && mean.len() == channels && variance.len() == channels);
-    let rows = input.len() / channels;
-    assert!(input.len() == rows * channels && output.len() == rows * channels);
-    let (input, output, weight, bias) = (input.as_ptr(), output.as_mut_ptr(), weight.as_ptr(), bias.as_ptr());
-    let (mean, variance) = (mean.as_mut_ptr(), variance.as_mut_ptr());
-    let size = splat::<T, S>(simd, count_of(rows));
-    blocks::<T, S>(
-        channels,
+    share(
+        simd,
         #[inline(always)]
-        |channel, count| {
-            // SAFETY: `channel + count <= channels`, which all four are long; rows are below
-            // `rows`, and both tensors are `rows · channels` long.
-            unsafe {
-                let from = input.add(channel);
-                let [sum] = column_sums::<T, S, 1>(
-                    simd,
-                    rows,
-                    #[inline(always)]
-                    |row, [sum]| [sum + read::<T, S>(simd, from.add(row * channels), count)],
-                );
-                let center = sum / size;
-                write::<T, S>(center, mean.add(channel), count);
-                let [sum] = column_sums::<T, S, 1>(
-                    simd,
-                    rows,
-                    #[inline(always)]
-                    |row, [sum]| {
-                        let deviation = read::<T, S>(simd, from.add(row * channels), count) - center;
-                        [deviation.mul_add(deviation, sum)]
-                    },
-                );
-                let spread = sum / size;
-                write::<T, S>(spread, variance.add(channel), count);
-                let scale =
-                    read::<T, S>(simd, weight.add(channel), count) * inverse_deviation::<T, S>(simd, spread, epsilon);
-                let bias = read::<T, S>(simd, bias.add(channel), count);
-                let mut row = 0;
-                while row < rows {
-                    let at = row * channels + channel;
-                    let deviation = read::<T, S>(simd, input.add(at), count) - center;
-                    write::<T, S>(deviation.mul_add(scale, bias), output.add(at), count);
-                    row += 1;
-                }
-            }
+        || {
+            let channels = weight.len();
+            assert!(channels > 0 && bias.len() == channels && mean.len() == channels && variance.len() == channels);
+            let rows = input.len() / channels;
+            assert!(input.len() == rows * channels && output.len() == rows * channels);
+            let (input, output, weight, bias) = (input.as_ptr(), output.as_mut_ptr(), weight.as_ptr(), bias.as_ptr());
+            let (mean, variance) = (mean.as_mut_ptr(), variance.as_mut_ptr());
+            let size = splat::<T, S>(simd, count_of(rows));
+            blocks::<T, S>(
+                channels,
+                #[inline(always)]
+                |channel, count| {
+                    // SAFETY: `channel + count <= channels`, which all four are long; rows are below
+                    // `rows`, and both tensors are `rows · channels` long.
+                    unsafe {
+                        let from = input.add(channel);
+                        let [sum] = column_sums::<T, S, 1>(
+                            simd,
+                            rows,
+                            #[inline(always)]
+                            |row, [sum]| [sum + read::<T, S>(simd, from.add(row * channels), count)],
+                        );
+                        let center = sum / size;
+                        write::<T, S>(center, mean.add(channel), count);
+                        let [sum] = column_sums::<T, S, 1>(
+                            simd,
+                            rows,
+                            #[inline(always)]
+                            |row, [sum]| {
+                                let deviation = read::<T, S>(simd, from.add(row * channels), count) - center;
+                                [deviation.mul_add(deviation, sum)]
+                            },
+                        );
+                        let spread = sum / size;
+                        write::<T, S>(spread, variance.add(channel), count);
+                        let scale = read::<T, S>(simd, weight.add(channel), count)
+                            * inverse_deviation::<T, S>(simd, spread, epsilon);
+                        let bias = read::<T, S>(simd, bias.add(channel), count);
+                        let mut row = 0;
+                        while row < rows {
+                            let at = row * channels + channel;
+                            let deviation = read::<T, S>(simd, input.add(at), count) - center;
+                            write::<T, S>(deviation.mul_add(scale, bias), output.add(at), count);
+                            row += 1;
+                        }
+                    }
+                },
+            );
         },
-    );
+    )
 }
 
 /// The derivative of [`batch_forward`], whose mean and variance it takes.
@@ -249,62 +261,68 @@ pub fn batch_backward<T: Scalar, S: Simd>(
     grad_weight: &mut [T],
     grad_bias: &mut [T],
 ) {
-    let channels = weight.len();
-    assert!(channels > 0 && mean.len() == channels && variance.len() == channels);
-    assert!(grad_weight.len() == channels && grad_bias.len() == channels);
-    let rows = input.len() / channels;
-    assert!(input.len() == rows * channels && grad_output.len() == rows * channels);
-    let grad_input = grad_input.map(|gradient| {
-        assert!(gradient.len() == rows * channels);
-        gradient.as_mut_ptr()
-    });
-    let (input, grad_output, weight) = (input.as_ptr(), grad_output.as_ptr(), weight.as_ptr());
-    let (mean, variance) = (mean.as_ptr(), variance.as_ptr());
-    let (grad_weight, grad_bias) = (grad_weight.as_mut_ptr(), grad_bias.as_mut_ptr());
-    let size = splat::<T, S>(simd, count_of(rows));
-    blocks::<T, S>(
-        channels,
+    share(
+        simd,
         #[inline(always)]
-        |channel, count| {
-            // SAFETY: `channel + count <= channels`, which all five are long; rows are below
-            // `rows`, and all tensors are `rows · channels` long.
-            unsafe {
-                let center = read::<T, S>(simd, mean.add(channel), count);
-                let spread = read::<T, S>(simd, variance.add(channel), count);
-                let inverse = inverse_deviation::<T, S>(simd, spread, epsilon);
-                let [sum, product] = column_sums::<T, S, 2>(
-                    simd,
-                    rows,
-                    #[inline(always)]
-                    |row, [sum, product]| {
-                        let at = row * channels + channel;
-                        let dy = read::<T, S>(simd, grad_output.add(at), count);
-                        let deviation = read::<T, S>(simd, input.add(at), count) - center;
-                        [sum + dy, dy.mul_add(deviation, product)]
-                    },
-                );
-                let product = product * inverse;
-                let to = grad_bias.add(channel);
-                write::<T, S>(read::<T, S>(simd, to, count) + sum, to, count);
-                let to = grad_weight.add(channel);
-                write::<T, S>(read::<T, S>(simd, to, count) + product, to, count);
+        || {
+            let channels = weight.len();
+            assert!(channels > 0 && mean.len() == channels && variance.len() == channels);
+            assert!(grad_weight.len() == channels && grad_bias.len() == channels);
+            let rows = input.len() / channels;
+            assert!(input.len() == rows * channels && grad_output.len() == rows * channels);
+            let grad_input = grad_input.map(|gradient| {
+                assert!(gradient.len() == rows * channels);
+                gradient.as_mut_ptr()
+            });
+            let (input, grad_output, weight) = (input.as_ptr(), grad_output.as_ptr(), weight.as_ptr());
+            let (mean, variance) = (mean.as_ptr(), variance.as_ptr());
+            let (grad_weight, grad_bias) = (grad_weight.as_mut_ptr(), grad_bias.as_mut_ptr());
+            let size = splat::<T, S>(simd, count_of(rows));
+            blocks::<T, S>(
+                channels,
+                #[inline(always)]
+                |channel, count| {
+                    // SAFETY: `channel + count <= channels`, which all five are long; rows are below
+                    // `rows`, and all tensors are `rows · channels` long.
+                    unsafe {
+                        let center = read::<T, S>(simd, mean.add(channel), count);
+                        let spread = read::<T, S>(simd, variance.add(channel), count);
+                        let inverse = inverse_deviation::<T, S>(simd, spread, epsilon);
+                        let [sum, product] = column_sums::<T, S, 2>(
+                            simd,
+                            rows,
+                            #[inline(always)]
+                            |row, [sum, product]| {
+                                let at = row * channels + channel;
+                                let dy = read::<T, S>(simd, grad_output.add(at), count);
+                                let deviation = read::<T, S>(simd, input.add(at), count) - center;
+                                [sum + dy, dy.mul_add(deviation, product)]
+                            },
+                        );
+                        let product = product * inverse;
+                        let to = grad_bias.add(channel);
+                        write::<T, S>(read::<T, S>(simd, to, count) + sum, to, count);
+                        let to = grad_weight.add(channel);
+                        write::<T, S>(read::<T, S>(simd, to, count) + product, to, count);
 
-                let Some(grad_input) = grad_input else { return };
-                let scale = read::<T, S>(simd, weight.add(channel), count) * inverse;
-                let offset = -(scale * (sum / size));
-                let slope = -(scale * inverse * (product / size));
-                let mut row = 0;
-                while row < rows {
-                    let at = row * channels + channel;
-                    let dy = read::<T, S>(simd, grad_output.add(at), count);
-                    let deviation = read::<T, S>(simd, input.add(at), count) - center;
-                    let dx = dy.mul_add(scale, deviation.mul_add(slope, offset));
-                    write::<T, S>(dx, grad_input.add(at), count);
-                    row += 1;
-                }
-            }
+                        let Some(grad_input) = grad_input else { return };
+                        let scale = read::<T, S>(simd, weight.add(channel), count) * inverse;
+                        let offset = -(scale * (sum / size));
+                        let slope = -(scale * inverse * (product / size));
+                        let mut row = 0;
+                        while row < rows {
+                            let at = row * channels + channel;
+                            let dy = read::<T, S>(simd, grad_output.add(at), count);
+                            let deviation = read::<T, S>(simd, input.add(at), count) - center;
+                            let dx = dy.mul_add(scale, deviation.mul_add(slope, offset));
+                            write::<T, S>(dx, grad_input.add(at), count);
+                            row += 1;
+                        }
+                    }
+                },
+            );
         },
-    );
+    )
 }
 
 /// Normalises every row: `y = (x − mean) · r · weight + bias` with `r = 1 / √(variance + ε)` over
@@ -322,61 +340,67 @@ pub fn layer_forward<T: Scalar, S: Simd>(
     epsilon: T,
     saved: Option<[&mut [T]; 2]>,
 ) {
-    let channels = weight.len();
-    assert!(channels > 0 && bias.len() == channels);
-    let rows = input.len() / channels;
-    assert!(input.len() == rows * channels && output.len() == rows * channels);
-    let (input, output, weight, bias) = (input.as_ptr(), output.as_mut_ptr(), weight.as_ptr(), bias.as_ptr());
-    let size = count_of::<T>(channels);
-    let saved = saved.map(|[mean, inverse]| {
-        assert!(mean.len() == rows && inverse.len() == rows);
-        (mean.as_mut_ptr(), inverse.as_mut_ptr())
-    });
-    // Deviations from the mean must not count in the lanes beyond the last channel.
-    let tail = first::<T, S>(simd, channels % lanes::<S, T>());
-    let mut row = 0;
-    while row < rows {
-        // SAFETY: `row < rows`, blocks end at `channels`, and the tensors are `rows · channels`
-        // long.
-        unsafe {
-            let (from, to) = (input.add(row * channels), output.add(row * channels));
-            let [sum] = row_sums::<T, S, 1>(
-                simd,
-                channels,
-                #[inline(always)]
-                |at, count, [sum]| [sum + read::<T, S>(simd, from.add(at), count)],
-            );
-            let mean = sum / size;
-            let center = splat::<T, S>(simd, mean);
-            let tail_center = center * tail;
-            let [sum] = row_sums::<T, S, 1>(
-                simd,
-                channels,
-                #[inline(always)]
-                |at, count, [sum]| {
-                    let center = if count == lanes::<S, T>() { center } else { tail_center };
-                    let deviation = read::<T, S>(simd, from.add(at), count) - center;
-                    [deviation.mul_add(deviation, sum)]
-                },
-            );
-            let inverse = inverse_deviation::<T, S>(simd, splat::<T, S>(simd, sum / size), epsilon);
-            if let Some((means, inverses)) = saved {
-                *means.add(row) = mean;
-                *inverses.add(row) = inverse.lane(0);
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            let channels = weight.len();
+            assert!(channels > 0 && bias.len() == channels);
+            let rows = input.len() / channels;
+            assert!(input.len() == rows * channels && output.len() == rows * channels);
+            let (input, output, weight, bias) = (input.as_ptr(), output.as_mut_ptr(), weight.as_ptr(), bias.as_ptr());
+            let size = count_of::<T>(channels);
+            let saved = saved.map(|[mean, inverse]| {
+                assert!(mean.len() == rows && inverse.len() == rows);
+                (mean.as_mut_ptr(), inverse.as_mut_ptr())
+            });
+            // Deviations from the mean must not count in the lanes beyond the last channel.
+            let tail = first::<T, S>(simd, channels % lanes::<S, T>());
+            let mut row = 0;
+            while row < rows {
+                // SAFETY: `row < rows`, blocks end at `channels`, and the tensors are `rows · channels`
+                // long.
+                unsafe {
+                    let (from, to) = (input.add(row * channels), output.add(row * channels));
+                    let [sum] = row_sums::<T, S, 1>(
+                        simd,
+                        channels,
+                        #[inline(always)]
+                        |at, count, [sum]| [sum + read::<T, S>(simd, from.add(at), count)],
+                    );
+                    let mean = sum / size;
+                    let center = splat::<T, S>(simd, mean);
+                    let tail_center = center * tail;
+                    let [sum] = row_sums::<T, S, 1>(
+                        simd,
+                        channels,
+                        #[inline(always)]
+                        |at, count, [sum]| {
+                            let center = if count == lanes::<S, T>() { center } else { tail_center };
+                            let deviation = read::<T, S>(simd, from.add(at), count) - center;
+                            [deviation.mul_add(deviation, sum)]
+                        },
+                    );
+                    let inverse = inverse_deviation::<T, S>(simd, splat::<T, S>(simd, sum / size), epsilon);
+                    if let Some((means, inverses)) = saved {
+                        *means.add(row) = mean;
+                        *inverses.add(row) = inverse.lane(0);
+                    }
+                    blocks::<T, S>(
+                        channels,
+                        #[inline(always)]
+                        |at, count| {
+                            let normal = (read::<T, S>(simd, from.add(at), count) - center) * inverse;
+                            let weight = read::<T, S>(simd, weight.add(at), count);
+                            let bias = read::<T, S>(simd, bias.add(at), count);
+                            write::<T, S>(normal.mul_add(weight, bias), to.add(at), count);
+                        },
+                    );
+                }
+                row += 1;
             }
-            blocks::<T, S>(
-                channels,
-                #[inline(always)]
-                |at, count| {
-                    let normal = (read::<T, S>(simd, from.add(at), count) - center) * inverse;
-                    let weight = read::<T, S>(simd, weight.add(at), count);
-                    let bias = read::<T, S>(simd, bias.add(at), count);
-                    write::<T, S>(normal.mul_add(weight, bias), to.add(at), count);
-                },
-            );
-        }
-        row += 1;
-    }
+        },
+    )
 }
 
 /// The derivative of [`layer_forward`], whose means and `r` it takes.
@@ -398,81 +422,88 @@ pub fn layer_backward<T: Scalar, S: Simd>(
     grad_weight: &mut [T],
     grad_bias: &mut [T],
 ) {
-    let channels = weight.len();
-    assert!(channels > 0 && grad_weight.len() == channels && grad_bias.len() == channels);
-    let rows = input.len() / channels;
-    assert!(input.len() == rows * channels && grad_output.len() == rows * channels);
-    assert!(mean.len() == rows && inverse.len() == rows);
-    let grad_input = grad_input.map(|gradient| {
-        assert!(gradient.len() == rows * channels);
-        gradient.as_mut_ptr()
-    });
-    let (input, grad_output, weight) = (input.as_ptr(), grad_output.as_ptr(), weight.as_ptr());
-    let (mean, inverse) = (mean.as_ptr(), inverse.as_ptr());
-    let (grad_weight, grad_bias) = (grad_weight.as_mut_ptr(), grad_bias.as_mut_ptr());
-    let size = count_of::<T>(channels);
-    // What the last, short register of the parameters' gradients gets: a load right after a masked
-    // store of the same numbers would have to wait for it.
-    let mut tail_weight = splat::<T, S>(simd, T::ZERO);
-    let mut tail_bias = tail_weight;
-    let mut row = 0;
-    while row < rows {
-        // SAFETY: `row < rows`, blocks end at `channels`, the tensors are `rows · channels` long,
-        // the parameters `channels`, the statistics `rows`.
-        unsafe {
-            let (x, dy) = (input.add(row * channels), grad_output.add(row * channels));
-            let center = splat::<T, S>(simd, *mean.add(row));
-            let inverse = splat::<T, S>(simd, *inverse.add(row));
-            // The parameters' gradients are taken along, because the row is being read anyway.
-            let [sum, product] = row_sums::<T, S, 2>(
-                simd,
-                channels,
-                #[inline(always)]
-                |at, count, [sum, product]| {
-                    let normal = (read::<T, S>(simd, x.add(at), count) - center) * inverse;
-                    let dy = read::<T, S>(simd, dy.add(at), count);
-                    if count == lanes::<S, T>() {
-                        let to = grad_bias.add(at);
-                        (T::Vector::<S>::load(simd, to) + dy).store(to);
-                        let to = grad_weight.add(at);
-                        dy.mul_add(normal, T::Vector::<S>::load(simd, to)).store(to);
-                    } else {
-                        tail_bias = tail_bias + dy;
-                        tail_weight = dy.mul_add(normal, tail_weight);
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            let channels = weight.len();
+            assert!(channels > 0 && grad_weight.len() == channels && grad_bias.len() == channels);
+            let rows = input.len() / channels;
+            assert!(input.len() == rows * channels && grad_output.len() == rows * channels);
+            assert!(mean.len() == rows && inverse.len() == rows);
+            let grad_input = grad_input.map(|gradient| {
+                assert!(gradient.len() == rows * channels);
+                gradient.as_mut_ptr()
+            });
+            let (input, grad_output, weight) = (input.as_ptr(), grad_output.as_ptr(), weight.as_ptr());
+            let (mean, inverse) = (mean.as_ptr(), inverse.as_ptr());
+            let (grad_weight, grad_bias) = (grad_weight.as_mut_ptr(), grad_bias.as_mut_ptr());
+            let size = count_of::<T>(channels);
+            // What the last, short register of the parameters' gradients gets: a load right after a masked
+            // store of the same numbers would have to wait for it.
+            let mut tail_weight = splat::<T, S>(simd, T::ZERO);
+            let mut tail_bias = tail_weight;
+            let mut row = 0;
+            while row < rows {
+                // SAFETY: `row < rows`, blocks end at `channels`, the tensors are `rows · channels` long,
+                // the parameters `channels`, the statistics `rows`.
+                unsafe {
+                    let (x, dy) = (input.add(row * channels), grad_output.add(row * channels));
+                    let center = splat::<T, S>(simd, *mean.add(row));
+                    let inverse = splat::<T, S>(simd, *inverse.add(row));
+                    // The parameters' gradients are taken along, because the row is being read anyway.
+                    let [sum, product] = row_sums::<T, S, 2>(
+                        simd,
+                        channels,
+                        #[inline(always)]
+                        |at, count, [sum, product]| {
+                            let normal = (read::<T, S>(simd, x.add(at), count) - center) * inverse;
+                            let dy = read::<T, S>(simd, dy.add(at), count);
+                            if count == lanes::<S, T>() {
+                                let to = grad_bias.add(at);
+                                (T::Vector::<S>::load(simd, to) + dy).store(to);
+                                let to = grad_weight.add(at);
+                                dy.mul_add(normal, T::Vector::<S>::load(simd, to)).store(to);
+                            } else {
+                                tail_bias = tail_bias + dy;
+                                tail_weight = dy.mul_add(normal, tail_weight);
+                            }
+                            // Lanes beyond the last channel are 0 in `dy`.
+                            let g = dy * read::<T, S>(simd, weight.add(at), count);
+                            [sum + g, g.mul_add(normal, product)]
+                        },
+                    );
+                    if let Some(grad_input) = grad_input {
+                        let to = grad_input.add(row * channels);
+                        let offset = -(inverse * splat::<T, S>(simd, sum / size));
+                        let slope = -(inverse * inverse * splat::<T, S>(simd, product / size));
+                        blocks::<T, S>(
+                            channels,
+                            #[inline(always)]
+                            |at, count| {
+                                let deviation = read::<T, S>(simd, x.add(at), count) - center;
+                                let g =
+                                    read::<T, S>(simd, dy.add(at), count) * read::<T, S>(simd, weight.add(at), count);
+                                let dx = g.mul_add(inverse, deviation.mul_add(slope, offset));
+                                write::<T, S>(dx, to.add(at), count);
+                            },
+                        );
                     }
-                    // Lanes beyond the last channel are 0 in `dy`.
-                    let g = dy * read::<T, S>(simd, weight.add(at), count);
-                    [sum + g, g.mul_add(normal, product)]
-                },
-            );
-            if let Some(grad_input) = grad_input {
-                let to = grad_input.add(row * channels);
-                let offset = -(inverse * splat::<T, S>(simd, sum / size));
-                let slope = -(inverse * inverse * splat::<T, S>(simd, product / size));
-                blocks::<T, S>(
-                    channels,
-                    #[inline(always)]
-                    |at, count| {
-                        let deviation = read::<T, S>(simd, x.add(at), count) - center;
-                        let g = read::<T, S>(simd, dy.add(at), count) * read::<T, S>(simd, weight.add(at), count);
-                        let dx = g.mul_add(inverse, deviation.mul_add(slope, offset));
-                        write::<T, S>(dx, to.add(at), count);
-                    },
-                );
+                }
+                row += 1;
             }
-        }
-        row += 1;
-    }
-    let count = channels % lanes::<S, T>();
-    if count > 0 {
-        // SAFETY: the `count` numbers before the end of the parameters.
-        unsafe {
-            let to = grad_bias.add(channels - count);
-            write::<T, S>(read::<T, S>(simd, to, count) + tail_bias, to, count);
-            let to = grad_weight.add(channels - count);
-            write::<T, S>(read::<T, S>(simd, to, count) + tail_weight, to, count);
-        }
-    }
+            let count = channels % lanes::<S, T>();
+            if count > 0 {
+                // SAFETY: the `count` numbers before the end of the parameters.
+                unsafe {
+                    let to = grad_bias.add(channels - count);
+                    write::<T, S>(read::<T, S>(simd, to, count) + tail_bias, to, count);
+                    let to = grad_weight.add(channels - count);
+                    write::<T, S>(read::<T, S>(simd, to, count) + tail_weight, to, count);
+                }
+            }
+        },
+    )
 }
 
 /// Scales every row: `y = x · r · weight` with `r = 1 / √(mean(x²) + ε)`. `saved` gets
@@ -489,46 +520,52 @@ pub fn rms_forward<T: Scalar, S: Simd>(
     epsilon: T,
     saved: Option<&mut [T]>,
 ) {
-    let channels = weight.len();
-    assert!(channels > 0);
-    let rows = input.len() / channels;
-    assert!(input.len() == rows * channels && output.len() == rows * channels);
-    let (input, output, weight) = (input.as_ptr(), output.as_mut_ptr(), weight.as_ptr());
-    let saved = saved.map(|inverse| {
-        assert!(inverse.len() == rows);
-        inverse.as_mut_ptr()
-    });
-    let size = count_of::<T>(channels);
-    let mut row = 0;
-    while row < rows {
-        // SAFETY: `row < rows`, blocks end at `channels`, and the tensors are `rows · channels`
-        // long.
-        unsafe {
-            let (from, to) = (input.add(row * channels), output.add(row * channels));
-            let [sum] = row_sums::<T, S, 1>(
-                simd,
-                channels,
-                #[inline(always)]
-                |at, count, [sum]| {
-                    let x = read::<T, S>(simd, from.add(at), count);
-                    [x.mul_add(x, sum)]
-                },
-            );
-            let inverse = inverse_deviation::<T, S>(simd, splat::<T, S>(simd, sum / size), epsilon);
-            if let Some(inverses) = saved {
-                *inverses.add(row) = inverse.lane(0);
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            let channels = weight.len();
+            assert!(channels > 0);
+            let rows = input.len() / channels;
+            assert!(input.len() == rows * channels && output.len() == rows * channels);
+            let (input, output, weight) = (input.as_ptr(), output.as_mut_ptr(), weight.as_ptr());
+            let saved = saved.map(|inverse| {
+                assert!(inverse.len() == rows);
+                inverse.as_mut_ptr()
+            });
+            let size = count_of::<T>(channels);
+            let mut row = 0;
+            while row < rows {
+                // SAFETY: `row < rows`, blocks end at `channels`, and the tensors are `rows · channels`
+                // long.
+                unsafe {
+                    let (from, to) = (input.add(row * channels), output.add(row * channels));
+                    let [sum] = row_sums::<T, S, 1>(
+                        simd,
+                        channels,
+                        #[inline(always)]
+                        |at, count, [sum]| {
+                            let x = read::<T, S>(simd, from.add(at), count);
+                            [x.mul_add(x, sum)]
+                        },
+                    );
+                    let inverse = inverse_deviation::<T, S>(simd, splat::<T, S>(simd, sum / size), epsilon);
+                    if let Some(inverses) = saved {
+                        *inverses.add(row) = inverse.lane(0);
+                    }
+                    blocks::<T, S>(
+                        channels,
+                        #[inline(always)]
+                        |at, count| {
+                            let normal = read::<T, S>(simd, from.add(at), count) * inverse;
+                            write::<T, S>(normal * read::<T, S>(simd, weight.add(at), count), to.add(at), count);
+                        },
+                    );
+                }
+                row += 1;
             }
-            blocks::<T, S>(
-                channels,
-                #[inline(always)]
-                |at, count| {
-                    let normal = read::<T, S>(simd, from.add(at), count) * inverse;
-                    write::<T, S>(normal * read::<T, S>(simd, weight.add(at), count), to.add(at), count);
-                },
-            );
-        }
-        row += 1;
-    }
+        },
+    )
 }
 
 /// The derivative of [`rms_forward`], whose `r` it takes.
@@ -548,68 +585,75 @@ pub fn rms_backward<T: Scalar, S: Simd>(
     inverse: &[T],
     grad_weight: &mut [T],
 ) {
-    let channels = weight.len();
-    assert!(channels > 0 && grad_weight.len() == channels);
-    let rows = input.len() / channels;
-    assert!(input.len() == rows * channels && grad_output.len() == rows * channels && inverse.len() == rows);
-    let grad_input = grad_input.map(|gradient| {
-        assert!(gradient.len() == rows * channels);
-        gradient.as_mut_ptr()
-    });
-    let (input, grad_output, weight) = (input.as_ptr(), grad_output.as_ptr(), weight.as_ptr());
-    let (inverse, grad_weight) = (inverse.as_ptr(), grad_weight.as_mut_ptr());
-    let size = count_of::<T>(channels);
-    // What the last, short register of the parameters' gradients gets: a load right after a masked
-    // store of the same numbers would have to wait for it.
-    let mut tail_weight = splat::<T, S>(simd, T::ZERO);
-    let mut row = 0;
-    while row < rows {
-        // SAFETY: `row < rows`, blocks end at `channels`, the tensors are `rows · channels` long,
-        // the parameters `channels`, the statistics `rows`.
-        unsafe {
-            let (x, dy) = (input.add(row * channels), grad_output.add(row * channels));
-            let inverse = splat::<T, S>(simd, *inverse.add(row));
-            let [product] = row_sums::<T, S, 1>(
-                simd,
-                channels,
-                #[inline(always)]
-                |at, count, [product]| {
-                    let normal = read::<T, S>(simd, x.add(at), count) * inverse;
-                    let dy = read::<T, S>(simd, dy.add(at), count);
-                    if count == lanes::<S, T>() {
-                        let to = grad_weight.add(at);
-                        dy.mul_add(normal, T::Vector::<S>::load(simd, to)).store(to);
-                    } else {
-                        tail_weight = dy.mul_add(normal, tail_weight);
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            let channels = weight.len();
+            assert!(channels > 0 && grad_weight.len() == channels);
+            let rows = input.len() / channels;
+            assert!(input.len() == rows * channels && grad_output.len() == rows * channels && inverse.len() == rows);
+            let grad_input = grad_input.map(|gradient| {
+                assert!(gradient.len() == rows * channels);
+                gradient.as_mut_ptr()
+            });
+            let (input, grad_output, weight) = (input.as_ptr(), grad_output.as_ptr(), weight.as_ptr());
+            let (inverse, grad_weight) = (inverse.as_ptr(), grad_weight.as_mut_ptr());
+            let size = count_of::<T>(channels);
+            // What the last, short register of the parameters' gradients gets: a load right after a masked
+            // store of the same numbers would have to wait for it.
+            let mut tail_weight = splat::<T, S>(simd, T::ZERO);
+            let mut row = 0;
+            while row < rows {
+                // SAFETY: `row < rows`, blocks end at `channels`, the tensors are `rows · channels` long,
+                // the parameters `channels`, the statistics `rows`.
+                unsafe {
+                    let (x, dy) = (input.add(row * channels), grad_output.add(row * channels));
+                    let inverse = splat::<T, S>(simd, *inverse.add(row));
+                    let [product] = row_sums::<T, S, 1>(
+                        simd,
+                        channels,
+                        #[inline(always)]
+                        |at, count, [product]| {
+                            let normal = read::<T, S>(simd, x.add(at), count) * inverse;
+                            let dy = read::<T, S>(simd, dy.add(at), count);
+                            if count == lanes::<S, T>() {
+                                let to = grad_weight.add(at);
+                                dy.mul_add(normal, T::Vector::<S>::load(simd, to)).store(to);
+                            } else {
+                                tail_weight = dy.mul_add(normal, tail_weight);
+                            }
+                            let g = dy * read::<T, S>(simd, weight.add(at), count);
+                            [g.mul_add(normal, product)]
+                        },
+                    );
+                    if let Some(grad_input) = grad_input {
+                        let to = grad_input.add(row * channels);
+                        let slope = -(inverse * inverse * splat::<T, S>(simd, product / size));
+                        blocks::<T, S>(
+                            channels,
+                            #[inline(always)]
+                            |at, count| {
+                                let x = read::<T, S>(simd, x.add(at), count);
+                                let g =
+                                    read::<T, S>(simd, dy.add(at), count) * read::<T, S>(simd, weight.add(at), count);
+                                write::<T, S>(g.mul_add(inverse, x * slope), to.add(at), count);
+                            },
+                        );
                     }
-                    let g = dy * read::<T, S>(simd, weight.add(at), count);
-                    [g.mul_add(normal, product)]
-                },
-            );
-            if let Some(grad_input) = grad_input {
-                let to = grad_input.add(row * channels);
-                let slope = -(inverse * inverse * splat::<T, S>(simd, product / size));
-                blocks::<T, S>(
-                    channels,
-                    #[inline(always)]
-                    |at, count| {
-                        let x = read::<T, S>(simd, x.add(at), count);
-                        let g = read::<T, S>(simd, dy.add(at), count) * read::<T, S>(simd, weight.add(at), count);
-                        write::<T, S>(g.mul_add(inverse, x * slope), to.add(at), count);
-                    },
-                );
+                }
+                row += 1;
             }
-        }
-        row += 1;
-    }
-    let count = channels % lanes::<S, T>();
-    if count > 0 {
-        // SAFETY: the `count` numbers before the end of the parameters.
-        unsafe {
-            let to = grad_weight.add(channels - count);
-            write::<T, S>(read::<T, S>(simd, to, count) + tail_weight, to, count);
-        }
-    }
+            let count = channels % lanes::<S, T>();
+            if count > 0 {
+                // SAFETY: the `count` numbers before the end of the parameters.
+                unsafe {
+                    let to = grad_weight.add(channels - count);
+                    write::<T, S>(read::<T, S>(simd, to, count) + tail_weight, to, count);
+                }
+            }
+        },
+    )
 }
 
 /// Replaces every group of `len / groups` numbers by copies of `f` of their sum.
@@ -665,91 +709,97 @@ pub fn group_forward<T: Scalar, S: Simd>(
     mean: &mut [T],
     inverse: &mut [T],
 ) {
-    let channels = weight.len();
-    assert!(channels > 0 && bias.len() == channels && mean.len() == channels && inverse.len() == channels);
-    assert!(groups > 0 && channels.is_multiple_of(groups));
-    let rows = input.len() / channels;
-    assert!(input.len() == rows * channels && output.len() == rows * channels);
-    let (input, output, weight, bias) = (input.as_ptr(), output.as_mut_ptr(), weight.as_ptr(), bias.as_ptr());
-    let (mean, inverse) = (mean.as_mut_ptr(), inverse.as_mut_ptr());
-    let size = splat::<T, S>(simd, count_of(rows * (channels / groups)));
-    blocks::<T, S>(
-        channels,
+    share(
+        simd,
         #[inline(always)]
-        |channel, count| {
-            let [sum] = column_sums::<T, S, 1>(
-                simd,
-                rows,
+        || {
+            let channels = weight.len();
+            assert!(channels > 0 && bias.len() == channels && mean.len() == channels && inverse.len() == channels);
+            assert!(groups > 0 && channels.is_multiple_of(groups));
+            let rows = input.len() / channels;
+            assert!(input.len() == rows * channels && output.len() == rows * channels);
+            let (input, output, weight, bias) = (input.as_ptr(), output.as_mut_ptr(), weight.as_ptr(), bias.as_ptr());
+            let (mean, inverse) = (mean.as_mut_ptr(), inverse.as_mut_ptr());
+            let size = splat::<T, S>(simd, count_of(rows * (channels / groups)));
+            blocks::<T, S>(
+                channels,
                 #[inline(always)]
-                // SAFETY: `channel + count <= channels`, and rows are below `rows`.
-                |row, [sum]| [sum + unsafe { read::<T, S>(simd, input.add(row * channels + channel), count) }],
+                |channel, count| {
+                    let [sum] = column_sums::<T, S, 1>(
+                        simd,
+                        rows,
+                        #[inline(always)]
+                        // SAFETY: `channel + count <= channels`, and rows are below `rows`.
+                        |row, [sum]| [sum + unsafe { read::<T, S>(simd, input.add(row * channels + channel), count) }],
+                    );
+                    // SAFETY: `channel + count <= channels`.
+                    unsafe { write::<T, S>(sum, mean.add(channel), count) };
+                },
             );
-            // SAFETY: `channel + count <= channels`.
-            unsafe { write::<T, S>(sum, mean.add(channel), count) };
-        },
-    );
-    // SAFETY: there are `channels` means, which `groups` divides.
-    unsafe {
-        share_in_groups::<T, S>(
-            simd,
-            mean,
-            channels,
-            groups,
-            #[inline(always)]
-            |sum| sum / size,
-        );
-    }
-    blocks::<T, S>(
-        channels,
-        #[inline(always)]
-        |channel, count| {
-            // SAFETY: as above.
+            // SAFETY: there are `channels` means, which `groups` divides.
             unsafe {
-                let center = read::<T, S>(simd, mean.add(channel), count);
-                let [sum] = column_sums::<T, S, 1>(
+                share_in_groups::<T, S>(
                     simd,
-                    rows,
+                    mean,
+                    channels,
+                    groups,
                     #[inline(always)]
-                    |row, [sum]| {
-                        let deviation = read::<T, S>(simd, input.add(row * channels + channel), count) - center;
-                        [deviation.mul_add(deviation, sum)]
-                    },
+                    |sum| sum / size,
                 );
-                write::<T, S>(sum, inverse.add(channel), count);
             }
-        },
-    );
-    // SAFETY: as for the means.
-    unsafe {
-        share_in_groups::<T, S>(
-            simd,
-            inverse,
-            channels,
-            groups,
-            #[inline(always)]
-            |sum| inverse_deviation::<T, S>(simd, sum / size, epsilon),
-        );
-    }
-    blocks::<T, S>(
-        channels,
-        #[inline(always)]
-        |channel, count| {
-            // SAFETY: as above.
+            blocks::<T, S>(
+                channels,
+                #[inline(always)]
+                |channel, count| {
+                    // SAFETY: as above.
+                    unsafe {
+                        let center = read::<T, S>(simd, mean.add(channel), count);
+                        let [sum] = column_sums::<T, S, 1>(
+                            simd,
+                            rows,
+                            #[inline(always)]
+                            |row, [sum]| {
+                                let deviation = read::<T, S>(simd, input.add(row * channels + channel), count) - center;
+                                [deviation.mul_add(deviation, sum)]
+                            },
+                        );
+                        write::<T, S>(sum, inverse.add(channel), count);
+                    }
+                },
+            );
+            // SAFETY: as for the means.
             unsafe {
-                let center = read::<T, S>(simd, mean.add(channel), count);
-                let scale =
-                    read::<T, S>(simd, weight.add(channel), count) * read::<T, S>(simd, inverse.add(channel), count);
-                let bias = read::<T, S>(simd, bias.add(channel), count);
-                let mut row = 0;
-                while row < rows {
-                    let at = row * channels + channel;
-                    let deviation = read::<T, S>(simd, input.add(at), count) - center;
-                    write::<T, S>(deviation.mul_add(scale, bias), output.add(at), count);
-                    row += 1;
-                }
+                share_in_groups::<T, S>(
+                    simd,
+                    inverse,
+                    channels,
+                    groups,
+                    #[inline(always)]
+                    |sum| inverse_deviation::<T, S>(simd, sum / size, epsilon),
+                );
             }
+            blocks::<T, S>(
+                channels,
+                #[inline(always)]
+                |channel, count| {
+                    // SAFETY: as above.
+                    unsafe {
+                        let center = read::<T, S>(simd, mean.add(channel), count);
+                        let scale = read::<T, S>(simd, weight.add(channel), count)
+                            * read::<T, S>(simd, inverse.add(channel), count);
+                        let bias = read::<T, S>(simd, bias.add(channel), count);
+                        let mut row = 0;
+                        while row < rows {
+                            let at = row * channels + channel;
+                            let deviation = read::<T, S>(simd, input.add(at), count) - center;
+                            write::<T, S>(deviation.mul_add(scale, bias), output.add(at), count);
+                            row += 1;
+                        }
+                    }
+                },
+            );
         },
-    );
+    )
 }
 
 /// The derivative of [`group_forward`] for one sample, whose `mean` and `inverse` it takes.
@@ -774,87 +824,94 @@ pub fn group_backward<T: Scalar, S: Simd>(
     grad_weight: &mut [T],
     grad_bias: &mut [T],
 ) {
-    let channels = weight.len();
-    let [sums, products] = scratch;
-    assert!(channels > 0 && mean.len() == channels && inverse.len() == channels);
-    assert!(grad_weight.len() == channels && grad_bias.len() == channels);
-    assert!(sums.len() == channels && products.len() == channels);
-    assert!(groups > 0 && channels.is_multiple_of(groups));
-    let rows = input.len() / channels;
-    assert!(input.len() == rows * channels && grad_output.len() == rows * channels);
-    let grad_input = grad_input.map(|gradient| {
-        assert!(gradient.len() == rows * channels);
-        gradient.as_mut_ptr()
-    });
-    let (input, grad_output, weight) = (input.as_ptr(), grad_output.as_ptr(), weight.as_ptr());
-    let (mean, inverse, sums, products) = (mean.as_ptr(), inverse.as_ptr(), sums.as_mut_ptr(), products.as_mut_ptr());
-    let (grad_weight, grad_bias) = (grad_weight.as_mut_ptr(), grad_bias.as_mut_ptr());
-    let size = splat::<T, S>(simd, count_of(rows * (channels / groups)));
-    blocks::<T, S>(
-        channels,
+    share(
+        simd,
         #[inline(always)]
-        |channel, count| {
-            // SAFETY: `channel + count <= channels`, which everything but the tensors is long;
-            // rows are below `rows`.
-            unsafe {
-                let center = read::<T, S>(simd, mean.add(channel), count);
-                let [sum, product] = column_sums::<T, S, 2>(
-                    simd,
-                    rows,
-                    #[inline(always)]
-                    |row, [sum, product]| {
-                        let at = row * channels + channel;
-                        let dy = read::<T, S>(simd, grad_output.add(at), count);
-                        let deviation = read::<T, S>(simd, input.add(at), count) - center;
-                        [sum + dy, dy.mul_add(deviation, product)]
-                    },
-                );
-                let product = product * read::<T, S>(simd, inverse.add(channel), count);
-                let to = grad_bias.add(channel);
-                write::<T, S>(read::<T, S>(simd, to, count) + sum, to, count);
-                let to = grad_weight.add(channel);
-                write::<T, S>(read::<T, S>(simd, to, count) + product, to, count);
-                let weight = read::<T, S>(simd, weight.add(channel), count);
-                write::<T, S>(sum * weight, sums.add(channel), count);
-                write::<T, S>(product * weight, products.add(channel), count);
-            }
-        },
-    );
-    let Some(grad_input) = grad_input else { return };
-    // SAFETY: there are `channels` numbers in both, which `groups` divides.
-    unsafe {
-        for values in [sums, products] {
-            share_in_groups::<T, S>(
-                simd,
-                values,
+        || {
+            let channels = weight.len();
+            let [sums, products] = scratch;
+            assert!(channels > 0 && mean.len() == channels && inverse.len() == channels);
+            assert!(grad_weight.len() == channels && grad_bias.len() == channels);
+            assert!(sums.len() == channels && products.len() == channels);
+            assert!(groups > 0 && channels.is_multiple_of(groups));
+            let rows = input.len() / channels;
+            assert!(input.len() == rows * channels && grad_output.len() == rows * channels);
+            let grad_input = grad_input.map(|gradient| {
+                assert!(gradient.len() == rows * channels);
+                gradient.as_mut_ptr()
+            });
+            let (input, grad_output, weight) = (input.as_ptr(), grad_output.as_ptr(), weight.as_ptr());
+            let (mean, inverse, sums, products) =
+                (mean.as_ptr(), inverse.as_ptr(), sums.as_mut_ptr(), products.as_mut_ptr());
+            let (grad_weight, grad_bias) = (grad_weight.as_mut_ptr(), grad_bias.as_mut_ptr());
+            let size = splat::<T, S>(simd, count_of(rows * (channels / groups)));
+            blocks::<T, S>(
                 channels,
-                groups,
                 #[inline(always)]
-                |sum| sum / size,
+                |channel, count| {
+                    // SAFETY: `channel + count <= channels`, which everything but the tensors is long;
+                    // rows are below `rows`.
+                    unsafe {
+                        let center = read::<T, S>(simd, mean.add(channel), count);
+                        let [sum, product] = column_sums::<T, S, 2>(
+                            simd,
+                            rows,
+                            #[inline(always)]
+                            |row, [sum, product]| {
+                                let at = row * channels + channel;
+                                let dy = read::<T, S>(simd, grad_output.add(at), count);
+                                let deviation = read::<T, S>(simd, input.add(at), count) - center;
+                                [sum + dy, dy.mul_add(deviation, product)]
+                            },
+                        );
+                        let product = product * read::<T, S>(simd, inverse.add(channel), count);
+                        let to = grad_bias.add(channel);
+                        write::<T, S>(read::<T, S>(simd, to, count) + sum, to, count);
+                        let to = grad_weight.add(channel);
+                        write::<T, S>(read::<T, S>(simd, to, count) + product, to, count);
+                        let weight = read::<T, S>(simd, weight.add(channel), count);
+                        write::<T, S>(sum * weight, sums.add(channel), count);
+                        write::<T, S>(product * weight, products.add(channel), count);
+                    }
+                },
             );
-        }
-    }
-    blocks::<T, S>(
-        channels,
-        #[inline(always)]
-        |channel, count| {
-            // SAFETY: as above.
+            let Some(grad_input) = grad_input else { return };
+            // SAFETY: there are `channels` numbers in both, which `groups` divides.
             unsafe {
-                let center = read::<T, S>(simd, mean.add(channel), count);
-                let inverse = read::<T, S>(simd, inverse.add(channel), count);
-                let scale = read::<T, S>(simd, weight.add(channel), count) * inverse;
-                let offset = -(inverse * read::<T, S>(simd, sums.add(channel), count));
-                let slope = -(inverse * inverse * read::<T, S>(simd, products.add(channel), count));
-                let mut row = 0;
-                while row < rows {
-                    let at = row * channels + channel;
-                    let dy = read::<T, S>(simd, grad_output.add(at), count);
-                    let deviation = read::<T, S>(simd, input.add(at), count) - center;
-                    let dx = dy.mul_add(scale, deviation.mul_add(slope, offset));
-                    write::<T, S>(dx, grad_input.add(at), count);
-                    row += 1;
+                for values in [sums, products] {
+                    share_in_groups::<T, S>(
+                        simd,
+                        values,
+                        channels,
+                        groups,
+                        #[inline(always)]
+                        |sum| sum / size,
+                    );
                 }
             }
+            blocks::<T, S>(
+                channels,
+                #[inline(always)]
+                |channel, count| {
+                    // SAFETY: as above.
+                    unsafe {
+                        let center = read::<T, S>(simd, mean.add(channel), count);
+                        let inverse = read::<T, S>(simd, inverse.add(channel), count);
+                        let scale = read::<T, S>(simd, weight.add(channel), count) * inverse;
+                        let offset = -(inverse * read::<T, S>(simd, sums.add(channel), count));
+                        let slope = -(inverse * inverse * read::<T, S>(simd, products.add(channel), count));
+                        let mut row = 0;
+                        while row < rows {
+                            let at = row * channels + channel;
+                            let dy = read::<T, S>(simd, grad_output.add(at), count);
+                            let deviation = read::<T, S>(simd, input.add(at), count) - center;
+                            let dx = dy.mul_add(scale, deviation.mul_add(slope, offset));
+                            write::<T, S>(dx, grad_input.add(at), count);
+                            row += 1;
+                        }
+                    }
+                },
+            );
         },
-    );
+    )
 }

@@ -7,7 +7,7 @@
 use crate::layer::lanes;
 use crate::scalar::Scalar;
 use crate::shapes;
-use crate::simd::{Simd, Vector};
+use crate::simd::{Simd, Vector, share};
 
 /// The sizes of a pool, rows before columns.
 ///
@@ -286,50 +286,56 @@ fn reciprocal<T: Scalar>(count: usize) -> T {
 /// If a slice is not `batch` samples long.
 #[inline(always)]
 pub fn max<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: &[T], output: &mut [T]) {
-    if windows.is_global() {
-        return fold::<T, S, _>(
-            simd,
-            windows,
-            batch,
-            input,
-            output,
-            nothing::<T, S>(simd),
-            #[inline(always)]
-            |maximum, x| larger::<T, S>(maximum, x),
-            #[inline(always)]
-            |a, b| Maximum { nan: a.nan + b.nan, ..larger::<T, S>(a, b.largest) },
-            #[inline(always)]
-            |maximum| maximum_of::<T, S>(maximum),
-        );
-    }
-    assert!(input.len() == batch * windows.input_len() && output.len() == batch * windows.output_len());
-    let (input, output) = (input.as_ptr(), output.as_mut_ptr());
-    each_window(
-        windows,
-        batch,
+    share(
+        simd,
         #[inline(always)]
-        |sample, at, taps| {
-            blocks::<T, S>(
-                windows.channels,
+        || {
+            if windows.is_global() {
+                return fold::<T, S, _>(
+                    simd,
+                    windows,
+                    batch,
+                    input,
+                    output,
+                    nothing::<T, S>(simd),
+                    #[inline(always)]
+                    |maximum, x| larger::<T, S>(maximum, x),
+                    #[inline(always)]
+                    |a, b| Maximum { nan: a.nan + b.nan, ..larger::<T, S>(a, b.largest) },
+                    #[inline(always)]
+                    |maximum| maximum_of::<T, S>(maximum),
+                );
+            }
+            assert!(input.len() == batch * windows.input_len() && output.len() == batch * windows.output_len());
+            let (input, output) = (input.as_ptr(), output.as_mut_ptr());
+            each_window(
+                windows,
+                batch,
                 #[inline(always)]
-                |channel, count| {
-                    let mut maximum = nothing::<T, S>(simd);
-                    taps.each(
-                        windows,
+                |sample, at, taps| {
+                    blocks::<T, S>(
+                        windows.channels,
                         #[inline(always)]
-                        |tap| {
-                            // SAFETY: a tap lies inside its sample, and `channel + count` is at
-                            // most the number of channels.
-                            let x = unsafe { read::<T, S>(simd, input.add(sample + tap + channel), count) };
-                            maximum = larger::<T, S>(maximum, x);
+                        |channel, count| {
+                            let mut maximum = nothing::<T, S>(simd);
+                            taps.each(
+                                windows,
+                                #[inline(always)]
+                                |tap| {
+                                    // SAFETY: a tap lies inside its sample, and `channel + count` is at
+                                    // most the number of channels.
+                                    let x = unsafe { read::<T, S>(simd, input.add(sample + tap + channel), count) };
+                                    maximum = larger::<T, S>(maximum, x);
+                                },
+                            );
+                            // SAFETY: likewise for the pixel `at` of the output.
+                            unsafe { write::<T, S>(maximum_of::<T, S>(maximum), output.add(at + channel), count) };
                         },
                     );
-                    // SAFETY: likewise for the pixel `at` of the output.
-                    unsafe { write::<T, S>(maximum_of::<T, S>(maximum), output.add(at + channel), count) };
                 },
             );
         },
-    );
+    )
 }
 
 /// Sends the gradient of every maximum to the first input that attains it, in row-major order.
@@ -347,57 +353,63 @@ pub fn max_backward<T: Scalar, S: Simd>(
     grad_output: &[T],
     grad_input: &mut [T],
 ) {
-    assert!(input.len() == batch * windows.input_len() && grad_output.len() == batch * windows.output_len());
-    assert!(grad_input.len() == input.len());
-    if !windows.tile() {
-        grad_input.fill(T::ZERO);
-    }
-    let (input, grad_output, grad_input) = (input.as_ptr(), grad_output.as_ptr(), grad_input.as_mut_ptr());
-    each_window(
-        windows,
-        batch,
+    share(
+        simd,
         #[inline(always)]
-        |sample, at, taps| {
-            blocks::<T, S>(
-                windows.channels,
+        || {
+            assert!(input.len() == batch * windows.input_len() && grad_output.len() == batch * windows.output_len());
+            assert!(grad_input.len() == input.len());
+            if !windows.tile() {
+                grad_input.fill(T::ZERO);
+            }
+            let (input, grad_output, grad_input) = (input.as_ptr(), grad_output.as_ptr(), grad_input.as_mut_ptr());
+            each_window(
+                windows,
+                batch,
                 #[inline(always)]
-                |channel, count| {
-                    let zero = T::Vector::<S>::splat(simd, T::ZERO);
-                    let mut maximum = lowest::<T, S>(simd);
-                    taps.each(
-                        windows,
+                |sample, at, taps| {
+                    blocks::<T, S>(
+                        windows.channels,
                         #[inline(always)]
-                        |tap| {
-                            // SAFETY: as in `max`.
-                            let x = unsafe { read::<T, S>(simd, input.add(sample + tap + channel), count) };
-                            maximum = maximum.max(x);
-                        },
-                    );
-                    // SAFETY: as in `max`, where the same place is written.
-                    let mut rest = unsafe { read::<T, S>(simd, grad_output.add(at + channel), count) };
-                    taps.each(
-                        windows,
-                        #[inline(always)]
-                        |tap| {
-                            // SAFETY: as in `max`; the gradient is as long as the input.
-                            unsafe {
-                                let x = read::<T, S>(simd, input.add(sample + tap + channel), count);
-                                let to = grad_input.add(sample + tap + channel);
-                                let hit = x.eq(maximum);
-                                let mut part = T::Vector::<S>::select(hit, rest, zero);
-                                // Only the first hit gets it.
-                                rest = T::Vector::<S>::select(hit, zero, rest);
-                                if !windows.are_disjoint() {
-                                    part = part + read::<T, S>(simd, to, count);
-                                }
-                                write::<T, S>(part, to, count);
-                            }
+                        |channel, count| {
+                            let zero = T::Vector::<S>::splat(simd, T::ZERO);
+                            let mut maximum = lowest::<T, S>(simd);
+                            taps.each(
+                                windows,
+                                #[inline(always)]
+                                |tap| {
+                                    // SAFETY: as in `max`.
+                                    let x = unsafe { read::<T, S>(simd, input.add(sample + tap + channel), count) };
+                                    maximum = maximum.max(x);
+                                },
+                            );
+                            // SAFETY: as in `max`, where the same place is written.
+                            let mut rest = unsafe { read::<T, S>(simd, grad_output.add(at + channel), count) };
+                            taps.each(
+                                windows,
+                                #[inline(always)]
+                                |tap| {
+                                    // SAFETY: as in `max`; the gradient is as long as the input.
+                                    unsafe {
+                                        let x = read::<T, S>(simd, input.add(sample + tap + channel), count);
+                                        let to = grad_input.add(sample + tap + channel);
+                                        let hit = x.eq(maximum);
+                                        let mut part = T::Vector::<S>::select(hit, rest, zero);
+                                        // Only the first hit gets it.
+                                        rest = T::Vector::<S>::select(hit, zero, rest);
+                                        if !windows.are_disjoint() {
+                                            part = part + read::<T, S>(simd, to, count);
+                                        }
+                                        write::<T, S>(part, to, count);
+                                    }
+                                },
+                            );
                         },
                     );
                 },
             );
         },
-    );
+    )
 }
 
 /// The average of every window over the inputs in it, not over its padding.
@@ -406,50 +418,56 @@ pub fn max_backward<T: Scalar, S: Simd>(
 /// If a slice is not `batch` samples long.
 #[inline(always)]
 pub fn average<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: &[T], output: &mut [T]) {
-    let share = T::Vector::<S>::splat(simd, reciprocal(windows.input[0] * windows.input[1]));
-    if windows.is_global() {
-        return fold::<T, S, _>(
-            simd,
-            windows,
-            batch,
-            input,
-            output,
-            T::Vector::<S>::splat(simd, T::ZERO),
-            #[inline(always)]
-            |sum, x| sum + x,
-            #[inline(always)]
-            |a, b| a + b,
-            #[inline(always)]
-            |sum| sum * share,
-        );
-    }
-    assert!(input.len() == batch * windows.input_len() && output.len() == batch * windows.output_len());
-    let (input, output) = (input.as_ptr(), output.as_mut_ptr());
-    each_window(
-        windows,
-        batch,
+    share(
+        simd,
         #[inline(always)]
-        |sample, at, taps| {
-            let scale = T::Vector::<S>::splat(simd, reciprocal(taps.count()));
-            blocks::<T, S>(
-                windows.channels,
+        || {
+            let share = T::Vector::<S>::splat(simd, reciprocal(windows.input[0] * windows.input[1]));
+            if windows.is_global() {
+                return fold::<T, S, _>(
+                    simd,
+                    windows,
+                    batch,
+                    input,
+                    output,
+                    T::Vector::<S>::splat(simd, T::ZERO),
+                    #[inline(always)]
+                    |sum, x| sum + x,
+                    #[inline(always)]
+                    |a, b| a + b,
+                    #[inline(always)]
+                    |sum| sum * share,
+                );
+            }
+            assert!(input.len() == batch * windows.input_len() && output.len() == batch * windows.output_len());
+            let (input, output) = (input.as_ptr(), output.as_mut_ptr());
+            each_window(
+                windows,
+                batch,
                 #[inline(always)]
-                |channel, count| {
-                    let mut sum = T::Vector::<S>::splat(simd, T::ZERO);
-                    taps.each(
-                        windows,
+                |sample, at, taps| {
+                    let scale = T::Vector::<S>::splat(simd, reciprocal(taps.count()));
+                    blocks::<T, S>(
+                        windows.channels,
                         #[inline(always)]
-                        |tap| {
+                        |channel, count| {
+                            let mut sum = T::Vector::<S>::splat(simd, T::ZERO);
+                            taps.each(
+                                windows,
+                                #[inline(always)]
+                                |tap| {
+                                    // SAFETY: as in `max`.
+                                    sum = sum + unsafe { read::<T, S>(simd, input.add(sample + tap + channel), count) };
+                                },
+                            );
                             // SAFETY: as in `max`.
-                            sum = sum + unsafe { read::<T, S>(simd, input.add(sample + tap + channel), count) };
+                            unsafe { write::<T, S>(sum * scale, output.add(at + channel), count) };
                         },
                     );
-                    // SAFETY: as in `max`.
-                    unsafe { write::<T, S>(sum * scale, output.add(at + channel), count) };
                 },
             );
         },
-    );
+    )
 }
 
 /// Spreads the gradient of every average evenly over the inputs of its window.
@@ -464,42 +482,50 @@ pub fn average_backward<T: Scalar, S: Simd>(
     grad_output: &[T],
     grad_input: &mut [T],
 ) {
-    assert!(grad_input.len() == batch * windows.input_len() && grad_output.len() == batch * windows.output_len());
-    if !windows.tile() {
-        grad_input.fill(T::ZERO);
-    }
-    let (grad_output, grad_input) = (grad_output.as_ptr(), grad_input.as_mut_ptr());
-    each_window(
-        windows,
-        batch,
+    share(
+        simd,
         #[inline(always)]
-        |sample, at, taps| {
-            let scale = T::Vector::<S>::splat(simd, reciprocal(taps.count()));
-            blocks::<T, S>(
-                windows.channels,
+        || {
+            assert!(
+                grad_input.len() == batch * windows.input_len() && grad_output.len() == batch * windows.output_len()
+            );
+            if !windows.tile() {
+                grad_input.fill(T::ZERO);
+            }
+            let (grad_output, grad_input) = (grad_output.as_ptr(), grad_input.as_mut_ptr());
+            each_window(
+                windows,
+                batch,
                 #[inline(always)]
-                |channel, count| {
-                    // SAFETY: as in `max`.
-                    let part = scale * unsafe { read::<T, S>(simd, grad_output.add(at + channel), count) };
-                    taps.each(
-                        windows,
+                |sample, at, taps| {
+                    let scale = T::Vector::<S>::splat(simd, reciprocal(taps.count()));
+                    blocks::<T, S>(
+                        windows.channels,
                         #[inline(always)]
-                        |tap| {
-                            // SAFETY: as in `max`; the gradient is as long as the input.
-                            unsafe {
-                                let to = grad_input.add(sample + tap + channel);
-                                if windows.are_disjoint() {
-                                    write::<T, S>(part, to, count);
-                                } else {
-                                    write::<T, S>(part + read::<T, S>(simd, to, count), to, count);
-                                }
-                            }
+                        |channel, count| {
+                            // SAFETY: as in `max`.
+                            let part = scale * unsafe { read::<T, S>(simd, grad_output.add(at + channel), count) };
+                            taps.each(
+                                windows,
+                                #[inline(always)]
+                                |tap| {
+                                    // SAFETY: as in `max`; the gradient is as long as the input.
+                                    unsafe {
+                                        let to = grad_input.add(sample + tap + channel);
+                                        if windows.are_disjoint() {
+                                            write::<T, S>(part, to, count);
+                                        } else {
+                                            write::<T, S>(part + read::<T, S>(simd, to, count), to, count);
+                                        }
+                                    }
+                                },
+                            );
                         },
                     );
                 },
             );
         },
-    );
+    )
 }
 
 /// Folds all pixels of every sample into one, several at a time so that no addition waits for the

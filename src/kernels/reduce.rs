@@ -5,7 +5,7 @@
 
 use crate::layer::lanes;
 use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector};
+use crate::simd::{Simd, Vector, share};
 
 /// Independent accumulators: enough to cover the latency of an addition.
 const WAYS: usize = 4;
@@ -30,58 +30,76 @@ pub fn sum_of_squares<T: Scalar, S: Simd>(simd: S, x: &[T]) -> T {
 /// `Σ f(x)`.
 #[inline(always)]
 pub fn sum_of<T: Scalar, S: Simd>(simd: S, x: &[T], f: impl Fn(T::Vector<S>) -> T::Vector<S>) -> T {
-    // SAFETY: `x` has that many numbers.
-    unsafe {
-        fold(
-            simd,
-            x.len(),
-            [x.as_ptr()],
-            T::ZERO,
-            #[inline(always)]
-            |sum, [x]| sum + f(x),
-            #[inline(always)]
-            |a, b| a + b,
-        )
-    }
-    .reduce_sum()
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            // SAFETY: `x` has that many numbers.
+            unsafe {
+                fold(
+                    simd,
+                    x.len(),
+                    [x.as_ptr()],
+                    T::ZERO,
+                    #[inline(always)]
+                    |sum, [x]| sum + f(x),
+                    #[inline(always)]
+                    |a, b| a + b,
+                )
+            }
+            .reduce_sum()
+        },
+    )
 }
 
 /// `Σ x·y`, as far as the shorter slice goes.
 #[inline(always)]
 pub fn dot<T: Scalar, S: Simd>(simd: S, x: &[T], y: &[T]) -> T {
-    // SAFETY: neither slice is shorter than that.
-    unsafe {
-        fold(
-            simd,
-            x.len().min(y.len()),
-            [x.as_ptr(), y.as_ptr()],
-            T::ZERO,
-            #[inline(always)]
-            |sum, [x, y]| x.mul_add(y, sum),
-            #[inline(always)]
-            |a, b| a + b,
-        )
-    }
-    .reduce_sum()
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            // SAFETY: neither slice is shorter than that.
+            unsafe {
+                fold(
+                    simd,
+                    x.len().min(y.len()),
+                    [x.as_ptr(), y.as_ptr()],
+                    T::ZERO,
+                    #[inline(always)]
+                    |sum, [x, y]| x.mul_add(y, sum),
+                    #[inline(always)]
+                    |a, b| a + b,
+                )
+            }
+            .reduce_sum()
+        },
+    )
 }
 
 /// The largest number; −∞ if there is none. NaN may or may not come through.
 #[inline(always)]
 pub fn max<T: Scalar, S: Simd>(simd: S, x: &[T]) -> T {
-    // SAFETY: `x` has that many numbers.
-    unsafe {
-        fold(
-            simd,
-            x.len(),
-            [x.as_ptr()],
-            T::from_f64(f64::NEG_INFINITY),
-            #[inline(always)]
-            |max, [x]| max.max(x),
-            #[inline(always)]
-            |a, b| a.max(b),
-        )
-    }
-    .reduce_max()
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            // SAFETY: `x` has that many numbers.
+            unsafe {
+                fold(
+                    simd,
+                    x.len(),
+                    [x.as_ptr()],
+                    T::from_f64(f64::NEG_INFINITY),
+                    #[inline(always)]
+                    |max, [x]| max.max(x),
+                    #[inline(always)]
+                    |a, b| a.max(b),
+                )
+            }
+            .reduce_max()
+        },
+    )
 }
 
 /// `m = max x` and `Σ e^(x − m)`, whose logarithm plus `m` is `ln Σ eˣ` without overflow.
@@ -101,34 +119,40 @@ pub fn max_and_sum_exp<T: Scalar, S: Simd>(simd: S, x: &[T]) -> (T, T) {
 /// `out ← eˣ / Σ eˣ`, without overflow.
 #[inline(always)]
 pub fn softmax<T: Scalar, S: Simd>(simd: S, x: &[T], out: &mut [T]) {
-    let lanes = lanes::<S, T>();
-    let len = x.len().min(out.len());
-    if len <= lanes {
-        // The whole row stays in one register.
-        let (row, zero) = (T::Vector::<S>::first(simd, len), T::Vector::<S>::splat(simd, T::ZERO));
-        // SAFETY: both slices have `len <= lanes` numbers.
-        unsafe {
-            let x = T::Vector::<S>::load_partial(simd, x.as_ptr(), len);
-            let low = T::Vector::<S>::splat(simd, T::from_f64(f64::NEG_INFINITY));
-            let max = T::Vector::<S>::select(row, x, low).reduce_max();
-            let power = (x - T::Vector::<S>::splat(simd, max)).exp(simd);
-            let power = T::Vector::<S>::select(row, power, zero);
-            let sum = T::Vector::<S>::splat(simd, power.reduce_sum());
-            (power / sum).store_partial(out.as_mut_ptr(), len);
-        }
-        return;
-    }
-    let out = &mut out[..len];
-    let shift = T::Vector::<S>::splat(simd, max(simd, &x[..len]));
-    super::elementwise::map_to(
+    share(
         simd,
-        x,
-        out,
         #[inline(always)]
-        |x| (x - shift).exp(simd),
-    );
-    let total = sum(simd, out);
-    super::elementwise::scale(simd, out, T::ONE / total);
+        || {
+            let lanes = lanes::<S, T>();
+            let len = x.len().min(out.len());
+            if len <= lanes {
+                // The whole row stays in one register.
+                let (row, zero) = (T::Vector::<S>::first(simd, len), T::Vector::<S>::splat(simd, T::ZERO));
+                // SAFETY: both slices have `len <= lanes` numbers.
+                unsafe {
+                    let x = T::Vector::<S>::load_partial(simd, x.as_ptr(), len);
+                    let low = T::Vector::<S>::splat(simd, T::from_f64(f64::NEG_INFINITY));
+                    let max = T::Vector::<S>::select(row, x, low).reduce_max();
+                    let power = (x - T::Vector::<S>::splat(simd, max)).exp(simd);
+                    let power = T::Vector::<S>::select(row, power, zero);
+                    let sum = T::Vector::<S>::splat(simd, power.reduce_sum());
+                    (power / sum).store_partial(out.as_mut_ptr(), len);
+                }
+                return;
+            }
+            let out = &mut out[..len];
+            let shift = T::Vector::<S>::splat(simd, max(simd, &x[..len]));
+            super::elementwise::map_to(
+                simd,
+                x,
+                out,
+                #[inline(always)]
+                |x| (x - shift).exp(simd),
+            );
+            let total = sum(simd, out);
+            super::elementwise::scale(simd, out, T::ONE / total);
+        },
+    )
 }
 
 /// Folds all numbers into one register: `step` takes what comes next, `join` two partial results;

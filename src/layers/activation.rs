@@ -61,15 +61,7 @@ impl<T: Scalar, A: Activation<T>, X: Tensor<T>> Layer<T> for Activate<A, X> {
         outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
-            || {
-                elementwise::map_to(
-                    simd,
-                    batch_slice(input),
-                    batch_slice_mut(output),
-                    #[inline(always)]
-                    |x| A::apply(simd, x),
-                )
-            },
+            || elementwise::activation::<T, S, A>(simd, batch_slice(input), batch_slice_mut(output)),
         );
     }
 

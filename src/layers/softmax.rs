@@ -35,6 +35,49 @@ fn rows<T: Scalar, X: Tensor<T>>(x: &[X], y: &mut [X], f: impl Fn(&[T], &mut [T]
     }
 }
 
+/// The derivative of softmax in a row.
+#[inline(always)]
+fn softmax_backward<T: Scalar, S: Simd>(simd: S, y: &[T], grad_output: &[T], grad_input: &mut [T]) {
+    let mean = T::Vector::<S>::splat(simd, reduce::dot(simd, grad_output, y));
+    elementwise::zip_to(
+        simd,
+        grad_output,
+        y,
+        grad_input,
+        #[inline(always)]
+        |gradient, y| y * (gradient - mean),
+    );
+}
+
+/// The logarithm of softmax in a row.
+#[inline(always)]
+fn log_softmax<T: Scalar, S: Simd>(simd: S, x: &[T], y: &mut [T]) {
+    let (max, sum) = reduce::max_and_sum_exp(simd, x);
+    let max = T::Vector::<S>::splat(simd, max);
+    let ln = T::Vector::<S>::splat(simd, sum).ln(simd);
+    elementwise::map_to(
+        simd,
+        x,
+        y,
+        #[inline(always)]
+        |x| (x - max) - ln,
+    );
+}
+
+/// The derivative of [`log_softmax`].
+#[inline(always)]
+fn log_softmax_backward<T: Scalar, S: Simd>(simd: S, y: &[T], grad_output: &[T], grad_input: &mut [T]) {
+    let sum = T::Vector::<S>::splat(simd, reduce::sum(simd, grad_output));
+    elementwise::zip_to(
+        simd,
+        grad_output,
+        y,
+        grad_input,
+        #[inline(always)]
+        |gradient, y| gradient - y.exp(simd) * sum,
+    );
+}
+
 /// Turns each row of the last axis into a probability distribution: `yᵢ = e^xᵢ / Σⱼ e^xⱼ`.
 ///
 /// For training a classifier leave it out: cross-entropy takes scores and is more exact so.
@@ -106,15 +149,7 @@ impl<T: Scalar, X: Tensor<T>> Layer<T> for Softmax<X> {
                 let rows =
                     batch_slice(output).chunks_exact(size).zip(batch_slice_mut(grad_input).chunks_exact_mut(size));
                 for ((y, grad_input), grad_output) in rows.zip(gradients) {
-                    let mean = T::Vector::<S>::splat(simd, reduce::dot(simd, grad_output, y));
-                    elementwise::zip_to(
-                        simd,
-                        grad_output,
-                        y,
-                        grad_input,
-                        #[inline(always)]
-                        |gradient, y| y * (gradient - mean),
-                    );
+                    softmax_backward(simd, y, grad_output, grad_input);
                 }
             },
         );
@@ -151,18 +186,7 @@ impl<T: Scalar, X: Tensor<T>> Layer<T> for LogSoftmax<X> {
                     input,
                     output,
                     #[inline(always)]
-                    |x, y| {
-                        let (max, sum) = reduce::max_and_sum_exp(simd, x);
-                        let max = T::Vector::<S>::splat(simd, max);
-                        let ln = T::Vector::<S>::splat(simd, sum).ln(simd);
-                        elementwise::map_to(
-                            simd,
-                            x,
-                            y,
-                            #[inline(always)]
-                            |x| (x - max) - ln,
-                        );
-                    },
+                    |x, y| log_softmax(simd, x, y),
                 )
             },
         );
@@ -201,15 +225,7 @@ impl<T: Scalar, X: Tensor<T>> Layer<T> for LogSoftmax<X> {
                 let rows =
                     batch_slice(output).chunks_exact(size).zip(batch_slice_mut(grad_input).chunks_exact_mut(size));
                 for ((y, grad_input), grad_output) in rows.zip(gradients) {
-                    let sum = T::Vector::<S>::splat(simd, reduce::sum(simd, grad_output));
-                    elementwise::zip_to(
-                        simd,
-                        grad_output,
-                        y,
-                        grad_input,
-                        #[inline(always)]
-                        |gradient, y| gradient - y.exp(simd) * sum,
-                    );
+                    log_softmax_backward(simd, y, grad_output, grad_input);
                 }
             },
         );
