@@ -246,7 +246,7 @@ pub(crate) unsafe fn write<T: Scalar, S: Simd, A: Activation<T>, const MR: usize
 #[inline(always)]
 pub(crate) unsafe fn add<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
     simd: S,
-    tile: Tile<T, S, MR, NR>,
+    mut tile: Tile<T, S, MR, NR>,
     to: *mut T,
     stride: usize,
     skip: usize,
@@ -254,12 +254,11 @@ pub(crate) unsafe fn add<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
 ) {
     // All loads come before all stores: the last register may overlap the one before, and then
     // both write the same sums; and a processor makes a load wait for a masked store near it.
-    let mut sum = tile;
     for m in 0..MR {
         if m >= skip {
             for n in 0..NR {
                 // SAFETY: the caller vouches for just this.
-                sum[m][n] = unsafe { columns.load::<T, S, NR>(simd, to.add(m * stride), n) } + tile[m][n];
+                tile[m][n] = unsafe { columns.load::<T, S, NR>(simd, to.add(m * stride), n) } + tile[m][n];
             }
         }
     }
@@ -267,7 +266,7 @@ pub(crate) unsafe fn add<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
         if m >= skip {
             for n in 0..NR {
                 // SAFETY: the caller vouches for just this.
-                unsafe { columns.store::<T, S, NR>(sum[m][n], to.add(m * stride), n) };
+                unsafe { columns.store::<T, S, NR>(tile[m][n], to.add(m * stride), n) };
             }
         }
     }
