@@ -47,11 +47,9 @@ pub fn copy<T: Scalar, X: Tensor<T>, Y: Tensor<T>, const B: usize>(from: &[X; B]
 #[inline(always)]
 pub fn add<T: Scalar, S: Simd, X: Tensor<T>, Y: Tensor<T>, const B: usize>(simd: S, from: &[X; B], to: &mut [Y; B]) {
     const { assert!(X::LEN == Y::LEN) };
-    elementwise::zip(
+    crate::simd::outline(
         simd,
-        batch_slice_mut::<T, Y>(to),
-        batch_slice(from),
         #[inline(always)]
-        |y, x| y + x,
+        || elementwise::add_assign(simd, batch_slice_mut::<T, Y>(to), batch_slice(from)),
     );
 }
