@@ -10,6 +10,7 @@ use crate::noise::Noise;
 use crate::parameters::{self, Parameters};
 use crate::scalar::Scalar;
 use crate::simd::{Level, Simd, Task, dispatch, level};
+use crate::summary::Node;
 
 /// A network that was declared with [`network!`](crate::network!).
 ///
@@ -32,6 +33,8 @@ pub trait Network: Layer<Self::Scalar> {
     type Scalar: Scalar;
     /// The name it was declared by.
     const NAME: &'static str;
+    /// Its nodes in the order of computation, inputs first.
+    const GRAPH: &'static [Node];
     /// How many parameters it has, running statistics included.
     const PARAMS: usize = <Self as Parameters<Self::Scalar>>::COUNT;
     /// How many bytes its parameters take.

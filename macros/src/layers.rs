@@ -98,12 +98,20 @@ const ALIASES: &[(&str, &str)] = &[
 /// Adds a layer of the table, or a layer of the user's, to the network; returns its output.
 pub(crate) fn add(builder: &mut Builder, call: &Call, input: ValueId) -> ValueId {
     let plain = call.path.get_ident().map(ToString::to_string);
+    if let (Some(word), None, None) = (&plain, &call.name, &call.arguments) {
+        if let Some(output) = builder.again(word, call.span(), input) {
+            return output;
+        }
+    }
     let Some(kind) = KINDS.iter().find(|kind| plain.as_deref() == Some(kind.name)) else {
         return users(builder, call, plain.as_deref(), input);
     };
     let name = builder.name(kind.field, call);
     Arguments::new(builder, kind, name, call)
-        .and_then(|arguments| (kind.add)(builder, &arguments, input))
+        .and_then(|arguments| {
+            arguments.check_input(builder, input)?;
+            (kind.add)(builder, &arguments, input)
+        })
         .unwrap_or_else(|| unknown(builder))
 }
 
@@ -146,12 +154,14 @@ fn users(builder: &mut Builder, call: &Call, plain: Option<&str>, input: ValueId
         }
     }
     let output = Shape::Opaque(quote!(<#ty as ::monomorph::Layer<#scalar>>::Output));
-    builder.node(Op::Layer(OWN), Some((name.clone(), ty)), name.to_string(), input, output)
+    let kind = path.segments.last().map_or_else(String::new, |last| last.ident.to_string());
+    builder.node(Op::Layer(OWN), Some((name.clone(), ty)), (name.to_string(), &kind), input, output)
 }
 
 /// The arguments of a call, each under its name.
 struct Arguments<'a> {
     name: Ident,
+    kind: &'static str,
     span: Span,
     given: Vec<(&'static str, &'a Expr)>,
 }
@@ -159,8 +169,8 @@ struct Arguments<'a> {
 impl<'a> Arguments<'a> {
     /// Sorts the arguments; reports those that are missing, unknown, or given twice.
     fn new(builder: &mut Builder, kind: &Kind, name: Ident, call: &'a Call) -> Option<Self> {
-        let known: Vec<&'static str> = kind.places.iter().chain(kind.names).copied().collect();
-        let mut arguments = Self { name, span: call.span(), given: Vec::new() };
+        let known: Vec<&'static str> = kind.places.iter().chain(kind.names).copied().chain(["input"]).collect();
+        let mut arguments = Self { name, kind: kind.name, span: call.span(), given: Vec::new() };
         let (mut places, mut fine) = (kind.places.iter(), true);
         for Argument { name, value } in call.arguments.iter().flatten() {
             let (argument, span) = match name {
@@ -203,6 +213,36 @@ impl<'a> Arguments<'a> {
 
     fn text(&self) -> String {
         self.name.to_string()
+    }
+
+    /// What a node is called and what it is.
+    fn title(&self) -> (String, &'static str) {
+        (self.text(), self.kind)
+    }
+
+    /// Compares what the layer states as its input (`input = [5, 5, 16]`) with what comes.
+    fn check_input(&self, builder: &mut Builder, input: ValueId) -> Option<()> {
+        let Some(written) = self.get("input").map(ungroup) else { return Some(()) };
+        let text = self.text();
+        let sizes = parts(written).unwrap_or_else(|| vec![written]);
+        let stated: Option<Vec<Dim>> = sizes.into_iter().map(|size| builder.dim(&text, "input", size)).collect();
+        let stated = Shape::Known(stated?);
+        let given = &builder.values[input];
+        let (source, shape) = (given.source.clone(), given.shape.clone());
+        match (stated.literals(), shape.literals()) {
+            (Some(a), Some(b)) => {
+                if let Err(error) = shapes::stated_input(&text, &a, &source, &b) {
+                    builder.errors.at(written.span(), error.as_str());
+                    return None;
+                }
+            }
+            _ if stated.is_constant() && shape.is_constant() => {
+                let (a, b) = (stated.slice(&builder.scalar), shape.slice(&builder.scalar));
+                builder.check(written.span(), quote!(::monomorph::shapes::stated_input(#text, #a, #source, #b)));
+            }
+            _ => {}
+        }
+        Some(())
     }
 
     /// A decimal number for a const generic parameter, `default` if it is not given.
@@ -359,6 +399,8 @@ fn parts(value: &Expr) -> Option<Vec<&Expr>> {
 }
 
 fn unknown_argument(kind: &Kind, known: &[&str], name: Option<&Ident>) -> String {
+    // Every layer may state its input; that is no argument to think of here.
+    let known = &known[..known.len() - 1];
     let takes = match known {
         [] => "it takes none".to_owned(),
         known => format!("it takes {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
@@ -403,7 +445,7 @@ fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option
     let bias = if bias { quote!() } else { quote!(, 0) };
     let ty = quote!(::monomorph::layers::Dense<#scalar, #rows, #columns #bias>);
     let field = arguments.field(ty);
-    Some(builder.node(Op::Layer(FUSES), field, arguments.text(), input, Shape::Known(vec![units])))
+    Some(builder.node(Op::Layer(FUSES), field, arguments.title(), input, Shape::Known(vec![units])))
 }
 
 fn one<const N: usize>(dims: Vec<Dim>) -> Option<[Dim; N]> {
@@ -545,20 +587,38 @@ fn conv<const R: usize>(
         ::monomorph::layers::#layer<#scalar, #(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #group, #bias, #marker>
     };
     let shape = Shape::Known(window.output.iter().cloned().chain([output.clone()]).collect());
-    Some(builder.node(Op::Layer(FUSES), arguments.field(ty), text, input, shape))
+    Some(builder.node(Op::Layer(FUSES), arguments.field(ty), arguments.title(), input, shape))
 }
 
 fn pool<const R: usize>(builder: &mut Builder, arguments: &Arguments, input: ValueId, layer: &str) -> Option<ValueId> {
     // Without a stride, pools do not overlap.
     let kernel = arguments.per_axis::<R>(builder, "kernel", None)?;
     let window = window::<R>(builder, arguments, input, Some(kernel))?;
+    if arguments.get("stride").is_none() && arguments.get("padding").is_none() {
+        for axis in 0..R {
+            let (text, name) = (arguments.text(), axis_names::<R>()[axis]);
+            let at = arguments.get("kernel").map_or(arguments.span, Spanned::span);
+            match (&window.kernel[axis], &window.input[axis]) {
+                (Dim::Literal(kernel), Dim::Literal(size)) => {
+                    if let Err(error) = shapes::covers(&text, name, *kernel, *size) {
+                        builder.errors.at(at, error.as_str());
+                        return None;
+                    }
+                }
+                (kernel, size) => {
+                    let (kernel, size) = (kernel.tokens(), size.tokens());
+                    builder.check(at, quote!(::monomorph::shapes::covers(#text, #name, #kernel, #size)));
+                }
+            }
+        }
+    }
     let input_sizes = window.input.iter().map(Dim::tokens);
     let output_sizes = window.output.iter().map(Dim::tokens);
     let (kernel, marker) = (window.kernel.iter().map(Dim::tokens), &window.marker);
     let layer = Ident::new(layer, Span::call_site());
     let ty = quote!(::monomorph::layers::#layer<#(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #marker>);
     let shape = Shape::Known(window.output.iter().cloned().chain([window.input[R].clone()]).collect());
-    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.text(), input, shape))
+    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.title(), input, shape))
 }
 
 fn global_pool<const R: usize>(
@@ -573,11 +633,11 @@ fn global_pool<const R: usize>(
     let layer = Ident::new(layer, Span::call_site());
     let ty = quote!(::monomorph::layers::#layer<#(#input_sizes),*>);
     let shape = Shape::Known(vec![sizes[R].clone()]);
-    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.text(), input, shape))
+    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.title(), input, shape))
 }
 
 fn flatten(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    let (shape, source) = (builder.values[input].shape.clone(), builder.values[input].source.clone());
+    let shape = builder.values[input].shape.clone();
     let flat = match (&shape, shape.literals()) {
         (Shape::Unknown, _) => return None,
         (Shape::Known(dims), _) if dims.len() == 1 => Shape::Known(dims.clone()),
@@ -600,7 +660,7 @@ fn flatten(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Opti
             Shape::Known(vec![Dim::Constant(quote!(#item))])
         }
     };
-    Some(builder.node(Op::View, None, source, input, flat))
+    Some(builder.node(Op::View, None, arguments.title(), input, flat))
 }
 
 /// The type of the input, and its last size.
@@ -616,7 +676,7 @@ fn channels(builder: &mut Builder, input: ValueId) -> Option<(TokenStream, Token
 
 fn same_shape(builder: &mut Builder, op: Op, arguments: &Arguments, input: ValueId, ty: TokenStream) -> ValueId {
     let shape = builder.values[input].shape.clone();
-    builder.node(op, arguments.field(ty), arguments.text(), input, shape)
+    builder.node(op, arguments.field(ty), arguments.title(), input, shape)
 }
 
 fn batch_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
