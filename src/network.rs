@@ -1,6 +1,6 @@
 //! What `network!` declares, and how it is evaluated.
 
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "rand", feature = "alloc"))]
 use alloc::boxed::Box;
 
 use crate::init::Init;

@@ -37,16 +37,10 @@ pub fn dispatch<K: Task>(level: Level, task: K) -> K::Output {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
         if let Some(simd) = level.as_avx512() {
-            return simd.vectorize(
-                #[inline(always)]
-                || task.run(simd),
-            );
+            return avx512::run(simd, task);
         }
         if let Some(simd) = level.as_avx2() {
-            return simd.vectorize(
-                #[inline(always)]
-                || task.run(simd),
-            );
+            return avx2::run(simd, task);
         }
         // SSE4.2 adds nothing that these kernels use, so everything older runs the baseline.
         #[cfg(all(target_feature = "sse2", target_feature = "fxsr"))]
@@ -58,16 +52,41 @@ pub fn dispatch<K: Task>(level: Level, task: K) -> K::Output {
                 }
             };
             if let Some(simd) = simd {
-                return simd.vectorize(
-                    #[inline(always)]
-                    || task.run(simd),
-                );
+                return sse2::run(simd, task);
             }
         }
     }
     // Only one level is left to compile on the other targets.
     fearless_simd::dispatch!(level, simd => task.run(simd))
 }
+
+/// A level's door, in a module of its own.
+///
+/// The compiler divides a crate into units that it compiles side by side, by the modules that
+/// generic functions come from. Everything below a door is inlined or local to its unit, so the
+/// levels of a network are compiled at the same time, and door by door they are three units.
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+macro_rules! door {
+    ($module:ident, $level:ident) => {
+        mod $module {
+            use super::{Simd, Task};
+
+            #[inline(never)]
+            pub(super) fn run<K: Task>(simd: fearless_simd::$level, task: K) -> K::Output {
+                simd.vectorize(
+                    #[inline(always)]
+                    || task.run(simd),
+                )
+            }
+        }
+    };
+}
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+door!(avx512, Avx512);
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+door!(avx2, Avx2);
+#[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), target_feature = "sse2", target_feature = "fxsr"))]
+door!(sse2, Sse2);
 
 /// Every level that [`dispatch`] distinguishes on this machine, the widest first.
 ///

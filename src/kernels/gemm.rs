@@ -352,16 +352,29 @@ const fn tile_cost(mr: usize, nr: usize) -> usize {
 
 /// Calls an unsafe function with, as its last const argument, the one of the literals that equals
 /// a constant; with none, if none does.
+///
+/// The function is chosen as a pointer while compiling, not by branches on constants: the compiler
+/// would look through the dead branches too, and all they call, for every literal anew.
 macro_rules! with {
-    ($value:expr, [$($literal:literal)*], $function:ident $generics:tt $arguments:tt) => { $(
-        if const { $value == $literal } {
-            with!(@call $function $generics $literal $arguments);
+    ($value:expr, [$first:literal $($literal:literal)*], $function:ident $generics:tt $arguments:tt) => {
+        if const { matches!($value, $first $(| $literal)*) } {
+            with!(@call $value, [$first $($literal)*], $function $generics $arguments);
         }
-    )* };
-    (@call $function:ident [$($generic:tt)*] $literal:literal $arguments:tt) => {
-        // SAFETY: the conditions are those of the function around, or hold by its loop.
-        unsafe { $function::<$($generic)*, $literal> $arguments }
     };
+    (@call $value:expr, [$first:literal $($literal:literal)*], $function:ident $generics:tt $arguments:tt) => {
+        let function = const {
+            with!(@choose $value, $first, [$($literal)*], $function $generics)
+        };
+        // SAFETY: the conditions are those of the function around, or hold by its loop.
+        unsafe { function $arguments };
+    };
+    (@choose $value:expr, $first:literal, [$($literal:literal)*], $function:ident $generics:tt) => {
+        match $value {
+            $( $literal => with!(@of $function $generics $literal), )*
+            _ => with!(@of $function $generics $first),
+        }
+    };
+    (@of $function:ident [$($generic:tt)*] $literal:literal) => { $function::<$($generic)*, $literal> };
 }
 pub(crate) use with;
 

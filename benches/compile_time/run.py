@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Measures how long users' networks take to compile, and how much machine code they become.
+
+    python3 benches/compile_time/run.py             # a table
+    python3 benches/compile_time/run.py --json      # the same for programs
+    python3 benches/compile_time/run.py --run       # also how fast the programs are
+    python3 benches/compile_time/run.py mlp lenet5  # only these
+
+For each network a package in a temporary folder depends on monomorph by its path, with the feature
+`std` alone. Dependencies are built beforehand and not counted. Every figure is the least of
+several runs, on all cores, in seconds of wall-clock time, linking included:
+
+check     `cargo check` of a program that evaluates and trains, beyond one that only uses monomorph
+evaluate  `cargo build --release` of a program that evaluates one sample, at every SIMD level
+train     the same of one that also takes steps of Adam and cross-entropy with batches of 32
+code      bytes of machine code that `evaluate` adds, all SIMD levels together
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+MLP = "pub Net: [784] -> [10] { Dense(128), Relu, Dense(64), Relu, Dense(10) }"
+
+LENET5 = """pub Net: [28, 28, 1] -> [10] {
+    Conv2d(6, kernel = 5, padding = 2), Relu, MaxPool2d(2),
+    Conv2d(16, kernel = 5), Relu, MaxPool2d(2),
+    Flatten, Dense(120), Relu, Dense(84), Relu, Dense(10),
+}"""
+
+
+def resnet8() -> str:
+    conv = "Conv2d({}, kernel = 3, stride = {}, padding = same), BatchNorm"
+    stacks = [f"{conv.format(16, 1)}, Relu"]
+    for width, stride in [(16, 1), (32, 2), (64, 2)]:
+        shortcut = f"(shortcut = Conv2d({width}, kernel = 1, stride = 2))" if stride > 1 else ""
+        branch = f"{conv.format(width, stride)}, Relu, {conv.format(width, 1)}"
+        stacks.append(f"residual{shortcut} {{ {branch} }}, Relu")
+    return f"pub Net: [32, 32, 3] -> [10] {{ {', '.join(stacks)}, GlobalAvgPool2d, Dense(10) }}"
+
+
+def mobilenet() -> str:
+    norm = "BatchNorm, Relu"
+    layers = [f"Conv2d(8, kernel = 3, stride = 2, padding = same, bias = false), {norm}"]
+    for block, width in enumerate([16, 32, 32, 64, 64, 128, 128, 128, 128, 128, 128, 256, 256], 1):
+        stride = 2 if block in (2, 4, 6, 12) else 1
+        layers.append(f"DepthwiseConv2d(3, stride = {stride}, padding = same, bias = false), {norm}")
+        layers.append(f"Conv2d({width}, kernel = 1, bias = false), {norm}")
+    return f"pub Net: [96, 96, 3] -> [2] {{ {', '.join(layers)}, GlobalAvgPool2d, Dense(2) }}"
+
+
+def chain() -> str:
+    layers = [f"Dense({17 + 2 * index}), LayerNorm, Tanh" for index in range(20)]
+    return f"pub Net: [15] -> [55] {{ {', '.join(layers)} }}"
+
+
+NETWORKS = {
+    "mlp": ("MLP 784-128-64-10", MLP),
+    "lenet5": ("LeNet-5", LENET5),
+    "resnet8": ("ResNet-8", resnet8()),
+    "mobilenet": ("MobileNetV1-0.25", mobilenet()),
+    "chain60": ("60-layer chain", chain()),
+}
+
+MANIFEST = f"""[package]
+name = "compile_time"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+monomorph = {{ path = {json.dumps(str(ROOT))}, default-features = false, features = ["std"] }}
+
+[workspace]
+"""
+
+
+class Package:
+    """A package whose program changes, so that only it is compiled anew."""
+
+    def __init__(self, folder: Path, runs: int):
+        self.folder, self.runs = folder, runs
+        (folder / "src").mkdir()
+        (folder / "Cargo.toml").write_text(MANIFEST)
+        # Unchanged code would not be compiled again.
+        self.environment = {**os.environ, "CARGO_INCREMENTAL": "0", "CARGO_TARGET_DIR": str(folder / "target")}
+
+    def program(self, template: str, network: str = "") -> None:
+        (self.folder / "src/network.rs").write_text(f"network! {{\n{network}\n}}\n")
+        (self.folder / "src/main.rs").write_text((HERE / "templates" / f"{template}.rs").read_text())
+
+    def cargo(self, *arguments: str) -> None:
+        done = subprocess.run(
+            ["cargo", *arguments, "--quiet"], cwd=self.folder, env=self.environment, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            sys.exit(f"cargo {' '.join(arguments)} failed:\n{done.stderr}")
+
+    def seconds(self, *arguments: str) -> dict:
+        """The least time of several runs, on the clock and of the processors."""
+        wall, cpu = [], []
+        for _ in range(self.runs):
+            # A later modification makes cargo compile it again.
+            os.utime(self.folder / "src/main.rs")
+            before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+            self.cargo(*arguments)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            wall.append(time.monotonic() - start)
+            cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        return {"seconds": min(wall), "cpu_seconds": min(cpu)}
+
+    def binary(self) -> Path:
+        return self.folder / "target/release/compile_time"
+
+    def code(self) -> int:
+        """Bytes of machine code and constants."""
+        lines = subprocess.run(["size", self.binary()], capture_output=True, text=True, check=True).stdout
+        return int(lines.splitlines()[1].split()[0])
+
+    def speed(self) -> float:
+        """Seconds of one evaluation or step."""
+        repetitions, least = 1, 0.0
+        while repetitions * least < 0.2:
+            repetitions *= 4
+            runs = [
+                float(subprocess.run([self.binary(), str(repetitions)], capture_output=True, check=True).stdout)
+                for _ in range(self.runs)
+            ]
+            least = min(runs)
+        return least
+
+
+def measure(package: Package, network: str, empty: dict, run: bool) -> dict:
+    package.program("train", network)
+    check = package.seconds("check")
+    figures = {"check": {key: value - empty["check"][key] for key, value in check.items()}}
+    for template in ["evaluate", "train"]:
+        package.program(template, network)
+        figures[template] = package.seconds("build", "--release")
+        figures[template]["code"] = package.code() - empty["code"]
+        if run:
+            figures[template]["run"] = package.speed()
+    return figures
+
+
+def table(results: dict, run: bool) -> None:
+    columns = ["check", "evaluate", "train", "code"] + (["evaluating", "a step"] if run else [])
+    print("| network | " + " | ".join(columns) + " |")
+    print("| --- |" + " --- |" * len(columns))
+    for name, figures in results.items():
+        cells = [f"{figures[column]['seconds']:.1f} s" for column in ["check", "evaluate", "train"]]
+        cells.append(f"{figures['evaluate']['code'] / 1000:.0f} kB")
+        if run:
+            cells += [f"{figures['evaluate']['run'] * 1e6:.1f} µs", f"{figures['train']['run'] * 1e6:.0f} µs"]
+        print(f"| {NETWORKS[name][0]} | {' | '.join(cells)} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", metavar="network", help=", ".join(NETWORKS))
+    parser.add_argument("--runs", type=int, default=3, help="of how many runs the least counts")
+    parser.add_argument("--json", action="store_true", help="JSON, with seconds of all processors too")
+    parser.add_argument("--run", action="store_true", help="also run the programs: time of an evaluation, of a step")
+    options = parser.parse_args()
+    names = options.networks or list(NETWORKS)
+    for name in names:
+        if name not in NETWORKS:
+            parser.error(f"there is no network {name}; there are {', '.join(NETWORKS)}")
+    with tempfile.TemporaryDirectory() as folder:
+        package = Package(Path(folder), options.runs)
+        package.program("empty")
+        package.cargo("check")
+        package.cargo("build", "--release")
+        empty = {"check": package.seconds("check"), "code": package.code()}
+        results = {}
+        for name in names:
+            results[name] = measure(package, NETWORKS[name][1], empty, options.run)
+            seconds = {key: round(value["seconds"], 1) for key, value in results[name].items()}
+            print(f"{name}: {seconds}", file=sys.stderr)
+    if options.json:
+        print(json.dumps({"empty": empty, "networks": results}, indent=2))
+    else:
+        table(results, options.run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+use monomorph::prelude::*;
+
+fn main() {
+    println!("nothing");
+}
