@@ -55,6 +55,7 @@ const KINDS: &[Kind] = &[
     kind("GlobalMaxPool2d", "pool", &[], &[], 0, |b, a, v| global_pool::<2>(b, a, v, "GlobalMaxPool2d")),
     kind("GlobalAvgPool1d", "pool", &[], &[], 0, |b, a, v| global_pool::<1>(b, a, v, "GlobalAvgPool1d")),
     kind("GlobalAvgPool2d", "pool", &[], &[], 0, |b, a, v| global_pool::<2>(b, a, v, "GlobalAvgPool2d")),
+    kind("Upsample2d", "upsample", &["factor"], &[], 1, upsample),
     kind("Flatten", "flatten", &[], &[], 0, flatten),
     kind("BatchNorm", "norm", &[], &["epsilon", "momentum"], 0, batch_norm),
     kind("LayerNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "LayerNorm", 1e-5)),
@@ -420,7 +421,7 @@ fn unknown_argument(kind: &Kind, known: &[&str], name: Option<&Ident>) -> String
 fn example(kind: &Kind) -> String {
     let value = match kind.places[0] {
         "rate" => "0.5",
-        "kernel" => "2",
+        "kernel" | "factor" => "2",
         "groups" => "4",
         _ => "16",
     };
@@ -634,6 +635,36 @@ fn global_pool<const R: usize>(
     let ty = quote!(::monomorph::layers::#layer<#(#input_sizes),*>);
     let shape = Shape::Known(vec![sizes[R].clone()]);
     Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.title(), input, shape))
+}
+
+fn upsample(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let factors = arguments.per_axis::<2>(builder, "factor", None);
+    let takes = "an input [height, width, channels]";
+    let sizes = builder.sizes(&arguments.name, arguments.span, takes, 3, input)?;
+    let mut output = sizes.clone();
+    for (axis, factor) in factors?.into_iter().enumerate() {
+        output[axis] = match (&sizes[axis], &factor) {
+            (Dim::Literal(size), Dim::Literal(factor)) => match shapes::product(&[*size, *factor]) {
+                Ok(size) => Dim::Literal(size),
+                Err(_) => {
+                    builder.errors.at(arguments.span, format!("{}: its sizes overflow", arguments.name));
+                    return None;
+                }
+            },
+            (Dim::Parameter(name), _) | (_, Dim::Parameter(name)) => {
+                let message = format!("{} multiplies the parameter `{name}`, which stable Rust cannot", arguments.name);
+                builder.errors.at(arguments.span, message);
+                return None;
+            }
+            (size, factor) => {
+                let (size, factor) = (size.tokens(), factor.tokens());
+                Dim::Constant(quote!((#size) * (#factor)))
+            }
+        };
+    }
+    let (from, to) = (sizes.iter().map(Dim::tokens), output[..2].iter().map(Dim::tokens));
+    let ty = quote!(::monomorph::layers::Upsample2d<#(#from),*, #(#to),*>);
+    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.title(), input, Shape::Known(output)))
 }
 
 fn flatten(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {

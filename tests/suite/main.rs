@@ -6,6 +6,7 @@ mod determinism;
 mod gradients;
 mod graphs;
 mod properties;
+mod real_networks;
 mod reference;
 mod small_stack;
 mod structure;
