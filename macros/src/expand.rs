@@ -55,6 +55,17 @@ pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
     }
 }
 
+/// What the implementation of `Layer` is filled with.
+struct Passes {
+    macs: TokenStream,
+    evaluate: TokenStream,
+    forward: TokenStream,
+    backward: TokenStream,
+    saved: TokenStream,
+    workspace: TokenStream,
+    graph: TokenStream,
+}
+
 /// Names and types that all parts share.
 struct Network<'a> {
     model: &'a Model,
@@ -144,7 +155,7 @@ impl<'a> Network<'a> {
             quote!(#[doc(hidden)] #visibility parameters: ::core::marker::PhantomData<(#(#types,)*)>)
         });
         let where_clause = where_clause.cloned();
-        let shapes = format!("A network `{} -> {}`.", self.model.input.text(), self.model.output.text());
+        let shapes = self.contents();
         quote! {
             #(#attributes)*
             #[doc = ""]
@@ -157,6 +168,42 @@ impl<'a> Network<'a> {
                 #phantom
             }
         }
+    }
+
+    /// The documentation of the network: what it takes and gives, and its layers.
+    fn contents(&self) -> String {
+        let end = |whole: &Shape, parts: &[(Ident, Shape)]| match parts {
+            [] => whole.text(),
+            parts => {
+                let parts: Vec<_> = parts.iter().map(|(name, shape)| format!("{name}: {}", shape.text())).collect();
+                format!("({})", parts.join(", "))
+            }
+        };
+        let model = self.model;
+        let (from, to) = (end(&model.input, &model.input_parts), end(&model.output, &model.output_parts));
+        let mut text = format!("A network `{from} -> {to}`.");
+        let all: Option<usize> = model.nodes.iter().map(|node| node.parameters).sum();
+        if let Some(all) = all {
+            text += &format!(" It has {all} parameters.");
+        }
+        text += "\n\n| layer | | gives | parameters |\n| --- | --- | --- | ---: |\n";
+        for node in &model.nodes {
+            if matches!(node.op, Op::Part { .. } | Op::Join(Along::Whole)) {
+                continue;
+            }
+            let count = match node.parameters {
+                Some(0) => String::new(),
+                Some(count) => count.to_string(),
+                None => "its own".to_owned(),
+            };
+            text += &format!(
+                "| {} | {} | `{}` | {count} |\n",
+                node.name,
+                node.kind,
+                model.values[node.output].shape.text()
+            );
+        }
+        text
     }
 
     /// The struct of several inputs or outputs, a tensor as a whole.
@@ -415,21 +462,28 @@ impl<'a> Network<'a> {
         let scalar = self.scalar;
         let layers = self.model.nodes.iter().filter_map(|node| node.field.as_ref());
         let macs = layers.map(|(_, ty)| quote!(<#ty as Layer<#scalar>>::MACS));
-        self.layer_with(
-            quote!(0 #(+ #macs)*),
+        self.layer_with(&Passes {
+            macs: quote!(0 #(+ #macs)*),
             evaluate,
-            passes,
-            back,
-            self.batch_of("Saved"),
-            self.batch_of("Workspace"),
-            true,
-        )
+            forward: passes,
+            backward: back,
+            saved: self.batch_of("Saved"),
+            workspace: self.batch_of("Workspace"),
+            graph: self.graph(),
+        })
     }
 
     /// Passes that do nothing, for a network with mistakes.
     fn stub(&self) -> TokenStream {
-        let none = TokenStream::new;
-        self.layer_with(quote!(0), none(), none(), none(), quote!(()), quote!(()), false)
+        self.layer_with(&Passes {
+            macs: quote!(0),
+            evaluate: TokenStream::new(),
+            forward: TokenStream::new(),
+            backward: TokenStream::new(),
+            saved: quote!(()),
+            workspace: quote!(()),
+            graph: quote!(&[]),
+        })
     }
 
     /// `DigitsSaved<T, B>`.
@@ -439,21 +493,11 @@ impl<'a> Network<'a> {
         quote!(#name #type_generics)
     }
 
-    fn layer_with(
-        &self,
-        macs: TokenStream,
-        evaluate: TokenStream,
-        forward: TokenStream,
-        backward: TokenStream,
-        saved: TokenStream,
-        workspace: TokenStream,
-        correct: bool,
-    ) -> TokenStream {
+    fn layer_with(&self, passes: &Passes) -> TokenStream {
+        let Passes { macs, evaluate, forward, backward, saved, workspace, graph } = passes;
         let Self { name, scalar, generics, input, output, .. } = self;
         let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
         let text = name.to_string();
-        // Of a network with mistakes only the name is known.
-        let graph = if correct { self.graph() } else { quote!(&[]) };
         quote! {
             #[automatically_derived]
             impl #impl_generics Layer<#scalar> for #name #type_generics #where_clause {

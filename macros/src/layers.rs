@@ -99,10 +99,10 @@ const ALIASES: &[(&str, &str)] = &[
 /// Adds a layer of the table, or a layer of the user's, to the network; returns its output.
 pub(crate) fn add(builder: &mut Builder, call: &Call, input: ValueId) -> ValueId {
     let plain = call.path.get_ident().map(ToString::to_string);
-    if let (Some(word), None, None) = (&plain, &call.name, &call.arguments) {
-        if let Some(output) = builder.again(word, call.span(), input) {
-            return output;
-        }
+    if let (Some(word), None, None) = (&plain, &call.name, &call.arguments)
+        && let Some(output) = builder.again(word, call.span(), input)
+    {
+        return output;
     }
     let Some(kind) = KINDS.iter().find(|kind| plain.as_deref() == Some(kind.name)) else {
         return users(builder, call, plain.as_deref(), input);
@@ -443,10 +443,19 @@ fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option
     let (units, bias) = (units?, bias?);
     let scalar = &builder.scalar;
     let (rows, columns) = (input_size.tokens(), units.tokens());
+    let biased = bias;
     let bias = if bias { quote!() } else { quote!(, 0) };
     let ty = quote!(::monomorph::layers::Dense<#scalar, #rows, #columns #bias>);
-    let field = arguments.field(ty);
-    Some(builder.node(Op::Layer(FUSES), field, arguments.title(), input, Shape::Known(vec![units])))
+    let output = builder.node(
+        Op::Layer(FUSES),
+        arguments.field(ty),
+        arguments.title(),
+        input,
+        Shape::Known(vec![units.clone()]),
+    );
+    let none = Dim::Literal(0);
+    builder.count(&[&[&input_size, &units], &[if biased { &units } else { &none }]]);
+    Some(output)
 }
 
 fn one<const N: usize>(dims: Vec<Dim>) -> Option<[Dim; N]> {
@@ -581,14 +590,19 @@ fn conv<const R: usize>(
     let input_sizes = window.input.iter().map(Dim::tokens);
     let output_sizes = window.output.iter().chain([&output]).map(Dim::tokens);
     let kernel = window.kernel.iter().map(Dim::tokens);
+    let none = Dim::Literal(0);
+    let weights: Vec<&Dim> = window.kernel.iter().chain([&group, &output]).collect();
+    let biases = [if bias { &output } else { &none }];
     let (group, marker) = (group.tokens(), &window.marker);
-    let bias = if bias { output.tokens() } else { quote!(0) };
+    let bias = biases[0].tokens();
     let layer = if R == 1 { quote!(Conv1d) } else { quote!(Conv2d) };
     let ty = quote! {
         ::monomorph::layers::#layer<#scalar, #(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #group, #bias, #marker>
     };
     let shape = Shape::Known(window.output.iter().cloned().chain([output.clone()]).collect());
-    Some(builder.node(Op::Layer(FUSES), arguments.field(ty), arguments.title(), input, shape))
+    let given = builder.node(Op::Layer(FUSES), arguments.field(ty), arguments.title(), input, shape);
+    builder.count(&[&weights, &biases]);
+    Some(given)
 }
 
 fn pool<const R: usize>(builder: &mut Builder, arguments: &Arguments, input: ValueId, layer: &str) -> Option<ValueId> {
@@ -694,6 +708,16 @@ fn flatten(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Opti
     Some(builder.node(Op::View, None, arguments.title(), input, flat))
 }
 
+/// Counts so many parameters a channel for the last node.
+fn count_channels(builder: &mut Builder, input: ValueId, each: usize) {
+    let last = match &builder.values[input].shape {
+        Shape::Known(dims) => dims.last().cloned(),
+        _ => None,
+    };
+    let last = last.unwrap_or(Dim::Constant(TokenStream::new()));
+    builder.count(&[&[&Dim::Literal(each), &last]]);
+}
+
 /// The type of the input, and its last size.
 fn channels(builder: &mut Builder, input: ValueId) -> Option<(TokenStream, TokenStream)> {
     let shape = &builder.values[input].shape;
@@ -716,15 +740,19 @@ fn batch_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> O
     let momentum = arguments.real(builder, "momentum", 0.1)?;
     let scalar = &builder.scalar;
     let ty = quote!(::monomorph::layers::BatchNorm<#scalar, #x, #c, #epsilon, #momentum>);
-    Some(same_shape(builder, Op::Layer(SAVES), arguments, input, ty))
+    let output = same_shape(builder, Op::Layer(SAVES), arguments, input, ty);
+    count_channels(builder, input, 4);
+    Some(output)
 }
 
 fn norm(builder: &mut Builder, arguments: &Arguments, input: ValueId, layer: &str, epsilon: f64) -> Option<ValueId> {
     let (x, c) = channels(builder, input)?;
     let epsilon = arguments.real(builder, "epsilon", epsilon)?;
-    let (scalar, layer) = (&builder.scalar, Ident::new(layer, Span::call_site()));
-    let ty = quote!(::monomorph::layers::#layer<#scalar, #x, #c, #epsilon>);
-    Some(same_shape(builder, Op::Layer(SAVES), arguments, input, ty))
+    let (scalar, ident) = (&builder.scalar, Ident::new(layer, Span::call_site()));
+    let ty = quote!(::monomorph::layers::#ident<#scalar, #x, #c, #epsilon>);
+    let output = same_shape(builder, Op::Layer(SAVES), arguments, input, ty);
+    count_channels(builder, input, if layer == "RmsNorm" { 1 } else { 2 });
+    Some(output)
 }
 
 fn group_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
@@ -751,7 +779,9 @@ fn group_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> O
     let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
     let (scalar, groups) = (&builder.scalar, groups.tokens());
     let ty = quote!(::monomorph::layers::GroupNorm<#scalar, #x, #c, #groups, #epsilon>);
-    Some(same_shape(builder, Op::Layer(WORKS), arguments, input, ty))
+    let output = same_shape(builder, Op::Layer(WORKS), arguments, input, ty);
+    count_channels(builder, input, 2);
+    Some(output)
 }
 
 fn dropout(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {

@@ -173,6 +173,8 @@ pub(crate) struct Node {
     pub kind: String,
     /// How often its layer was used before.
     pub uses: usize,
+    /// How many parameters it has, where the macro can count them.
+    pub parameters: Option<usize>,
 }
 
 /// A network, understood.
@@ -580,7 +582,8 @@ impl Builder<'_> {
     fn plain(&mut self, op: Op, name: String, kind: &str, inputs: Vec<ValueId>, shape: Shape) -> ValueId {
         self.values.push(Value { shape, source: name.clone() });
         let output = self.values.len() - 1;
-        self.nodes.push(Node { op, field: None, inputs, output, name, kind: kind.to_owned(), uses: 0 });
+        let kind = kind.to_owned();
+        self.nodes.push(Node { op, field: None, inputs, output, name, kind, uses: 0, parameters: Some(0) });
         output
     }
 
@@ -860,8 +863,24 @@ impl Builder<'_> {
         let source = if matches!(op, Op::View) { self.values[input].source.clone() } else { name.clone() };
         self.values.push(Value { shape, source });
         let output = self.values.len() - 1;
-        self.nodes.push(Node { op, field, inputs: vec![input], output, name, kind: kind.to_owned(), uses: 0 });
+        let kind = kind.to_owned();
+        // A layer of the user's counts its own.
+        let parameters = if matches!(op, Op::Layer(Traits { own: true, .. })) { None } else { Some(0) };
+        self.nodes.push(Node { op, field, inputs: vec![input], output, name, kind, uses: 0, parameters });
         output
+    }
+
+    /// Counts the parameters of the last node: the sum of these products.
+    pub(crate) fn count(&mut self, tensors: &[&[&Dim]]) {
+        let product = |sizes: &&[&Dim]| {
+            let literals: Option<Vec<usize>> =
+                sizes.iter().map(|dim| if let Dim::Literal(size) = dim { Some(*size) } else { None }).collect();
+            shapes::product(&literals?).ok()
+        };
+        let count = tensors.iter().map(product).sum();
+        if let Some(node) = self.nodes.last_mut() {
+            node.parameters = count;
+        }
     }
 
     /// Uses a layer again that was named before, with the same parameters.
@@ -887,7 +906,7 @@ impl Builder<'_> {
         let name = format!("{word}_{}", uses + 1);
         self.values.push(Value { shape: gives, source: name.clone() });
         let output = self.values.len() - 1;
-        self.nodes.push(Node { op, field, inputs: vec![input], output, name, kind, uses });
+        self.nodes.push(Node { op, field, inputs: vec![input], output, name, kind, uses, parameters: Some(0) });
         Some(output)
     }
 

@@ -318,7 +318,7 @@ pub const fn beside(layer: &str, x: &str, a: &[usize], y: &str, b: &[usize]) -> 
 /// A sentence for the user if they do not cover the input.
 pub const fn covers(layer: &str, axis: &str, kernel: usize, input: usize) -> Result<(), Text> {
     // What does not fit at all is another mistake.
-    if kernel == 0 || kernel > input || input % kernel == 0 {
+    if kernel == 0 || kernel > input || input.is_multiple_of(kernel) {
         return Ok(());
     }
     let text = Text::new().str(layer).str(": windows of ").str(axis).str(" ").number(kernel);

@@ -350,6 +350,18 @@ const fn tile_cost(mr: usize, nr: usize) -> usize {
     4 * (if arithmetic > loads { arithmetic } else { loads }) + loads + 4
 }
 
+/// Whether a number is in a list.
+pub(crate) const fn listed(number: usize, list: &[usize]) -> bool {
+    let mut index = 0;
+    while index < list.len() {
+        if list[index] == number {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
 /// Calls an unsafe function with, as its last const argument, the one of the literals that equals
 /// a constant; with none, if none does.
 ///
@@ -357,7 +369,7 @@ const fn tile_cost(mr: usize, nr: usize) -> usize {
 /// would look through the dead branches too, and all they call, for every literal anew.
 macro_rules! with {
     ($value:expr, [$first:literal $($literal:literal)*], $function:ident $generics:tt $arguments:tt) => {
-        if const { matches!($value, $first $(| $literal)*) } {
+        if const { $crate::kernels::gemm::listed($value, &[$first $(, $literal)*]) } {
             with!(@call $value, [$first $($literal)*], $function $generics $arguments);
         }
     };

@@ -29,7 +29,7 @@ pub struct Upsample2d<const H: usize, const W: usize, const C: usize, const OH: 
 impl<const H: usize, const W: usize, const C: usize, const OH: usize, const OW: usize> Upsample2d<H, W, C, OH, OW> {
     const SHAPE: () = {
         assert!(H > 0 && W > 0 && C > 0, "Upsample2d: a size is 0");
-        assert!(OH % H == 0 && OW % W == 0, "Upsample2d: the output is a multiple of the input");
+        assert!(OH.is_multiple_of(H) && OW.is_multiple_of(W), "Upsample2d: the output is a multiple of the input");
     };
 }
 
