@@ -10,7 +10,7 @@ use crate::noise::Noise;
 use crate::parameters::{self, Parameters};
 use crate::scalar::Scalar;
 use crate::simd::{Level, Simd, Task, dispatch, level};
-use crate::summary::Node;
+use crate::summary::{Node, Summary};
 
 /// A network that was declared with [`network!`](crate::network!).
 ///
@@ -46,6 +46,24 @@ pub trait Network: Layer<Self::Scalar> {
     const TRAIN_BYTES: usize = size_of::<<Self as Layer<Self::Scalar>>::Saved<1>>() + size_of::<Self>();
     /// Multiply-accumulate operations of one evaluation.
     const OPERATIONS: usize = <Self as Layer<Self::Scalar>>::MACS;
+
+    /// What it consists of: printed, a table; [`Summary::svg`] and [`Summary::dot`] draw it.
+    ///
+    /// ```
+    /// use monomorph::prelude::*;
+    /// network! { Line: [2] -> [1] { Dense(1) } }
+    /// assert_eq!(Line::summary().parameters(), 3);
+    /// println!("{}", Line::summary());
+    /// ```
+    fn summary() -> Summary {
+        Summary {
+            name: Self::NAME,
+            graph: Self::GRAPH,
+            number_bytes: size_of::<Self::Scalar>(),
+            evaluate_bytes: Self::EVALUATE_BYTES,
+            train_bytes: Self::TRAIN_BYTES,
+        }
+    }
 
     /// A network with all parameters 0, built by the compiler; to be loaded into.
     fn zeroed() -> Self {
