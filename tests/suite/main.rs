@@ -4,6 +4,7 @@ mod allocations;
 mod checkpoints;
 mod determinism;
 mod gradients;
+mod include;
 mod properties;
 mod reference;
 mod small_stack;
