@@ -28,6 +28,11 @@ use crate::summary::{Node, Summary};
 /// # network! { Line: [1] -> [1] { Dense(1) } }
 /// # assert_eq!(answers(&Line::zeroed(), &[[1.0], [2.0]]), [[0.0], [0.0]]);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a network",
+    label = "not a network",
+    note = "networks are declared with `network! {{ .. }}`"
+)]
 pub trait Network: Layer<Self::Scalar> {
     /// The number type.
     type Scalar: Scalar;

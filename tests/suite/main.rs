@@ -5,6 +5,7 @@ mod checkpoints;
 mod determinism;
 mod gradients;
 mod graphs;
+mod include;
 mod plan;
 mod properties;
 mod real_networks;
