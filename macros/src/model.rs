@@ -338,6 +338,15 @@ fn scalar(declaration: &mut Declaration, errors: &mut Errors) -> TokenStream {
         match &parameter {
             GenericParam::Type(ty) if scalar.is_none() => {
                 let name = &ty.ident;
+                let integers = ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "bool"];
+                if integers.iter().any(|integer| name == integer) {
+                    let message = format!(
+                        "a network cannot be made of `{name}` or trained with it; use `f32`, `f64`, or `T` for both"
+                    );
+                    errors.at(name.span(), message);
+                    scalar = Some(quote!(f32));
+                    continue;
+                }
                 scalar = Some(quote!(#name));
                 if name != "f32" && name != "f64" {
                     kept.push(parameter);
