@@ -3,6 +3,7 @@
 pub use crate::layer::Layer;
 pub use crate::noise::Noise;
 pub use crate::simd::Simd;
+pub use crate::summary::Node;
 pub use crate::{memory, tensor};
 
 pub mod passes;

@@ -123,11 +123,17 @@ pub trait Activation<T: Scalar>: 'static {
 /// `x ← f(x)` for every number of a slice.
 #[inline(always)]
 pub(crate) fn apply<T: Scalar, S: Simd, A: Activation<T>>(simd: S, values: &mut [T]) {
-    crate::kernels::elementwise::map(
+    crate::simd::outline(
         simd,
-        values,
         #[inline(always)]
-        |x| A::apply(simd, x),
+        || {
+            crate::kernels::elementwise::map(
+                simd,
+                values,
+                #[inline(always)]
+                |x| A::apply(simd, x),
+            );
+        },
     );
 }
 

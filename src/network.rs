@@ -10,6 +10,7 @@ use crate::noise::Noise;
 use crate::parameters::{self, Parameters};
 use crate::scalar::Scalar;
 use crate::simd::{Level, Simd, Task, dispatch, level};
+use crate::summary::{Node, Summary};
 
 /// A network that was declared with [`network!`](crate::network!).
 ///
@@ -27,11 +28,18 @@ use crate::simd::{Level, Simd, Task, dispatch, level};
 /// # network! { Line: [1] -> [1] { Dense(1) } }
 /// # assert_eq!(answers(&Line::zeroed(), &[[1.0], [2.0]]), [[0.0], [0.0]]);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a network",
+    label = "not a network",
+    note = "networks are declared with `network! {{ .. }}`"
+)]
 pub trait Network: Layer<Self::Scalar> {
     /// The number type.
     type Scalar: Scalar;
     /// The name it was declared by.
     const NAME: &'static str;
+    /// Its nodes in the order of computation, inputs first.
+    const GRAPH: &'static [Node];
     /// How many parameters it has, running statistics included.
     const PARAMS: usize = <Self as Parameters<Self::Scalar>>::COUNT;
     /// How many bytes its parameters take.
@@ -43,6 +51,24 @@ pub trait Network: Layer<Self::Scalar> {
     const TRAIN_BYTES: usize = size_of::<<Self as Layer<Self::Scalar>>::Saved<1>>() + size_of::<Self>();
     /// Multiply-accumulate operations of one evaluation.
     const OPERATIONS: usize = <Self as Layer<Self::Scalar>>::MACS;
+
+    /// What it consists of: printed, a table; [`Summary::svg`] and [`Summary::dot`] draw it.
+    ///
+    /// ```
+    /// use monomorph::prelude::*;
+    /// network! { Line: [2] -> [1] { Dense(1) } }
+    /// assert_eq!(Line::summary().parameters(), 3);
+    /// println!("{}", Line::summary());
+    /// ```
+    fn summary() -> Summary {
+        Summary {
+            name: Self::NAME,
+            graph: Self::GRAPH,
+            number_bytes: size_of::<Self::Scalar>(),
+            evaluate_bytes: Self::EVALUATE_BYTES,
+            train_bytes: Self::TRAIN_BYTES,
+        }
+    }
 
     /// A network with all parameters 0, built by the compiler; to be loaded into.
     fn zeroed() -> Self {

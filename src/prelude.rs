@@ -1,5 +1,6 @@
 //! Everything that most programs need: `use monomorph::prelude::*;`.
 
+pub use crate::include_weights;
 pub use crate::init::Init;
 pub use crate::loss::*;
 pub use crate::network;

@@ -10,6 +10,11 @@ use crate::simd::{Lanes, Simd, Vector};
 ///
 /// Kernels are written over [`Scalar::Vector`], so a new kind of number is one implementation of
 /// this trait and of [`Vector`], not a new set of kernels.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a number type that a network can be made of or trained with",
+    label = "not a number type of networks",
+    note = "use `f32` or `f64`"
+)]
 pub trait Scalar:
     Plain
     + Copy
@@ -73,6 +78,7 @@ pub trait Scalar:
 // gives the same network everywhere.
 macro_rules! float {
     ($T:ident, $name:literal, $sqrt:ident, $exp:ident, $ln:ident, $pow:ident) => {
+        #[diagnostic::do_not_recommend]
         impl Scalar for $T {
             type Vector<S: Simd> = Lanes<S, $T>;
             const ZERO: Self = 0.0;

@@ -13,7 +13,7 @@ use crate::scalar::Scalar;
 /// let mut image = [[[0.0_f32; 3]; 4]; 2];
 /// image[1][2][0] = 5.0;
 /// assert_eq!(<[[[f32; 3]; 4]; 2] as Tensor<f32>>::SHAPE, [2, 4, 3]);
-/// assert_eq!(image.as_slice()[4 * 3 + 2 * 3], 5.0);
+/// assert_eq!(Tensor::<f32>::as_slice(&image)[4 * 3 + 2 * 3], 5.0);
 /// ```
 ///
 /// # Safety
@@ -78,8 +78,8 @@ pub fn batch_slice_mut<T: Scalar, X: Tensor<T>>(batch: &mut [X]) -> &mut [T] {
 /// The same numbers under another shape of the same length; costs nothing.
 ///
 /// ```
-/// let image = [[[1.0_f32, 2.0], [3.0, 4.0]]];
-/// let flat: &[[f32; 4]; 1] = monomorph::tensor::reshape::<f32, _, _, 1>(&[image; 1]);
+/// let images = [[[[1.0_f32, 2.0], [3.0, 4.0]]]];
+/// let flat: &[[f32; 4]; 1] = monomorph::tensor::reshape::<f32, _, _, 1>(&images);
 /// assert_eq!(flat[0], [1.0, 2.0, 3.0, 4.0]);
 /// ```
 #[inline(always)]

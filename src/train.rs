@@ -23,6 +23,11 @@ use crate::weights::{Checkpoint, CheckpointWriter, WeightsError};
 ///
 /// It is the pair `(optimizer, loss)`, which keeps the trainer's type short:
 /// `Trainer<Digits, (Adam, CrossEntropy), 64>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an optimizer and a loss for `{N}`",
+    label = "not an optimizer and a loss",
+    note = "a trainer's second parameter is a pair, such as `(Adam, CrossEntropy)`"
+)]
 pub trait Recipe<N: Network> {
     /// How parameters move.
     type Optimizer: Optimizer<N::Scalar>;

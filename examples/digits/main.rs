@@ -81,12 +81,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         (train, _) = train.split(all.saturating_sub(samples));
     }
     let steps = options.epochs * (train.len() / BATCH) as u64;
-    println!(
-        "Digits: {} parameters, {} multiply-accumulates an image; {} training images, {steps} steps of {BATCH}",
-        Digits::PARAMS,
-        Digits::MACS,
-        train.len()
-    );
+    println!("{}", Digits::summary());
+    println!("{} training images, {steps} steps of {BATCH}", train.len());
 
     let start = Instant::now();
     let mut net = Digits::boxed(&mut ChaCha8Rng::seed_from_u64(options.seed));

@@ -65,7 +65,7 @@ mod tests {
         let layers = ["Dense", "Conv2d", "MaxPool2d", "Relu"];
         assert_eq!(did_you_mean("Dence", layers), Some("Dense"));
         assert_eq!(did_you_mean("conv2d", layers), Some("Conv2d"));
-        assert_eq!(did_you_mean("Maxpool", layers), None);
+        assert_eq!(did_you_mean("Maxpool", layers), Some("MaxPool2d"));
         assert_eq!(did_you_mean("ReLU", layers), Some("Relu"));
         assert_eq!(did_you_mean("Encoder", layers), None);
     }

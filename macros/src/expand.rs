@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::{Generics, Ident, parse_quote};
 
-use crate::model::{Model, Node, Op, Shape, ValueId};
+use crate::model::{Along, Model, Node, Op, Shape, ValueId};
 use crate::plan::{self, Gradients, Place, Places, Reach};
 
 /// All code of a network; of one with mistakes, what an editor needs to go on.
@@ -13,11 +13,15 @@ pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
     let constants = model.constants.iter();
     if !correct {
         let (structure, layer, inherent) = (network.structure(&[]), network.stub(), network.inherent());
+        let (input, output) =
+            (network.parts("Input", &model.input_parts), network.parts("Output", &model.output_parts));
         return quote! {
             #structure
+            #input
+            #output
             #inherent
             const _: () = {
-                use ::monomorph::__private::{Layer, Noise, Simd};
+                use ::monomorph::__private::{tensor, Layer, Node, Noise, Simd};
                 #layer
             };
         };
@@ -31,19 +35,35 @@ pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
     let saved = network.saved(&forward, &backward);
     let layer = network.layer(&evaluate, &forward, &backward);
     let inherent = network.inherent();
+    let (input, output) = (network.parts("Input", &model.input_parts), network.parts("Output", &model.output_parts));
+    let budget = network.budget();
     // Only the struct is for all to see; the rest lives where its short names meet no others.
     quote! {
         #(#constants)*
         #structure
+        #input
+        #output
         #inherent
+        #budget
         const _: () = {
-            use ::monomorph::__private::{passes, memory, tensor, Layer, Noise, Simd};
+            use ::monomorph::__private::{memory, passes, tensor, Layer, Node, Noise, Simd};
             #plans
             #workspace
             #saved
             #layer
         };
     }
+}
+
+/// What the implementation of `Layer` is filled with.
+struct Passes {
+    macs: TokenStream,
+    evaluate: TokenStream,
+    forward: TokenStream,
+    backward: TokenStream,
+    saved: TokenStream,
+    workspace: TokenStream,
+    graph: TokenStream,
 }
 
 /// Names and types that all parts share.
@@ -113,7 +133,8 @@ impl<'a> Network<'a> {
 
     /// The fields of layers: name and type.
     fn fields(&self) -> Vec<(&'a Ident, &'a TokenStream)> {
-        self.model.nodes.iter().filter_map(|node| node.field.as_ref().map(|(name, ty)| (name, ty))).collect()
+        let own = self.model.nodes.iter().filter(|node| node.uses == 0);
+        own.filter_map(|node| node.field.as_ref().map(|(name, ty)| (name, ty))).collect()
     }
 
     fn ty(&self, value: ValueId) -> TokenStream {
@@ -134,7 +155,7 @@ impl<'a> Network<'a> {
             quote!(#[doc(hidden)] #visibility parameters: ::core::marker::PhantomData<(#(#types,)*)>)
         });
         let where_clause = where_clause.cloned();
-        let shapes = format!("A network `{} -> {}`.", self.model.input.text(), self.model.output.text());
+        let shapes = self.contents();
         quote! {
             #(#attributes)*
             #[doc = ""]
@@ -147,6 +168,157 @@ impl<'a> Network<'a> {
                 #phantom
             }
         }
+    }
+
+    /// The documentation of the network: what it takes and gives, and its layers.
+    fn contents(&self) -> String {
+        let end = |whole: &Shape, parts: &[(Ident, Shape)]| match parts {
+            [] => whole.text(),
+            parts => {
+                let parts: Vec<_> = parts.iter().map(|(name, shape)| format!("{name}: {}", shape.text())).collect();
+                format!("({})", parts.join(", "))
+            }
+        };
+        let model = self.model;
+        let (from, to) = (end(&model.input, &model.input_parts), end(&model.output, &model.output_parts));
+        let mut text = format!("A network `{from} -> {to}`.");
+        let all: Option<usize> = model.nodes.iter().map(|node| node.parameters).sum();
+        if let Some(all) = all {
+            text += &format!(" It has {all} parameters.");
+        }
+        text += "\n\n| layer | | gives | parameters |\n| --- | --- | --- | ---: |\n";
+        for node in &model.nodes {
+            if matches!(node.op, Op::Part { .. } | Op::Join(Along::Whole)) {
+                continue;
+            }
+            let count = match node.parameters {
+                Some(0) => String::new(),
+                Some(count) => count.to_string(),
+                None => "its own".to_owned(),
+            };
+            text += &format!(
+                "| {} | {} | `{}` | {count} |\n",
+                node.name,
+                node.kind,
+                model.values[node.output].shape.text()
+            );
+        }
+        text
+    }
+
+    /// The struct of several inputs or outputs, a tensor as a whole.
+    fn parts(&self, suffix: &str, parts: &[(Ident, Shape)]) -> TokenStream {
+        if parts.is_empty() {
+            return TokenStream::new();
+        }
+        let (name, scalar, visibility) = (self.part(suffix), self.scalar, &self.model.declaration.visibility);
+        let (impl_generics, type_generics, where_clause) = self.generics.split_for_impl();
+        let (names, types): (Vec<_>, Vec<_>) = parts.iter().map(|(name, shape)| (name, shape.ty(scalar))).unzip();
+        let what = if suffix == "Input" { "takes" } else { "gives" };
+        let docs = format!("What [`{}`] {what}.", self.name);
+        let fields = parts.iter().map(|(part, shape)| format!("`{part}`, of shape `{}`.", shape.text()));
+        quote! {
+            #[doc = #docs]
+            #[derive(Clone, Copy, Debug, PartialEq)]
+            #[repr(C)]
+            #visibility struct #name #impl_generics #where_clause {
+                #(#[doc = #fields] #visibility #names: #types,)*
+            }
+
+            // SAFETY: every field is an array of numbers, for which zeros are valid.
+            #[automatically_derived]
+            unsafe impl #impl_generics ::monomorph::memory::Plain for #name #type_generics #where_clause {}
+
+            // SAFETY: arrays of one number type, one after another, leave no padding.
+            #[automatically_derived]
+            unsafe impl #impl_generics ::monomorph::Tensor<#scalar> for #name #type_generics #where_clause {
+                type Rows = [#scalar; 1];
+                const SHAPE: &'static [usize] = &[<Self as ::monomorph::Tensor<#scalar>>::LEN];
+                const LEN: usize = 0 #(+ <#types as ::monomorph::Tensor<#scalar>>::LEN)*;
+            }
+        }
+    }
+
+    /// Const items that stop the compiler if the network needs more than it may.
+    fn budget(&self) -> TokenStream {
+        let (Some(budget), name, scalar) = (&self.model.budget, self.name, self.scalar) else {
+            return TokenStream::new();
+        };
+        let check = |(span, limit): (proc_macro2::Span, usize), what: &str, needs: TokenStream, of: &[TokenStream]| {
+            let stop = quote::quote_spanned!(span=> ::core::panic!("{}", error.as_str()));
+            let limit = index(limit);
+            quote! {
+                const _: () = if let ::core::result::Result::Err(error) =
+                    ::monomorph::shapes::budget(#what, #limit, #needs, &[#(#of),*])
+                {
+                    #stop
+                };
+            }
+        };
+        let flash = budget.flash.map(|limit| {
+            let layers: Vec<_> = self
+                .fields()
+                .into_iter()
+                .map(|(field, ty)| {
+                    let text = field.to_string();
+                    quote!((#text, ::core::mem::size_of::<#ty>()))
+                })
+                .collect();
+            check(limit, "flash", quote!(::core::mem::size_of::<#name>()), &layers)
+        });
+        let ram = budget.ram.map(|limit| {
+            let layers: Vec<_> = self
+                .model
+                .nodes
+                .iter()
+                .map(|node| {
+                    let (text, ty) = (&node.name, self.ty(node.output));
+                    quote!((#text, ::core::mem::size_of::<#ty>()))
+                })
+                .collect();
+            let layer = quote!(<#name as ::monomorph::Layer<#scalar>>);
+            let needs = quote! {
+                <#name as ::monomorph::Network>::EVALUATE_BYTES
+                    + ::core::mem::size_of::<#layer::Input>() + ::core::mem::size_of::<#layer::Output>()
+            };
+            check(limit, "RAM (input, output and workspace)", needs, &layers)
+        });
+        quote!(#flash #ram)
+    }
+
+    /// The nodes, for summaries.
+    fn graph(&self) -> TokenStream {
+        let scalar = self.scalar;
+        // The input of a network with several is not shown as a whole, nor is its output.
+        let several = !self.model.input_parts.is_empty();
+        let mut of_value = vec![0; self.model.values.len()];
+        let mut nodes = Vec::new();
+        if !several {
+            let (name, shape) =
+                (self.model.values[0].source.replace("the input", "input"), self.model.input.slice(scalar));
+            nodes.push(quote!(Node { name: #name, kind: "input", inputs: &[], shape: #shape, parameters: 0, macs: 0 }));
+        }
+        for node in &self.model.nodes {
+            if matches!(node.op, Op::Join(Along::Whole)) {
+                continue;
+            }
+            of_value[node.output] = nodes.len();
+            let inputs = node.inputs.iter().map(|input| index(of_value[*input]));
+            let inputs = if matches!(node.op, Op::Part { .. }) { quote!() } else { quote!(#(#inputs),*) };
+            let (name, kind, shape) = (&node.name, &node.kind, self.model.values[node.output].shape.slice(scalar));
+            let (parameters, macs) = match &node.field {
+                Some((_, ty)) => {
+                    let count = quote!(<#ty as ::monomorph::Parameters<#scalar>>::COUNT);
+                    let parameters = if node.uses == 0 { count } else { quote!(0) };
+                    (parameters, quote!(<#ty as Layer<#scalar>>::MACS))
+                }
+                None => (quote!(0), quote!(0)),
+            };
+            nodes.push(quote! {
+                Node { name: #name, kind: #kind, inputs: &[#inputs], shape: #shape, parameters: #parameters, macs: #macs }
+            });
+        }
+        quote!(&[#(#nodes),*])
     }
 
     /// Const items: where the buffers of each pass lie.
@@ -260,6 +432,7 @@ impl<'a> Network<'a> {
         for node in &self.model.nodes {
             if let (Op::Layer(traits), Some((name, ty))) = (&node.op, &node.field)
                 && traits.works
+                && node.uses == 0
             {
                 fields.push(quote!(#name: <#ty as Layer<#scalar>>::Workspace<B>));
             }
@@ -272,8 +445,8 @@ impl<'a> Network<'a> {
         let scalar = self.scalar;
         let mut fields = self.buffers(&self.keeping(forward));
         for node in &self.model.nodes {
-            if let (true, Some((name, ty))) = (saves(node), &node.field) {
-                let name = format_ident!("{name}_saved");
+            if let (true, Some((_, ty))) = (saves(node), &node.field) {
+                let name = format_ident!("{}_saved", node.name);
                 fields.push(quote!(#name: <#ty as Layer<#scalar>>::Saved<B>));
             }
         }
@@ -287,21 +460,30 @@ impl<'a> Network<'a> {
         let passes = self.forward(forward);
         let back = self.backward(forward, backward);
         let scalar = self.scalar;
-        let macs = self.fields().into_iter().map(|(_, ty)| quote!(<#ty as Layer<#scalar>>::MACS));
-        self.layer_with(
-            quote!(0 #(+ #macs)*),
+        let layers = self.model.nodes.iter().filter_map(|node| node.field.as_ref());
+        let macs = layers.map(|(_, ty)| quote!(<#ty as Layer<#scalar>>::MACS));
+        self.layer_with(&Passes {
+            macs: quote!(0 #(+ #macs)*),
             evaluate,
-            passes,
-            back,
-            self.batch_of("Saved"),
-            self.batch_of("Workspace"),
-        )
+            forward: passes,
+            backward: back,
+            saved: self.batch_of("Saved"),
+            workspace: self.batch_of("Workspace"),
+            graph: self.graph(),
+        })
     }
 
     /// Passes that do nothing, for a network with mistakes.
     fn stub(&self) -> TokenStream {
-        let none = TokenStream::new;
-        self.layer_with(quote!(0), none(), none(), none(), quote!(()), quote!(()))
+        self.layer_with(&Passes {
+            macs: quote!(0),
+            evaluate: TokenStream::new(),
+            forward: TokenStream::new(),
+            backward: TokenStream::new(),
+            saved: quote!(()),
+            workspace: quote!(()),
+            graph: quote!(&[]),
+        })
     }
 
     /// `DigitsSaved<T, B>`.
@@ -311,15 +493,8 @@ impl<'a> Network<'a> {
         quote!(#name #type_generics)
     }
 
-    fn layer_with(
-        &self,
-        macs: TokenStream,
-        evaluate: TokenStream,
-        forward: TokenStream,
-        backward: TokenStream,
-        saved: TokenStream,
-        workspace: TokenStream,
-    ) -> TokenStream {
+    fn layer_with(&self, passes: &Passes) -> TokenStream {
+        let Passes { macs, evaluate, forward, backward, saved, workspace, graph } = passes;
         let Self { name, scalar, generics, input, output, .. } = self;
         let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
         let text = name.to_string();
@@ -374,6 +549,7 @@ impl<'a> Network<'a> {
             impl #impl_generics ::monomorph::Network for #name #type_generics #where_clause {
                 type Scalar = #scalar;
                 const NAME: &'static str = #text;
+                const GRAPH: &'static [Node] = #graph;
             }
         }
     }
@@ -455,17 +631,15 @@ impl<'a> Network<'a> {
                     |x, y| quote!(Layer::<#scalar>::evaluate(&self.#name, simd, #x, #y, &mut ())),
                 )
             }
-            (Op::Add, _) => {
+            (Op::Add | Op::Multiply, _) => {
                 // In place, the other value is added; else one is copied and the other added.
                 let in_place = node.inputs.iter().position(|input| places.of[*input] == places.of[node.output]);
-                let copy = in_place
-                    .is_none()
-                    .then(|| self.step(&memory, node, 1, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y))));
+                let copy = in_place.is_none().then(|| self.copy(&memory, node, 1));
                 let other = if in_place == Some(0) { 1 } else { 0 };
-                let add =
-                    self.step(&memory, node, other, |x, y| quote!(passes::add::<#scalar, S, _, _, B>(simd, #x, #y)));
-                quote!(#copy #add)
+                let combine = self.combine(&memory, node, other);
+                quote!(#copy #combine)
             }
+            (Op::Join(_) | Op::Part { .. }, _) => self.rearrange(&memory, node),
             _ => TokenStream::new(),
         });
         quote!(#(#steps)*)
@@ -478,7 +652,7 @@ impl<'a> Network<'a> {
                 if plan::trained_into(self.model, node).is_some() {
                     return TokenStream::new();
                 }
-                let saved = saved_of(node, name);
+                let saved = saved_of(node);
                 let then = self.epilogue(index, plan::trained_into);
                 self.step(&memory, node, 0, |x, y| match &then {
                     Some(then) => quote! {
@@ -487,11 +661,11 @@ impl<'a> Network<'a> {
                     None => quote!(Layer::<#scalar>::forward(&self.#name, simd, #x, #y, #saved, noise)),
                 })
             }
-            (Op::Add, _) => {
-                let copy = self.step(&memory, node, 0, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y)));
-                let add = self.step(&memory, node, 1, |x, y| quote!(passes::add::<#scalar, S, _, _, B>(simd, #x, #y)));
-                quote!(#copy #add)
+            (Op::Add | Op::Multiply, _) => {
+                let (copy, combine) = (self.copy(&memory, node, 0), self.combine(&memory, node, 1));
+                quote!(#copy #combine)
             }
+            (Op::Join(_) | Op::Part { .. }, _) => self.rearrange(&memory, node),
             _ => TokenStream::new(),
         });
         quote!(#(#steps)*)
@@ -506,17 +680,16 @@ impl<'a> Network<'a> {
             (Op::Layer(_) | Op::Activation { .. }, Some((name, _))) => {
                 self.layer_back(kept, gradients, node, gradients.reach[index][0], name)
             }
-            (Op::Add | Op::View, _) => {
+            _ => {
                 let slots = (0..node.inputs.len())
-                    .map(|slot| self.pass_back(gradients, node, slot, gradients.reach[index][slot]));
+                    .map(|slot| self.pass_back(kept, gradients, node, slot, gradients.reach[index][slot]));
                 quote!(#(#slots)*)
             }
-            _ => TokenStream::new(),
         });
         let passed_on = self.model.nodes.iter().zip(&gradients.reach).any(|(node, reach)| {
             let own =
                 |slot: usize| gradients.places.of[node.inputs[slot]] == Place::Input && reach[slot] != Reach::Shared;
-            matches!(node.op, Op::Add | Op::View) && (0..reach.len()).any(own)
+            !matches!(node.op, Op::Layer(_) | Op::Activation { .. }) && (0..reach.len()).any(own)
         });
         let again = (passed_on || gradients.input_written_again).then(|| quote!(let mut grad_input = grad_input;));
         quote!(#again #(#steps)*)
@@ -532,11 +705,70 @@ impl<'a> Network<'a> {
         quote!(passes::derive::<#scalar, S, #marker, _, B>(simd, #x, #y, #gradient);)
     }
 
-    /// The gradient of a sum or a view goes on as it is.
-    fn pass_back(&self, gradients: &Gradients, node: &Node, slot: usize, reach: Reach) -> TokenStream {
+    /// Copies one input of a node to its output.
+    fn copy(&self, memory: &Memory, node: &Node, slot: usize) -> TokenStream {
+        let scalar = self.scalar;
+        self.step(memory, node, slot, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y)))
+    }
+
+    /// Adds one input of a node to its output, or multiplies it in.
+    fn combine(&self, memory: &Memory, node: &Node, slot: usize) -> TokenStream {
+        let scalar = self.scalar;
+        let pass = if matches!(node.op, Op::Multiply) { quote!(multiply) } else { quote!(add) };
+        self.step(memory, node, slot, |x, y| quote!(passes::#pass::<#scalar, S, _, _, B>(simd, #x, #y)))
+    }
+
+    /// Puts inputs side by side, or takes a part of one.
+    fn rearrange(&self, memory: &Memory, node: &Node) -> TokenStream {
+        let scalar = self.scalar;
+        let slots = (0..node.inputs.len()).map(|slot| {
+            let window = self.window(node, slot);
+            let pass = if matches!(node.op, Op::Part { .. }) { quote!(take) } else { quote!(put) };
+            self.step(memory, node, slot, |x, y| quote!(passes::#pass::<#scalar, _, _, B>(#x, #y, #window)))
+        });
+        quote!(#(#slots)*)
+    }
+
+    /// Which numbers of each row of the whole are a part: the part's width, the whole's, the offset.
+    fn window(&self, node: &Node, slot: usize) -> TokenStream {
+        let (part, whole, before, by_channel) = match &node.op {
+            Op::Join(along) => (node.inputs[slot], node.output, &node.inputs[..slot], *along == Along::Channels),
+            Op::Part { before } => (node.output, node.inputs[0], before.as_slice(), false),
+            _ => return TokenStream::new(),
+        };
+        let scalar = self.scalar;
+        let size = |value: ValueId| match self.model.values[value].shape.literals() {
+            Some(sizes) if by_channel => index(sizes.last().copied().unwrap_or(1)).to_token_stream(),
+            Some(sizes) => index(sizes.iter().product()).to_token_stream(),
+            None => {
+                let (ty, of) = (self.ty(value), if by_channel { quote!(CHANNELS) } else { quote!(LEN) });
+                quote!(<#ty as tensor::Tensor<#scalar>>::#of)
+            }
+        };
+        let (width, of, offsets) = (size(part), size(whole), before.iter().map(|value| size(*value)));
+        quote!(#width, #of, 0 #(+ #offsets)*)
+    }
+
+    /// The gradient of what is no layer goes on to one of its inputs.
+    fn pass_back(&self, kept: &Places, gradients: &Gradients, node: &Node, slot: usize, reach: Reach) -> TokenStream {
         let (memory, scalar) = (self.deriving(gradients), self.scalar);
-        let pass = |dy: TokenStream, dx: TokenStream| match reach {
-            Reach::Added(_) => quote!(passes::add::<#scalar, S, _, _, B>(simd, #dy, #dx)),
+        let again = matches!(reach, Reach::Added(_));
+        let pass = |dy: TokenStream, dx: TokenStream| match &node.op {
+            Op::Multiply => {
+                let other = node.inputs[1 - slot];
+                let other = self.get(&self.keeping(kept), kept.of[other], &self.ty(other));
+                quote!(passes::multiply_back::<#scalar, S, _, _, _, B>(simd, #dy, #other, #dx, #again))
+            }
+            Op::Join(_) => {
+                let window = self.window(node, slot);
+                let pass = if again { quote!(take_more) } else { quote!(take) };
+                quote!(passes::#pass::<#scalar, _, _, B>(#dy, #dx, #window))
+            }
+            Op::Part { .. } => {
+                let window = self.window(node, slot);
+                quote!(passes::put::<#scalar, _, _, B>(#dy, #dx, #window))
+            }
+            _ if again => quote!(passes::add::<#scalar, S, _, _, B>(simd, #dy, #dx)),
             _ => quote!(passes::copy::<#scalar, _, _, B>(#dy, #dx)),
         };
         let (from, to) = (gradients.places.of[node.output], gradients.places.of[node.inputs[slot]]);
@@ -562,7 +794,7 @@ impl<'a> Network<'a> {
         let (takes, gives) = (self.takes(node, 0), self.ty(node.output));
         let x = self.get(&values, kept.of[node.inputs[0]], &takes);
         let y = self.get(&values, kept.of[node.output], &gives);
-        let saved = saved_of(node, name);
+        let saved = saved_of(node);
         let call = |dy: TokenStream, dx: TokenStream| {
             quote! {
                 Layer::<#scalar>::backward(
@@ -720,9 +952,9 @@ impl<'a> Network<'a> {
 }
 
 /// What a layer saves, to change.
-fn saved_of(node: &Node, name: &Ident) -> TokenStream {
+fn saved_of(node: &Node) -> TokenStream {
     if saves(node) {
-        let name = format_ident!("{name}_saved");
+        let name = format_ident!("{}_saved", node.name);
         quote!(&mut saved.#name)
     } else {
         quote!(&mut ())

@@ -55,6 +55,7 @@ const KINDS: &[Kind] = &[
     kind("GlobalMaxPool2d", "pool", &[], &[], 0, |b, a, v| global_pool::<2>(b, a, v, "GlobalMaxPool2d")),
     kind("GlobalAvgPool1d", "pool", &[], &[], 0, |b, a, v| global_pool::<1>(b, a, v, "GlobalAvgPool1d")),
     kind("GlobalAvgPool2d", "pool", &[], &[], 0, |b, a, v| global_pool::<2>(b, a, v, "GlobalAvgPool2d")),
+    kind("Upsample2d", "upsample", &["factor"], &[], 1, upsample),
     kind("Flatten", "flatten", &[], &[], 0, flatten),
     kind("BatchNorm", "norm", &[], &["epsilon", "momentum"], 0, batch_norm),
     kind("LayerNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "LayerNorm", 1e-5)),
@@ -98,12 +99,20 @@ const ALIASES: &[(&str, &str)] = &[
 /// Adds a layer of the table, or a layer of the user's, to the network; returns its output.
 pub(crate) fn add(builder: &mut Builder, call: &Call, input: ValueId) -> ValueId {
     let plain = call.path.get_ident().map(ToString::to_string);
+    if let (Some(word), None, None) = (&plain, &call.name, &call.arguments)
+        && let Some(output) = builder.again(word, call.span(), input)
+    {
+        return output;
+    }
     let Some(kind) = KINDS.iter().find(|kind| plain.as_deref() == Some(kind.name)) else {
         return users(builder, call, plain.as_deref(), input);
     };
     let name = builder.name(kind.field, call);
     Arguments::new(builder, kind, name, call)
-        .and_then(|arguments| (kind.add)(builder, &arguments, input))
+        .and_then(|arguments| {
+            arguments.check_input(builder, input)?;
+            (kind.add)(builder, &arguments, input)
+        })
         .unwrap_or_else(|| unknown(builder))
 }
 
@@ -146,12 +155,14 @@ fn users(builder: &mut Builder, call: &Call, plain: Option<&str>, input: ValueId
         }
     }
     let output = Shape::Opaque(quote!(<#ty as ::monomorph::Layer<#scalar>>::Output));
-    builder.node(Op::Layer(OWN), Some((name.clone(), ty)), name.to_string(), input, output)
+    let kind = path.segments.last().map_or_else(String::new, |last| last.ident.to_string());
+    builder.node(Op::Layer(OWN), Some((name.clone(), ty)), (name.to_string(), &kind), input, output)
 }
 
 /// The arguments of a call, each under its name.
 struct Arguments<'a> {
     name: Ident,
+    kind: &'static str,
     span: Span,
     given: Vec<(&'static str, &'a Expr)>,
 }
@@ -159,8 +170,8 @@ struct Arguments<'a> {
 impl<'a> Arguments<'a> {
     /// Sorts the arguments; reports those that are missing, unknown, or given twice.
     fn new(builder: &mut Builder, kind: &Kind, name: Ident, call: &'a Call) -> Option<Self> {
-        let known: Vec<&'static str> = kind.places.iter().chain(kind.names).copied().collect();
-        let mut arguments = Self { name, span: call.span(), given: Vec::new() };
+        let known: Vec<&'static str> = kind.places.iter().chain(kind.names).copied().chain(["input"]).collect();
+        let mut arguments = Self { name, kind: kind.name, span: call.span(), given: Vec::new() };
         let (mut places, mut fine) = (kind.places.iter(), true);
         for Argument { name, value } in call.arguments.iter().flatten() {
             let (argument, span) = match name {
@@ -203,6 +214,36 @@ impl<'a> Arguments<'a> {
 
     fn text(&self) -> String {
         self.name.to_string()
+    }
+
+    /// What a node is called and what it is.
+    fn title(&self) -> (String, &'static str) {
+        (self.text(), self.kind)
+    }
+
+    /// Compares what the layer states as its input (`input = [5, 5, 16]`) with what comes.
+    fn check_input(&self, builder: &mut Builder, input: ValueId) -> Option<()> {
+        let Some(written) = self.get("input").map(ungroup) else { return Some(()) };
+        let text = self.text();
+        let sizes = parts(written).unwrap_or_else(|| vec![written]);
+        let stated: Option<Vec<Dim>> = sizes.into_iter().map(|size| builder.dim(&text, "input", size)).collect();
+        let stated = Shape::Known(stated?);
+        let given = &builder.values[input];
+        let (source, shape) = (given.source.clone(), given.shape.clone());
+        match (stated.literals(), shape.literals()) {
+            (Some(a), Some(b)) => {
+                if let Err(error) = shapes::stated_input(&text, &a, &source, &b) {
+                    builder.errors.at(written.span(), error.as_str());
+                    return None;
+                }
+            }
+            _ if stated.is_constant() && shape.is_constant() => {
+                let (a, b) = (stated.slice(&builder.scalar), shape.slice(&builder.scalar));
+                builder.check(written.span(), quote!(::monomorph::shapes::stated_input(#text, #a, #source, #b)));
+            }
+            _ => {}
+        }
+        Some(())
     }
 
     /// A decimal number for a const generic parameter, `default` if it is not given.
@@ -359,6 +400,8 @@ fn parts(value: &Expr) -> Option<Vec<&Expr>> {
 }
 
 fn unknown_argument(kind: &Kind, known: &[&str], name: Option<&Ident>) -> String {
+    // Every layer may state its input; that is no argument to think of here.
+    let known = &known[..known.len() - 1];
     let takes = match known {
         [] => "it takes none".to_owned(),
         known => format!("it takes {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
@@ -378,7 +421,7 @@ fn unknown_argument(kind: &Kind, known: &[&str], name: Option<&Ident>) -> String
 fn example(kind: &Kind) -> String {
     let value = match kind.places[0] {
         "rate" => "0.5",
-        "kernel" => "2",
+        "kernel" | "factor" => "2",
         "groups" => "4",
         _ => "16",
     };
@@ -400,10 +443,19 @@ fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option
     let (units, bias) = (units?, bias?);
     let scalar = &builder.scalar;
     let (rows, columns) = (input_size.tokens(), units.tokens());
+    let biased = bias;
     let bias = if bias { quote!() } else { quote!(, 0) };
     let ty = quote!(::monomorph::layers::Dense<#scalar, #rows, #columns #bias>);
-    let field = arguments.field(ty);
-    Some(builder.node(Op::Layer(FUSES), field, arguments.text(), input, Shape::Known(vec![units])))
+    let output = builder.node(
+        Op::Layer(FUSES),
+        arguments.field(ty),
+        arguments.title(),
+        input,
+        Shape::Known(vec![units.clone()]),
+    );
+    let none = Dim::Literal(0);
+    builder.count(&[&[&input_size, &units], &[if biased { &units } else { &none }]]);
+    Some(output)
 }
 
 fn one<const N: usize>(dims: Vec<Dim>) -> Option<[Dim; N]> {
@@ -538,27 +590,50 @@ fn conv<const R: usize>(
     let input_sizes = window.input.iter().map(Dim::tokens);
     let output_sizes = window.output.iter().chain([&output]).map(Dim::tokens);
     let kernel = window.kernel.iter().map(Dim::tokens);
+    let none = Dim::Literal(0);
+    let weights: Vec<&Dim> = window.kernel.iter().chain([&group, &output]).collect();
+    let biases = [if bias { &output } else { &none }];
     let (group, marker) = (group.tokens(), &window.marker);
-    let bias = if bias { output.tokens() } else { quote!(0) };
+    let bias = biases[0].tokens();
     let layer = if R == 1 { quote!(Conv1d) } else { quote!(Conv2d) };
     let ty = quote! {
         ::monomorph::layers::#layer<#scalar, #(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #group, #bias, #marker>
     };
     let shape = Shape::Known(window.output.iter().cloned().chain([output.clone()]).collect());
-    Some(builder.node(Op::Layer(FUSES), arguments.field(ty), text, input, shape))
+    let given = builder.node(Op::Layer(FUSES), arguments.field(ty), arguments.title(), input, shape);
+    builder.count(&[&weights, &biases]);
+    Some(given)
 }
 
 fn pool<const R: usize>(builder: &mut Builder, arguments: &Arguments, input: ValueId, layer: &str) -> Option<ValueId> {
     // Without a stride, pools do not overlap.
     let kernel = arguments.per_axis::<R>(builder, "kernel", None)?;
     let window = window::<R>(builder, arguments, input, Some(kernel))?;
+    if arguments.get("stride").is_none() && arguments.get("padding").is_none() {
+        for axis in 0..R {
+            let (text, name) = (arguments.text(), axis_names::<R>()[axis]);
+            let at = arguments.get("kernel").map_or(arguments.span, Spanned::span);
+            match (&window.kernel[axis], &window.input[axis]) {
+                (Dim::Literal(kernel), Dim::Literal(size)) => {
+                    if let Err(error) = shapes::covers(&text, name, *kernel, *size) {
+                        builder.errors.at(at, error.as_str());
+                        return None;
+                    }
+                }
+                (kernel, size) => {
+                    let (kernel, size) = (kernel.tokens(), size.tokens());
+                    builder.check(at, quote!(::monomorph::shapes::covers(#text, #name, #kernel, #size)));
+                }
+            }
+        }
+    }
     let input_sizes = window.input.iter().map(Dim::tokens);
     let output_sizes = window.output.iter().map(Dim::tokens);
     let (kernel, marker) = (window.kernel.iter().map(Dim::tokens), &window.marker);
     let layer = Ident::new(layer, Span::call_site());
     let ty = quote!(::monomorph::layers::#layer<#(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #marker>);
     let shape = Shape::Known(window.output.iter().cloned().chain([window.input[R].clone()]).collect());
-    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.text(), input, shape))
+    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.title(), input, shape))
 }
 
 fn global_pool<const R: usize>(
@@ -573,11 +648,41 @@ fn global_pool<const R: usize>(
     let layer = Ident::new(layer, Span::call_site());
     let ty = quote!(::monomorph::layers::#layer<#(#input_sizes),*>);
     let shape = Shape::Known(vec![sizes[R].clone()]);
-    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.text(), input, shape))
+    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.title(), input, shape))
+}
+
+fn upsample(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let factors = arguments.per_axis::<2>(builder, "factor", None);
+    let takes = "an input [height, width, channels]";
+    let sizes = builder.sizes(&arguments.name, arguments.span, takes, 3, input)?;
+    let mut output = sizes.clone();
+    for (axis, factor) in factors?.into_iter().enumerate() {
+        output[axis] = match (&sizes[axis], &factor) {
+            (Dim::Literal(size), Dim::Literal(factor)) => match shapes::product(&[*size, *factor]) {
+                Ok(size) => Dim::Literal(size),
+                Err(_) => {
+                    builder.errors.at(arguments.span, format!("{}: its sizes overflow", arguments.name));
+                    return None;
+                }
+            },
+            (Dim::Parameter(name), _) | (_, Dim::Parameter(name)) => {
+                let message = format!("{} multiplies the parameter `{name}`, which stable Rust cannot", arguments.name);
+                builder.errors.at(arguments.span, message);
+                return None;
+            }
+            (size, factor) => {
+                let (size, factor) = (size.tokens(), factor.tokens());
+                Dim::Constant(quote!((#size) * (#factor)))
+            }
+        };
+    }
+    let (from, to) = (sizes.iter().map(Dim::tokens), output[..2].iter().map(Dim::tokens));
+    let ty = quote!(::monomorph::layers::Upsample2d<#(#from),*, #(#to),*>);
+    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.title(), input, Shape::Known(output)))
 }
 
 fn flatten(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    let (shape, source) = (builder.values[input].shape.clone(), builder.values[input].source.clone());
+    let shape = builder.values[input].shape.clone();
     let flat = match (&shape, shape.literals()) {
         (Shape::Unknown, _) => return None,
         (Shape::Known(dims), _) if dims.len() == 1 => Shape::Known(dims.clone()),
@@ -600,7 +705,17 @@ fn flatten(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Opti
             Shape::Known(vec![Dim::Constant(quote!(#item))])
         }
     };
-    Some(builder.node(Op::View, None, source, input, flat))
+    Some(builder.node(Op::View, None, arguments.title(), input, flat))
+}
+
+/// Counts so many parameters a channel for the last node.
+fn count_channels(builder: &mut Builder, input: ValueId, each: usize) {
+    let last = match &builder.values[input].shape {
+        Shape::Known(dims) => dims.last().cloned(),
+        _ => None,
+    };
+    let last = last.unwrap_or(Dim::Constant(TokenStream::new()));
+    builder.count(&[&[&Dim::Literal(each), &last]]);
 }
 
 /// The type of the input, and its last size.
@@ -616,7 +731,7 @@ fn channels(builder: &mut Builder, input: ValueId) -> Option<(TokenStream, Token
 
 fn same_shape(builder: &mut Builder, op: Op, arguments: &Arguments, input: ValueId, ty: TokenStream) -> ValueId {
     let shape = builder.values[input].shape.clone();
-    builder.node(op, arguments.field(ty), arguments.text(), input, shape)
+    builder.node(op, arguments.field(ty), arguments.title(), input, shape)
 }
 
 fn batch_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
@@ -625,15 +740,19 @@ fn batch_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> O
     let momentum = arguments.real(builder, "momentum", 0.1)?;
     let scalar = &builder.scalar;
     let ty = quote!(::monomorph::layers::BatchNorm<#scalar, #x, #c, #epsilon, #momentum>);
-    Some(same_shape(builder, Op::Layer(SAVES), arguments, input, ty))
+    let output = same_shape(builder, Op::Layer(SAVES), arguments, input, ty);
+    count_channels(builder, input, 4);
+    Some(output)
 }
 
 fn norm(builder: &mut Builder, arguments: &Arguments, input: ValueId, layer: &str, epsilon: f64) -> Option<ValueId> {
     let (x, c) = channels(builder, input)?;
     let epsilon = arguments.real(builder, "epsilon", epsilon)?;
-    let (scalar, layer) = (&builder.scalar, Ident::new(layer, Span::call_site()));
-    let ty = quote!(::monomorph::layers::#layer<#scalar, #x, #c, #epsilon>);
-    Some(same_shape(builder, Op::Layer(SAVES), arguments, input, ty))
+    let (scalar, ident) = (&builder.scalar, Ident::new(layer, Span::call_site()));
+    let ty = quote!(::monomorph::layers::#ident<#scalar, #x, #c, #epsilon>);
+    let output = same_shape(builder, Op::Layer(SAVES), arguments, input, ty);
+    count_channels(builder, input, if layer == "RmsNorm" { 1 } else { 2 });
+    Some(output)
 }
 
 fn group_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
@@ -660,7 +779,9 @@ fn group_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> O
     let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
     let (scalar, groups) = (&builder.scalar, groups.tokens());
     let ty = quote!(::monomorph::layers::GroupNorm<#scalar, #x, #c, #groups, #epsilon>);
-    Some(same_shape(builder, Op::Layer(WORKS), arguments, input, ty))
+    let output = same_shape(builder, Op::Layer(WORKS), arguments, input, ty);
+    count_channels(builder, input, 2);
+    Some(output)
 }
 
 fn dropout(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {

@@ -54,13 +54,21 @@ mod tests {
         prettyplease::unparse(&syn::parse2(code).expect("code that parses"))
     }
 
+    /// What a small network becomes, kept in a file to be read and to see changes of it.
+    /// `UPDATE=1 cargo test -p monomorph-macros` writes it anew.
     #[test]
-    fn show() {
-        println!(
-            "{}",
-            expand(
-                "pub Net: [8, 8, 1] -> [10] { Conv2d(4, kernel = 3, padding = 1), Relu, residual { Conv2d(4, kernel = 3, padding = same), BatchNorm }, Relu, MaxPool2d(2), Flatten, Dense(10) }"
-            )
-        );
+    fn the_expansion_is_readable() {
+        let network = "/// Sees.\n pub Net: [8, 8, 1] -> [10] {
+            Conv2d(4, kernel = 3, padding = 1), Relu,
+            residual { Conv2d(4, kernel = 3, padding = same), BatchNorm }, Relu,
+            MaxPool2d(2), Flatten, Dense(10),
+        }";
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/expansion.txt");
+        let actual = expand(network);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &actual).expect("written");
+        }
+        let expected = std::fs::read_to_string(path).expect("the kept expansion");
+        assert!(actual == expected, "the expansion differs from {path}; look at it with `UPDATE=1` and git");
     }
 }

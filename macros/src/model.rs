@@ -7,8 +7,8 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, GenericParam, Ident, Lit};
 
-use crate::errors::Errors;
-use crate::parse::{Call, Chain, Declaration, Dims, Residual, Step};
+use crate::errors::{Errors, did_you_mean};
+use crate::parse::{Body, Call, Combine, Declaration, Dims, Flow, Let, Port, Residual, Source, Step};
 use crate::{layers, shapes};
 
 /// A size: known to the macro, or to the compiler only.
@@ -100,7 +100,7 @@ impl Shape {
     }
 
     /// Whether a const item outside the network can speak of it.
-    fn is_constant(&self) -> bool {
+    pub(crate) fn is_constant(&self) -> bool {
         match self {
             Shape::Known(dims) => !dims.iter().any(|dim| matches!(dim, Dim::Parameter(_))),
             Shape::Opaque(_) => true,
@@ -130,6 +130,21 @@ pub(crate) enum Op {
     View,
     /// The sum of its two inputs.
     Add,
+    /// The product of its two inputs.
+    Multiply,
+    /// Its inputs side by side: along the last axis, or one whole after another.
+    Join(Along),
+    /// A part of its input, behind these other parts.
+    Part { before: Vec<ValueId> },
+}
+
+/// How values are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Along {
+    /// `concat`: row by row, along the last axis.
+    Channels,
+    /// The outputs of a network with several: one whole after another.
+    Whole,
 }
 
 /// What is known of a layer beforehand.
@@ -153,27 +168,48 @@ pub(crate) struct Node {
     /// What the layer takes, where it may be another array type of the same length.
     pub inputs: Vec<ValueId>,
     pub output: ValueId,
+    /// What it is called and what it is, for summaries.
+    pub name: String,
+    pub kind: String,
+    /// How often its layer was used before.
+    pub uses: usize,
+    /// How many parameters it has, where the macro can count them.
+    pub parameters: Option<usize>,
 }
 
 /// A network, understood.
 pub(crate) struct Model {
     pub declaration: Declaration,
     pub scalar: TokenStream,
-    /// The shapes that are declared.
+    /// What goes in and comes out as a whole: a shape that is declared, or a struct of several.
     pub input: Shape,
     pub output: Shape,
-    /// Value 0 is the input.
+    /// The parts of the input and of the output, where there are several.
+    pub input_parts: Vec<(Ident, Shape)>,
+    pub output_parts: Vec<(Ident, Shape)>,
+    /// Value 0 is the input; the parts of it follow.
     pub values: Vec<Value>,
     pub nodes: Vec<Node>,
+    /// What the network gives.
+    pub result: ValueId,
+    /// The largest sizes that are allowed.
+    pub budget: Option<Budget>,
     /// Const items: sizes worked out by the compiler, and checks of them.
     pub constants: Vec<TokenStream>,
     /// Whether sizes depend on const generic parameters.
     pub parametric: bool,
 }
 
+/// `#[budget(flash = "64 KiB", ram = "8 KiB")]`: where it is written, and bytes.
+pub(crate) struct Budget {
+    pub flash: Option<(Span, usize)>,
+    pub ram: Option<(Span, usize)>,
+}
+
 /// Understands a declaration; mistakes go to `errors`.
 pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model {
     let scalar = scalar(&mut declaration, errors);
+    let budget = budget(&mut declaration, errors);
     let parameters: HashSet<Ident> = declaration.generics.const_params().map(|param| param.ident.clone()).collect();
     let parametric = !parameters.is_empty();
     let mut builder = Builder {
@@ -185,27 +221,113 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
         values: Vec::new(),
         nodes: Vec::new(),
         constants: Vec::new(),
+        bindings: Vec::new(),
     };
-    let input = builder.declared(&declaration.input);
-    let output = builder.declared(&declaration.output);
-    builder.values.push(Value { shape: input.clone(), source: "the input".to_owned() });
+    let (input, input_parts) = builder.ends(&declaration, &declaration.inputs, "Input");
+    let (output, output_parts) = builder.ends(&declaration, &declaration.outputs, "Output");
+    builder.inputs(&declaration.inputs, &input, &input_parts);
 
-    match syn::parse2::<Chain>(declaration.body.clone()) {
-        Ok(Chain(steps)) => {
-            builder.names.reserve(&steps, builder.errors);
-            let last = builder.chain(&steps, 0);
-            if builder.errors.is_empty() && builder.nodes.iter().all(|node| matches!(node.op, Op::View)) {
+    let mut result = 0;
+    match syn::parse2::<Body>(declaration.body.clone()) {
+        Ok(mut body) => {
+            body.unroll();
+            body.for_each_chain(&mut |steps| builder.names.reserve(steps, builder.errors));
+            result = match body {
+                Body::Chain(steps) => builder.only_chain(&steps, &declaration),
+                Body::Graph { values, result } => builder.graph(&values, result.as_ref(), &declaration, &output),
+            };
+            let viewed = |value: ValueId| {
                 builder
-                    .errors
-                    .at(declaration.body_span, "the network has no layer; write at least one, such as `Dense(10)`");
+                    .nodes
+                    .iter()
+                    .find(|node| node.output == value && matches!(node.op, Op::View))
+                    .map(|node| node.inputs[0])
+            };
+            let mut root = result;
+            while let Some(value) = viewed(root) {
+                root = value;
             }
-            builder.check_output(&declaration.output, &output, last);
+            if builder.errors.is_empty() && root == 0 {
+                let message = "the network has no layer; write at least one, such as `Dense(10)`";
+                builder.errors.at(declaration.body_span, message);
+            }
+            if let [port] = declaration.outputs.as_slice() {
+                builder.check_output(&port.dims, &output, result);
+            }
         }
         Err(error) => builder.errors.add(error),
     }
 
     let Builder { scalar, values, nodes, constants, .. } = builder;
-    Model { declaration, scalar, input, output, values, nodes, constants, parametric }
+    Model {
+        declaration,
+        scalar,
+        input,
+        output,
+        input_parts,
+        output_parts,
+        values,
+        nodes,
+        result,
+        budget,
+        constants,
+        parametric,
+    }
+}
+
+/// Takes `#[budget(..)]` from the attributes.
+fn budget(declaration: &mut Declaration, errors: &mut Errors) -> Option<Budget> {
+    let mut budget = None;
+    let parametric = !declaration.generics.params.is_empty();
+    declaration.attributes.retain(|attribute| {
+        if !attribute.path().is_ident("budget") {
+            return true;
+        }
+        let limits = budget.get_or_insert(Budget { flash: None, ram: None });
+        let parsed = attribute.parse_nested_meta(|meta| {
+            let limit = match () {
+                () if meta.path.is_ident("flash") => &mut limits.flash,
+                () if meta.path.is_ident("ram") => &mut limits.ram,
+                () => return Err(meta.error("budget takes `flash` and `ram`, such as `flash = \"64 KiB\"`")),
+            };
+            let value: Expr = meta.value()?.parse()?;
+            match bytes(&value) {
+                Some(bytes) => *limit = Some((value.span(), bytes)),
+                None => return Err(syn::Error::new(value.span(), "expected bytes, such as `\"64 KiB\"` or `65_536`")),
+            }
+            Ok(())
+        });
+        if let Err(error) = parsed {
+            errors.add(error);
+        }
+        if parametric {
+            errors.at(attribute.span(), "a budget needs a network without parameters: its size is not known here");
+        }
+        false
+    });
+    budget
+}
+
+/// `"64 KiB"`, `"1 MiB"`, `"512 B"`, `512`.
+fn bytes(value: &Expr) -> Option<usize> {
+    let Expr::Lit(literal) = ungroup(value) else { return None };
+    match &literal.lit {
+        Lit::Int(number) => number.base10_parse().ok(),
+        Lit::Str(text) => {
+            let text = text.value().replace('_', "");
+            let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+            let unit = match unit.trim() {
+                "" | "B" => 1,
+                "KiB" => 1 << 10,
+                "MiB" => 1 << 20,
+                "kB" | "KB" => 1000,
+                "MB" => 1_000_000,
+                _ => return None,
+            };
+            number.parse::<usize>().ok()?.checked_mul(unit)
+        }
+        _ => None,
+    }
 }
 
 /// The number type: `f32`, a fixed one (`Name<f64>`), or the type parameter of the network.
@@ -216,6 +338,15 @@ fn scalar(declaration: &mut Declaration, errors: &mut Errors) -> TokenStream {
         match &parameter {
             GenericParam::Type(ty) if scalar.is_none() => {
                 let name = &ty.ident;
+                let integers = ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "bool"];
+                if integers.iter().any(|integer| name == integer) {
+                    let message = format!(
+                        "a network cannot be made of `{name}` or trained with it; use `f32`, `f64`, or `T` for both"
+                    );
+                    errors.at(name.span(), message);
+                    scalar = Some(quote!(f32));
+                    continue;
+                }
                 scalar = Some(quote!(#name));
                 if name != "f32" && name != "f64" {
                     kept.push(parameter);
@@ -263,6 +394,11 @@ impl Names {
                     self.reserve(&residual.body, errors);
                     residual.name.as_ref()
                 }
+                Step::Combine(combine) => {
+                    combine.branches.iter().for_each(|branch| self.reserve(branch, errors));
+                    combine.name.as_ref()
+                }
+                Step::Repeat(_) => None,
             };
             let Some(name) = name else { continue };
             if self.taken.insert(name.to_string(), name.span()).is_some() {
@@ -297,9 +433,282 @@ pub(crate) struct Builder<'a> {
     pub values: Vec<Value>,
     pub nodes: Vec<Node>,
     constants: Vec<TokenStream>,
+    bindings: Vec<Binding>,
+}
+
+/// A name for a value.
+struct Binding {
+    name: String,
+    span: Span,
+    value: ValueId,
+    used: bool,
 }
 
 impl Builder<'_> {
+    /// What goes in or comes out: a shape, or several in a struct called `<network><suffix>`.
+    fn ends(&mut self, declaration: &Declaration, ports: &[Port], suffix: &str) -> (Shape, Vec<(Ident, Shape)>) {
+        if let [port] = ports {
+            return (self.declared(&port.dims), Vec::new());
+        }
+        let mut parts: Vec<(Ident, Shape)> = Vec::new();
+        for port in ports {
+            let Some(name) = &port.name else { continue };
+            if parts.iter().any(|(other, _)| other == name) {
+                self.errors.at(name.span(), format!("`{name}` is the name of two; every one has a name of its own"));
+                continue;
+            }
+            parts.push((name.clone(), self.declared(&port.dims)));
+        }
+        let ty = format_ident!("{}{suffix}", declaration.name);
+        let (_, generics, _) = declaration.generics.split_for_impl();
+        (Shape::Opaque(quote!(#ty #generics)), parts)
+    }
+
+    /// The values that the network begins with, and their names.
+    fn inputs(&mut self, ports: &[Port], whole: &Shape, parts: &[(Ident, Shape)]) {
+        let name = |port: &Port| port.name.as_ref().map_or_else(|| "input".to_owned(), ToString::to_string);
+        let span = |port: &Port| port.name.as_ref().map_or(port.dims.span, Ident::span);
+        if let [port] = ports {
+            let source = port.name.as_ref().map_or_else(|| "the input".to_owned(), ToString::to_string);
+            self.values.push(Value { shape: whole.clone(), source });
+            self.bindings.push(Binding { name: name(port), span: span(port), value: 0, used: false });
+            return;
+        }
+        self.values.push(Value { shape: whole.clone(), source: "the input".to_owned() });
+        for (index, (part, shape)) in parts.iter().enumerate() {
+            let before = (1..=index).collect();
+            let value = self.plain(Op::Part { before }, part.to_string(), "input", vec![0], shape.clone());
+            self.bindings.push(Binding { name: part.to_string(), span: part.span(), value, used: false });
+        }
+    }
+
+    /// A body that is one chain.
+    fn only_chain(&mut self, steps: &[Step], declaration: &Declaration) -> ValueId {
+        for (ports, what) in [(&declaration.inputs, "inputs"), (&declaration.outputs, "outputs")] {
+            if ports.len() > 1 {
+                let message = format!(
+                    "a chain has one input and one output; with several {what}, name the values: `let trunk = ..;`"
+                );
+                self.errors.at(declaration.body_span, message);
+                return 0;
+            }
+        }
+        self.chain(steps, 0)
+    }
+
+    /// A body of named values.
+    fn graph(&mut self, values: &[Let], result: Option<&Flow>, declaration: &Declaration, output: &Shape) -> ValueId {
+        for Let { name, flow } in values {
+            let value = self.flow(flow);
+            if self.bindings.iter().any(|binding| name == &binding.name) {
+                let message = format!("`{name}` is already the name of a value; choose another");
+                self.errors.at(name.span(), message);
+            }
+            if !matches!(flow.source, Source::Value(_)) || !flow.steps.is_empty() {
+                self.values[value].source = name.to_string();
+            }
+            self.bindings.push(Binding { name: name.to_string(), span: name.span(), value, used: false });
+        }
+        let given = match (result, declaration.outputs.as_slice()) {
+            (Some(flow), [_]) => self.flow(flow),
+            (None, [Port { name: Some(name), .. }]) => self.value(name),
+            (None, [_]) => {
+                let message = "the network gives nothing: end it with what it gives, such as `trunk |> Dense(10)`";
+                self.errors.at(declaration.body_span, message);
+                return 0;
+            }
+            (Some(flow), _) => {
+                self.flow(flow);
+                let message = "with several outputs, each is a value of that name: `let policy = ..;`";
+                self.errors.at(declaration.body_span, message);
+                return 0;
+            }
+            (None, ports) => self.outputs(ports, output),
+        };
+        for binding in &self.bindings {
+            if !binding.used {
+                let name = &binding.name;
+                self.errors.at(binding.span, format!("`{name}` is never used; use it, or leave it out"));
+            }
+        }
+        given
+    }
+
+    /// Joins the values that have the names of the outputs.
+    fn outputs(&mut self, ports: &[Port], output: &Shape) -> ValueId {
+        let mut parts = Vec::new();
+        for port in ports {
+            let Some(name) = &port.name else { continue };
+            if !self.bindings.iter().any(|binding| name == &binding.name) {
+                self.errors.at(name.span(), format!("the output `{name}` is never computed; write `let {name} = ..;`"));
+                continue;
+            }
+            let value = self.value(name);
+            let declared = self.declared(&port.dims);
+            self.check_output(&port.dims, &declared, value);
+            parts.push(value);
+        }
+        self.plain(Op::Join(Along::Whole), "output".to_owned(), "output", parts, output.clone())
+    }
+
+    /// A value by its name.
+    fn value(&mut self, name: &Ident) -> ValueId {
+        if let Some(binding) = self.bindings.iter_mut().rev().find(|binding| name == &binding.name) {
+            binding.used = true;
+            return binding.value;
+        }
+        let close = did_you_mean(&name.to_string(), self.bindings.iter().map(|binding| binding.name.as_str()));
+        let hint = match close {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => {
+                let known: Vec<_> = self.bindings.iter().map(|binding| format!("`{}`", binding.name)).collect();
+                format!("there is {}", known.join(", "))
+            }
+        };
+        // Whoever is meant is in use.
+        if let Some(binding) =
+            close.map(str::to_owned).and_then(|close| self.bindings.iter_mut().find(|b| b.name == close))
+        {
+            binding.used = true;
+        }
+        self.errors.at(name.span(), format!("there is no value `{name}`; {hint}"));
+        self.values.push(Value { shape: Shape::Unknown, source: name.to_string() });
+        self.values.len() - 1
+    }
+
+    fn flow(&mut self, flow: &Flow) -> ValueId {
+        let source = match &flow.source {
+            Source::Value(name) => self.value(name),
+            Source::Combine(keyword, flows) => {
+                let values = flows.iter().map(|flow| self.flow(flow)).collect();
+                self.combine(keyword, None, values)
+            }
+        };
+        self.chain(&flow.steps, source)
+    }
+
+    /// Adds a node without a field.
+    fn plain(&mut self, op: Op, name: String, kind: &str, inputs: Vec<ValueId>, shape: Shape) -> ValueId {
+        self.values.push(Value { shape, source: name.clone() });
+        let output = self.values.len() - 1;
+        let kind = kind.to_owned();
+        self.nodes.push(Node { op, field: None, inputs, output, name, kind, uses: 0, parameters: Some(0) });
+        output
+    }
+
+    /// `concat`, `add` or `multiply` of values.
+    fn combine(&mut self, keyword: &Ident, name: Option<&Ident>, values: Vec<ValueId>) -> ValueId {
+        let (kind, text) = match keyword.to_string().as_str() {
+            "add" => ("add", "Add"),
+            "multiply" => ("multiply", "Multiply"),
+            _ => ("concat", "Concat"),
+        };
+        let name = self.names.next(kind, name, keyword.span()).to_string();
+        if values.len() < 2 {
+            self.errors.at(keyword.span(), format!("{name}: takes at least two values"));
+            self.values.push(Value { shape: Shape::Unknown, source: name });
+            return self.values.len() - 1;
+        }
+        if kind == "concat" {
+            let shape = self.joined(keyword.span(), &name, &values);
+            return self.plain(Op::Join(Along::Channels), name, text, values, shape);
+        }
+        let op = if kind == "add" { Op::Add } else { Op::Multiply };
+        let mut sum = values[0];
+        for (index, &value) in values.iter().enumerate().skip(1) {
+            let shape = self.equal(keyword.span(), &name, sum, value);
+            let name = if index + 1 == values.len() { name.clone() } else { format!("{name}_{index}") };
+            sum = self.plain(op.clone(), name, text, vec![sum, value], shape);
+        }
+        sum
+    }
+
+    /// The shape of two values that must have the same; reports others.
+    fn equal(&mut self, span: Span, name: &str, a: ValueId, b: ValueId) -> Shape {
+        let (a, b) = (&self.values[a], &self.values[b]);
+        let (x, y) = (a.source.clone(), b.source.clone());
+        let (first, second) = (a.shape.clone(), b.shape.clone());
+        match (first.literals(), second.literals()) {
+            (Some(p), Some(q)) => {
+                if let Err(text) = shapes::alike(name, &x, &p, &y, &q) {
+                    self.errors.at(span, text.as_str());
+                    return Shape::Unknown;
+                }
+            }
+            _ if first.is_constant() && second.is_constant() => {
+                let (p, q) = (first.slice(&self.scalar), second.slice(&self.scalar));
+                self.check(span, quote!(::monomorph::shapes::alike(#name, #x, #p, #y, #q)));
+            }
+            _ if matches!(first, Shape::Unknown) || matches!(second, Shape::Unknown) => return Shape::Unknown,
+            _ => self.same_parameters(span, name, (&x, &first), (&y, &second)),
+        }
+        first
+    }
+
+    /// Sizes that are parameters are equal only to themselves.
+    fn same_parameters(&mut self, span: Span, name: &str, (x, first): (&str, &Shape), (y, second): (&str, &Shape)) {
+        let (p, q) = (first.text(), second.text());
+        if p != q {
+            self.errors.at(span, format!("{name}: {x} gives {p}, but {y} gives {q}; they must be alike"));
+        }
+    }
+
+    /// The shape of values side by side; reports those that cannot be.
+    fn joined(&mut self, span: Span, name: &str, values: &[ValueId]) -> Shape {
+        let mut all = Vec::new();
+        for &value in values {
+            match &self.values[value].shape {
+                Shape::Unknown => return Shape::Unknown,
+                shape => all.push((self.values[value].source.clone(), shape.clone())),
+            }
+        }
+        // Of a layer of the user's only the type is known; its rank is taken to be that of the others.
+        let ranks = |(_, shape): &(String, Shape)| if let Shape::Known(dims) = shape { Some(dims.len()) } else { None };
+        let rank = all.iter().find_map(ranks).unwrap_or(1);
+        for (source, shape) in &mut all {
+            if let Shape::Opaque(ty) = &*shape {
+                let scalar = &self.scalar;
+                let sizes = quote!(<#ty as ::monomorph::Tensor<#scalar>>::SHAPE);
+                let takes = format!("values of rank {rank}");
+                let dims = (0..rank).map(|axis| Dim::Constant(quote!(#sizes[#axis]))).collect();
+                self.check(span, quote!(::monomorph::shapes::rank(#name, #takes, #rank, #source, #sizes)));
+                *shape = Shape::Known(dims);
+            }
+        }
+        let first = &all[0];
+        let mut width: Option<Dim> = None;
+        for (source, shape) in &all {
+            if let (Some(p), Some(q)) = (first.1.literals(), shape.literals()) {
+                if let Err(text) = shapes::beside(name, &first.0, &p, source, &q) {
+                    self.errors.at(span, text.as_str());
+                    return Shape::Unknown;
+                }
+            } else if first.1.is_constant() && shape.is_constant() {
+                let (x, p, q) = (&first.0, first.1.slice(&self.scalar), shape.slice(&self.scalar));
+                self.check(span, quote!(::monomorph::shapes::beside(#name, #x, #p, #source, #q)));
+            } else {
+                let message =
+                    format!("{name} adds up a parameter of the network, which stable Rust cannot; make it a constant");
+                self.errors.at(span, message);
+                return Shape::Unknown;
+            }
+            let Shape::Known(dims) = shape else { continue };
+            let own = dims[dims.len() - 1].clone();
+            width = Some(match (width, own) {
+                (None, own) => own,
+                (Some(Dim::Literal(a)), Dim::Literal(b)) => Dim::Literal(a + b),
+                (Some(a), b) => {
+                    let (a, b) = (a.tokens(), b.tokens());
+                    Dim::Constant(quote!((#a) + (#b)))
+                }
+            });
+        }
+        let Some(width) = width else { return Shape::Unknown };
+        let Shape::Known(mut dims) = first.1.clone() else { return Shape::Unknown };
+        dims[rank - 1] = width;
+        Shape::Known(dims)
+    }
+
     /// The declared shape of the input or the output.
     fn declared(&mut self, dims: &Dims) -> Shape {
         if dims.sizes.is_empty() || dims.sizes.len() > 4 {
@@ -455,20 +864,71 @@ impl Builder<'_> {
         &mut self,
         op: Op,
         field: Option<(Ident, TokenStream)>,
-        source: String,
+        (name, kind): (String, &str),
         input: ValueId,
         shape: Shape,
     ) -> ValueId {
+        // A view is given by whom it views.
+        let source = if matches!(op, Op::View) { self.values[input].source.clone() } else { name.clone() };
         self.values.push(Value { shape, source });
         let output = self.values.len() - 1;
-        self.nodes.push(Node { op, field, inputs: vec![input], output });
+        let kind = kind.to_owned();
+        // A layer of the user's counts its own.
+        let parameters = if matches!(op, Op::Layer(Traits { own: true, .. })) { None } else { Some(0) };
+        self.nodes.push(Node { op, field, inputs: vec![input], output, name, kind, uses: 0, parameters });
         output
+    }
+
+    /// Counts the parameters of the last node: the sum of these products.
+    pub(crate) fn count(&mut self, tensors: &[&[&Dim]]) {
+        let product = |sizes: &&[&Dim]| {
+            let literals: Option<Vec<usize>> =
+                sizes.iter().map(|dim| if let Dim::Literal(size) = dim { Some(*size) } else { None }).collect();
+            shapes::product(&literals?).ok()
+        };
+        let count = tensors.iter().map(product).sum();
+        if let Some(node) = self.nodes.last_mut() {
+            node.parameters = count;
+        }
+    }
+
+    /// Uses a layer again that was named before, with the same parameters.
+    pub(crate) fn again(&mut self, word: &str, span: Span, input: ValueId) -> Option<ValueId> {
+        let named = |node: &&Node| node.field.as_ref().is_some_and(|(name, _)| name == word);
+        let uses = self.nodes.iter().filter(named).count();
+        let first = self.nodes.iter().find(named)?;
+        let (op, field, kind) = (first.op.clone(), first.field.clone(), first.kind.clone());
+        let (takes, gives) = (self.values[first.inputs[0]].shape.clone(), self.values[first.output].shape.clone());
+        let (source, given) = (self.values[input].source.clone(), self.values[input].shape.clone());
+        match (takes.literals(), given.literals()) {
+            (Some(p), Some(q)) => {
+                if let Err(text) = shapes::taken_input(word, &p, &source, &q) {
+                    self.errors.at(span, text.as_str());
+                }
+            }
+            _ if takes.is_constant() && given.is_constant() => {
+                let (p, q) = (takes.slice(&self.scalar), given.slice(&self.scalar));
+                self.check(span, quote!(::monomorph::shapes::taken_input(#word, #p, #source, #q)));
+            }
+            _ => {}
+        }
+        let name = format!("{word}_{}", uses + 1);
+        self.values.push(Value { shape: gives, source: name.clone() });
+        let output = self.values.len() - 1;
+        self.nodes.push(Node { op, field, inputs: vec![input], output, name, kind, uses, parameters: Some(0) });
+        Some(output)
     }
 
     fn chain(&mut self, steps: &[Step], input: ValueId) -> ValueId {
         steps.iter().fold(input, |value, step| match step {
             Step::Layer(call) => layers::add(self, call, value),
             Step::Residual(residual) => self.residual(residual, value),
+            Step::Combine(Combine { name, keyword, branches }) => {
+                let values = branches.iter().map(|branch| self.chain(branch, value)).collect();
+                self.combine(keyword, name.as_ref(), values)
+            }
+            // Written out before.
+            Step::Repeat(repeat) => self.chain(&repeat.body, value),
         })
     }
 
@@ -497,10 +957,7 @@ impl Builder<'_> {
             }
             _ => {}
         }
-        self.values.push(Value { shape, source: name.to_string() });
-        let output = self.values.len() - 1;
-        self.nodes.push(Node { op: Op::Add, field: None, inputs: vec![body, shortcut], output });
-        output
+        self.plain(Op::Add, name.to_string(), "Add", vec![body, shortcut], shape)
     }
 
     /// Compares the declared output with the computed one.

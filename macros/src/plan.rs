@@ -63,11 +63,6 @@ impl Places {
     }
 }
 
-/// The value that the network gives.
-pub(crate) fn last(model: &Model) -> ValueId {
-    model.nodes.last().map_or(0, |node| node.output)
-}
-
 /// The nodes that read a value; the caller, who reads the last one, is no node.
 fn readers(model: &Model, value: ValueId) -> impl Iterator<Item = usize> {
     let nodes = model.nodes.iter().enumerate();
@@ -76,7 +71,7 @@ fn readers(model: &Model, value: ValueId) -> impl Iterator<Item = usize> {
 
 /// Whether nobody but one node reads the value.
 fn read_once(model: &Model, value: ValueId) -> bool {
-    value != last(model) && readers(model, value).count() == 1
+    value != model.result && readers(model, value).count() == 1
 }
 
 /// The layer right before an activation that can apply it itself.
@@ -108,10 +103,10 @@ pub(crate) fn evaluate(model: &Model) -> Places {
     for (step, node) in model.nodes.iter().enumerate() {
         let in_place = match node.op {
             Op::View => Some(node.inputs[0]),
-            Op::Activation { .. } | Op::Add => {
+            Op::Activation { .. } | Op::Add | Op::Multiply => {
                 node.inputs.iter().copied().find(|input| free_to_change(model, &places, *input, step))
             }
-            Op::Layer(_) => None,
+            Op::Layer(_) | Op::Join(_) | Op::Part { .. } => None,
         };
         for input in &node.inputs {
             let place = places.of[*input];
@@ -124,7 +119,7 @@ pub(crate) fn evaluate(model: &Model) -> Places {
         let place = places.of[node.output];
         places.touch(place, step);
     }
-    places.give_output(last(model));
+    places.give_output(model.result);
     places
 }
 
@@ -144,7 +139,7 @@ fn free_to_change(model: &Model, places: &Places, value: ValueId, step: usize) -
     let later_views =
         model.nodes[step..].iter().any(|node| matches!(node.op, Op::View) && sharing.contains(&node.inputs[0]));
     let uses = sharing.iter().flat_map(|value| readers(model, *value)).filter(|reader| *reader >= step).count();
-    uses == 1 && !later_views && !sharing.contains(&last(model))
+    uses == 1 && !later_views && !sharing.contains(&model.result)
 }
 
 /// Places for `forward`: everything that `backward` may read is kept.
@@ -154,7 +149,7 @@ pub(crate) fn forward(model: &Model) -> Places {
         let shares = matches!(node.op, Op::View) || trained_into(model, node).is_some();
         places.of[node.output] = if shares { places.of[node.inputs[0]] } else { places.fresh(node.output, step) };
     }
-    places.give_output(last(model));
+    places.give_output(model.result);
     places
 }
 
@@ -192,8 +187,8 @@ pub(crate) fn backward(model: &Model) -> Gradients {
     let mut reached = vec![false; model.values.len()];
     let mut input_writes = 0;
     if !model.nodes.is_empty() {
-        places.of[last(model)] = Place::Output;
-        reached[last(model)] = true;
+        places.of[model.result] = Place::Output;
+        reached[model.result] = true;
     }
     for (index, node) in model.nodes.iter().enumerate().rev() {
         let step = model.nodes.len() - index;
@@ -207,23 +202,25 @@ pub(crate) fn backward(model: &Model) -> Gradients {
                 Op::View => read_once(model, written),
                 Op::Activation { .. } => read_once(model, input) && !to_caller,
                 Op::Add => read_once(model, input) && !to_caller && slot == 0,
-                Op::Layer(_) => false,
+                Op::Layer(_) | Op::Multiply | Op::Join(_) | Op::Part { .. } => false,
             };
+            // Parts of the input do not overlap: each is written once.
+            let part = matches!(node.op, Op::Part { .. });
             reach[index][slot] = if shared {
                 places.of[input] = output;
                 Reach::Shared
-            } else if !reached[input] {
+            } else if !reached[input] || part {
                 places.of[input] = if to_caller { Place::Input } else { places.fresh(input, step) };
                 Reach::First
             } else {
                 let place = places.of[input];
                 places.touch(place, step);
                 Reach::Added(match node.op {
-                    Op::Add | Op::View => None,
-                    _ => match places.fresh(input, step) {
+                    Op::Layer(_) | Op::Activation { .. } => match places.fresh(input, step) {
                         Place::Buffer(index) => Some(index),
                         _ => None,
                     },
+                    _ => None,
                 })
             };
             reached[input] = true;

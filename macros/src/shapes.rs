@@ -282,6 +282,101 @@ pub const fn residual(layer: &str, body: &[usize], shortcut: &str, other: &[usiz
     Err(text)
 }
 
+/// Compares two values that are added or multiplied.
+///
+/// # Errors
+/// A sentence for the user if they differ.
+pub const fn alike(layer: &str, x: &str, a: &[usize], y: &str, b: &[usize]) -> Result<(), Text> {
+    if equal(a, b) {
+        return Ok(());
+    }
+    let text = Text::new().str(layer).str(": ").str(x).str(" gives ").shape(a).str(", but ").str(y).str(" gives ");
+    Err(text.shape(b).str("; they must be alike"))
+}
+
+/// Compares two values that are put side by side along the last axis.
+///
+/// # Errors
+/// A sentence for the user if any other size differs.
+pub const fn beside(layer: &str, x: &str, a: &[usize], y: &str, b: &[usize]) -> Result<(), Text> {
+    let mut fits = a.len() == b.len();
+    let mut axis = 0;
+    while fits && axis + 1 < a.len() {
+        fits = a[axis] == b[axis];
+        axis += 1;
+    }
+    if fits {
+        return Ok(());
+    }
+    let text = Text::new().str(layer).str(": ").str(x).str(" gives ").shape(a).str(", but ").str(y).str(" gives ");
+    Err(text.shape(b).str("; only the last size may differ"))
+}
+
+/// A pool whose windows lie side by side.
+///
+/// # Errors
+/// A sentence for the user if they do not cover the input.
+pub const fn covers(layer: &str, axis: &str, kernel: usize, input: usize) -> Result<(), Text> {
+    // What does not fit at all is another mistake.
+    if kernel == 0 || kernel > input || input.is_multiple_of(kernel) {
+        return Ok(());
+    }
+    let text = Text::new().str(layer).str(": windows of ").str(axis).str(" ").number(kernel);
+    let text = text
+        .str(" do not divide its input ")
+        .str(axis)
+        .str(" ")
+        .number(input)
+        .str("; use another size, pad, or write `stride = ");
+    Err(text.number(kernel).str("` to leave the rest out"))
+}
+
+/// Compares what a layer states as its input with what comes.
+///
+/// # Errors
+/// A sentence for the user if they differ.
+pub const fn stated_input(layer: &str, stated: &[usize], source: &str, gives: &[usize]) -> Result<(), Text> {
+    if equal(stated, gives) {
+        return Ok(());
+    }
+    let text = Text::new().str(layer).str(" is stated to take ").shape(stated).str(", but ").str(source).str(" gives ");
+    Err(text.shape(gives))
+}
+
+/// Compares what a network needs with what it may, and names the layers that weigh most.
+///
+/// # Errors
+/// A sentence for the user if it needs more.
+pub const fn budget(what: &str, limit: usize, needs: usize, layers: &[(&str, usize)]) -> Result<(), Text> {
+    if needs <= limit {
+        return Ok(());
+    }
+    let mut text = Text::new().str("the network needs ").number(needs).str(" bytes of ").str(what);
+    text = text.str(", more than its budget of ").number(limit);
+    let (mut named, mut below) = (0, usize::MAX);
+    while named < 3 {
+        // The heaviest of those that are lighter than the ones named.
+        let (mut pick, mut found, mut index) = (0, false, 0);
+        while index < layers.len() {
+            if layers[index].1 < below && layers[index].1 > 0 && (!found || layers[index].1 > layers[pick].1) {
+                (pick, found) = (index, true);
+            }
+            index += 1;
+        }
+        if !found {
+            break;
+        }
+        text = text
+            .str(if named == 0 { "; most of it: " } else { ", " })
+            .str(layers[pick].0)
+            .str(" ")
+            .number(layers[pick].1);
+        below = layers[pick].1;
+        named += 1;
+    }
+    Err(text)
+}
+
 /// Checks the rank of what a user's layer gives.
 ///
 /// # Errors

@@ -264,7 +264,7 @@ pub(crate) unsafe fn write<T: Scalar, S: Simd, A: Activation<T>, const MR: usize
 #[inline(always)]
 pub(crate) unsafe fn add<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
     simd: S,
-    tile: Tile<T, S, MR, NR>,
+    mut tile: Tile<T, S, MR, NR>,
     to: *mut T,
     stride: usize,
     skip: usize,
@@ -276,12 +276,11 @@ pub(crate) unsafe fn add<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
         || {
             // All loads come before all stores: the last register may overlap the one before, and then
             // both write the same sums; and a processor makes a load wait for a masked store near it.
-            let mut sum = tile;
             for m in 0..MR {
                 if m >= skip {
                     for n in 0..NR {
                         // SAFETY: the caller vouches for just this.
-                        sum[m][n] = unsafe { columns.load::<T, S, NR>(simd, to.add(m * stride), n) } + tile[m][n];
+                        tile[m][n] = unsafe { columns.load::<T, S, NR>(simd, to.add(m * stride), n) } + tile[m][n];
                     }
                 }
             }
@@ -289,7 +288,7 @@ pub(crate) unsafe fn add<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
                 if m >= skip {
                     for n in 0..NR {
                         // SAFETY: the caller vouches for just this.
-                        unsafe { columns.store::<T, S, NR>(sum[m][n], to.add(m * stride), n) };
+                        unsafe { columns.store::<T, S, NR>(tile[m][n], to.add(m * stride), n) };
                     }
                 }
             }
@@ -375,6 +374,18 @@ const fn tile_cost(mr: usize, nr: usize) -> usize {
     4 * (if arithmetic > loads { arithmetic } else { loads }) + loads + 4
 }
 
+/// Whether a number is in a list.
+pub(crate) const fn listed(number: usize, list: &[usize]) -> bool {
+    let mut index = 0;
+    while index < list.len() {
+        if list[index] == number {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
 /// Calls an unsafe function with, as its last const argument, the one of the literals that equals
 /// a constant; with none, if none does.
 ///
@@ -382,7 +393,7 @@ const fn tile_cost(mr: usize, nr: usize) -> usize {
 /// would look through the dead branches too, and all they call, for every literal anew.
 macro_rules! with {
     ($value:expr, [$first:literal $($literal:literal)*], $function:ident $generics:tt $arguments:tt) => {
-        if const { matches!($value, $first $(| $literal)*) } {
+        if const { $crate::kernels::gemm::listed($value, &[$first $(, $literal)*]) } {
             with!(@call $value, [$first $($literal)*], $function $generics $arguments);
         }
     };

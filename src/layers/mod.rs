@@ -15,6 +15,7 @@ mod pool1d;
 mod pool2d;
 mod rms_norm;
 mod softmax;
+mod upsample2d;
 mod window;
 
 pub use activation::*;
@@ -29,4 +30,5 @@ pub use pool1d::*;
 pub use pool2d::*;
 pub use rms_norm::*;
 pub use softmax::*;
+pub use upsample2d::*;
 pub use window::*;

@@ -206,6 +206,8 @@ fn is_first_highest<T: Scalar>(scores: &[T], class: usize) -> bool {
 
 macro_rules! softmax_loss {
     ($loss:ty, $target:ty, $correct:expr) => {
+        // The notes of the trait say it in words.
+        #[diagnostic::do_not_recommend]
         impl<T: Scalar, const C: usize> Loss<T, [T; C], $target> for $loss {
             #[inline(always)]
             fn loss<S: Simd, const B: usize>(
@@ -346,6 +348,8 @@ fn ln_1p<T: Scalar>(x: T) -> T {
     if u == T::ONE { x } else { u.ln() * x / (u - T::ONE) }
 }
 
+// The notes of the trait say it in words.
+#[diagnostic::do_not_recommend]
 impl<T: Scalar, X: Tensor<T>> Loss<T, X, X> for BceWithLogits {
     #[inline(always)]
     fn loss<S: Simd, const B: usize>(

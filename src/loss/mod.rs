@@ -45,8 +45,9 @@ use crate::tensor::Tensor;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot compare an output of `{Output}` with a target of `{Target}`",
-    label = "this loss does not fit the output and the target",
-    note = "cross-entropy takes outputs `[T; CLASSES]` and a class (`u8`, `u16`, `u32`, `usize`) or `[T; CLASSES]` as target; regression losses take targets of the output's own type"
+    label = "does not fit the loss and the network's output",
+    note = "for `CrossEntropy` and `SmoothCrossEntropy` the output is `[f32; CLASSES]`, and a target is a class, counted from 0 (`u8`, `u16`, `u32` or `usize`), or `[f32; CLASSES]`",
+    note = "for `KlDivergence` both are `[f32; CLASSES]`; for all other losses a target has the type of the output"
 )]
 pub trait Loss<T: Scalar, Output: Tensor<T>, Target> {
     /// The mean loss over the batch; writes ∂L/∂output into `gradient`.

@@ -142,6 +142,8 @@ fn mean<T: Scalar, X: Tensor<T>, R: Residual<T>, S: Simd>(
 
 macro_rules! residual {
     ($($loss:ty),*) => { $(
+        // The notes of the trait say it in words.
+        #[diagnostic::do_not_recommend]
         impl<T: Scalar, X: Tensor<T>> Loss<T, X, X> for $loss {
             #[inline(always)]
             fn loss<S: Simd, const B: usize>(

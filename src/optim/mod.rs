@@ -106,7 +106,8 @@ use crate::simd::{Simd, Vector, outline};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an optimizer for numbers of type `{T}`",
-    note = "the optimizers are in `monomorph::optim`; one of your own implements `Optimizer<T>`"
+    label = "not an optimizer",
+    note = "an optimizer is a value that holds its learning rate, such as `Sgd {{ learning_rate: 0.1, ..Sgd::default() }}` or `Adam::default()`; the optimizers are in `monomorph::optim`"
 )]
 pub trait Optimizer<T: Scalar>: 'static {
     /// The names of the parts of the memory, as many as it has.

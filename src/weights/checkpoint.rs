@@ -14,16 +14,10 @@ use std::path::{Path, PathBuf};
 use ::safetensors::tensor::{Metadata, TensorInfo};
 use ::safetensors::{SafeTensorError, SafeTensors};
 
-use super::{WeightsError, WeightsProblem};
+use super::{FORMAT, METADATA, VERSION, WeightsError, WeightsProblem};
 use crate::parameters::{Entry, Parameters, for_each_tensor};
 use crate::scalar::Scalar;
 
-/// What files of this crate say of themselves.
-const FORMAT: &str = "monomorph";
-/// The version of what the names and the order of axes mean.
-const VERSION: &str = "1";
-/// The key of the format under which metadata stands among the tensors.
-const METADATA: &str = "__metadata__";
 /// Tensors begin at a multiple of this, in a file or in flash.
 const ALIGNMENT: usize = 64;
 

@@ -6,7 +6,7 @@ use monomorph::prelude::*;
 use monomorph::testing::check_gradients;
 use monomorph::{Layer, Tensor};
 
-fn check<N: Network<Scalar = f64>, const B: usize>() {
+pub fn check<N: Network<Scalar = f64>, const B: usize>() {
     let mut noise = Noise::new(21);
     let mut net = N::zeroed();
     initialize(&mut net, Init::KaimingUniform, &mut noise);
@@ -24,12 +24,12 @@ fn check<N: Network<Scalar = f64>, const B: usize>() {
 network! { pub Chain<f64>: [3] -> [2] { Dense(5), Tanh, Dense(4), Sigmoid, Dense(2) } }
 network! { pub FirstActivation<f64>: [3] -> [2] { Tanh, Gelu, Dense(2), Silu } }
 network! { pub Convolutional<f64>: [7, 6, 2] -> [3] {
-    Conv2d(3, kernel = 3, padding = same), Tanh, AvgPool2d(2),
+    Conv2d(3, kernel = 3, padding = same), Tanh, AvgPool2d(2, stride = 2),
     Conv2d(5, kernel = (2, 1), stride = (1, 2), bias = false), BatchNorm, Elu,
     Flatten, Dense(3),
 } }
 network! { pub Sequence<f64>: [9, 3] -> [2] {
-    Conv1d(4, kernel = 3, padding = (2, 0)), LayerNorm, Mish, MaxPool1d(2), GlobalAvgPool1d, Dense(2), LogSoftmax,
+    Conv1d(4, kernel = 3, padding = (2, 0)), LayerNorm, Mish, MaxPool1d(2, stride = 2), GlobalAvgPool1d, Dense(2), LogSoftmax,
 } }
 network! { pub FlatFirst<f64>: [3, 2, 2] -> [2] { Flatten, Dense(4), Softplus, Dense(2) } }
 network! { pub ResidualFirst<f64>: [4] -> [4] { residual { Dense(4), Tanh } } }
@@ -75,7 +75,7 @@ const SIDE: usize = 5;
 network! { pub Named<f64>: [SIDE, SIDE, 2] -> [WIDTH / 2] {
     Conv2d(WIDTH, kernel = 3, padding = same, groups = 2), Tanh,
     residual { Conv2d(WIDTH, kernel = (3, 1), padding = (1, 0)) },
-    MaxPool2d(SIDE / 2), Flatten, Dense(WIDTH / 2),
+    MaxPool2d(SIDE / 2, stride = 2), Flatten, Dense(WIDTH / 2),
 } }
 network! { pub Sized<f64, const IN: usize, const HIDDEN: usize>: [IN] -> [2] {
     Dense(HIDDEN), Tanh, residual { Dense(HIDDEN), Gelu, Dense(HIDDEN) }, residual { Tanh, Dense(HIDDEN) }, Dense(2),

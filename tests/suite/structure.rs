@@ -114,3 +114,19 @@ fn batch_norms_fold_into_the_layer_before() {
         assert!((a - b).abs() < 1e-4, "{a} is not {b}");
     }
 }
+
+/// The summary is of the very network: names, figures, edges.
+#[test]
+fn the_summary_adds_up() {
+    let summary = LeNet::summary();
+    assert_eq!((summary.parameters(), summary.macs()), (LeNet::PARAMS, LeNet::MACS));
+    let table = summary.to_string();
+    for name in ["stem", "pool2", "flatten1", "head", "61,706"] {
+        assert!(table.contains(name), "{name} is not in\n{table}");
+    }
+    assert!(summary.svg().to_string().contains("stem") && summary.dot().to_string().starts_with("digraph"));
+    for (index, node) in summary.graph.iter().enumerate() {
+        assert!(node.inputs.iter().all(|input| *input < index), "{node:?}");
+    }
+    assert_eq!(summary.graph.last().map(|node| node.shape), Some(&[10][..]));
+}

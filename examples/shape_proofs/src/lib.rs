@@ -1,0 +1,23 @@
+//! A program with a network, whose shapes are proved by tests: see `tests/shapes.rs`.
+
+#![no_std]
+
+use monomorph::prelude::*;
+
+/// The pictures of the camera: height and width.
+pub const SIDE: usize = 28;
+
+network! {
+    /// Tells ten kinds of parts apart.
+    pub Parts: [SIDE, SIDE, 1] -> [10] {
+        Conv2d(8, kernel = 5, stride = 2), Relu,
+        Flatten,
+        Dense(10),
+    }
+}
+
+/// The kind of the part on a picture.
+pub fn kind(network: &Parts, picture: &[[[f32; 1]; SIDE]; SIDE]) -> usize {
+    let scores: [f32; 10] = network.evaluate(picture);
+    (1..10).fold(0, |best, kind| if scores[kind] > scores[best] { kind } else { best })
+}

@@ -1,0 +1,15 @@
+//! On a thumbnail there is no room for this kernel.
+
+use monomorph::prelude::*;
+
+const THUMBNAIL: usize = shape_proofs::SIDE / 7;
+
+network! {
+    pub Thumbnails: [THUMBNAIL, THUMBNAIL, 1] -> [10] {
+        Conv2d(8, kernel = 5), Relu,
+        Flatten,
+        Dense(10),
+    }
+}
+
+fn main() {}

@@ -1,0 +1,149 @@
+//! Graphs of named values: derivatives, several inputs and outputs, layers that are used twice.
+
+use super::gradients::check;
+use monomorph::Parameters;
+use monomorph::prelude::*;
+
+network! { pub Skips<f64>: [4, 4, 2] -> [4, 4, 1] {
+    let fine = input |> Conv2d(3, kernel = 3, padding = same) |> Tanh;
+    let coarse = fine |> AvgPool2d(2) |> Conv2d(4, kernel = 1) |> Silu;
+    let up = coarse |> Flatten |> Dense(16);
+    let gate = fine |> Conv2d(1, kernel = 1) |> Flatten |> Sigmoid;
+    let mixed = multiply(up, gate);
+    let wide = concat(fine, fine |> DepthwiseConv2d(3, padding = same)) |> Conv2d(1, kernel = 1) |> Flatten;
+    add(mixed, wide, up) |> Dense(16) |> self::Unflatten
+} }
+
+network! { pub Branches<f64>: [5, 5, 2] -> [3] {
+    concat {
+        { Conv2d(2, kernel = 1), Relu6 }
+        { Conv2d(2, kernel = 1), Tanh, Conv2d(3, kernel = 3, padding = same) }
+        { }
+    },
+    multiply { { Conv2d(4, kernel = 1) } { Conv2d(4, kernel = 1), Sigmoid } },
+    add { { Tanh } { BatchNorm } { } },
+    repeat 2 { residual { Conv2d(4, kernel = 3, padding = same), narrow: Elu } },
+    GlobalAvgPool2d, Dense(3),
+} }
+
+network! { pub TwoEnds<f64>(state: [3], goal: [2, 2]) -> (policy: [4], value: [1]) {
+    let trunk = concat(state, goal |> Flatten) |> Dense(6) |> Tanh;
+    let policy = trunk |> Dense(4);
+    let value = concat(trunk, state) |> Dense(1);
+} }
+
+network! { pub Encoder<f64>: [4] -> [3] { Dense(5), Tanh, BatchNorm, Dense(3) } }
+network! { pub Siamese<f64>(left: [4], right: [4]) -> [2] {
+    let a = left |> encoder: Encoder |> Tanh;
+    let b = right |> encoder |> Tanh;
+    concat(a, b, multiply(a, b)) |> Dense(2)
+} }
+network! { pub Square<f64>: [3] -> [3] { let x = input |> Dense(3); multiply(x, x) } }
+network! { pub SelfProduct<f64>: [3] -> [6] { concat(multiply(input, input), input) } }
+network! { pub Recycled<f64>: [4] -> [4] { shared: Dense(4), Tanh, shared, Gelu, shared } }
+
+const WIDTH: usize = 3;
+network! { pub NamedSizes<f64>: [WIDTH] -> [WIDTH + 4] {
+    let a = input |> Dense(WIDTH) |> Tanh;
+    let b = a |> Dense(4);
+    concat(add(a, input), b)
+} }
+network! { pub Parametric<f64, const N: usize>: [N] -> [2] {
+    let a = input |> Dense(N) |> Tanh;
+    add(a, multiply(a, input)) |> Dense(2)
+} }
+
+/// A vector of 16 as an image.
+#[derive(Parameters)]
+#[repr(C)]
+pub struct Unflatten;
+
+impl monomorph::Layer<f64> for Unflatten {
+    type Input = [f64; 16];
+    type Output = [[[f64; 1]; 4]; 4];
+    type Saved<const B: usize> = ();
+    type Workspace<const B: usize> = ();
+    const MACS: usize = 0;
+
+    fn evaluate<S: monomorph::simd::Simd, const B: usize>(
+        &self,
+        _: S,
+        input: &[[f64; 16]; B],
+        output: &mut [Self::Output; B],
+        _: &mut (),
+    ) {
+        *output = *monomorph::tensor::reshape::<f64, _, _, B>(input);
+    }
+
+    fn forward<S: monomorph::simd::Simd, const B: usize>(
+        &self,
+        simd: S,
+        input: &[[f64; 16]; B],
+        output: &mut [Self::Output; B],
+        _: &mut (),
+        _: &mut Noise,
+    ) {
+        self.evaluate(simd, input, output, &mut ());
+    }
+
+    fn backward<S: monomorph::simd::Simd, const B: usize>(
+        &self,
+        _: S,
+        _: &[[f64; 16]; B],
+        _: &[Self::Output; B],
+        _: &mut (),
+        grad_output: &mut [Self::Output; B],
+        grad_input: Option<&mut [[f64; 16]; B]>,
+        _: &mut Self,
+    ) {
+        if let Some(grad_input) = grad_input {
+            *grad_input = *monomorph::tensor::reshape::<f64, _, _, B>(grad_output);
+        }
+    }
+}
+
+#[test]
+fn backward_agrees_with_finite_differences() {
+    check::<Skips, 2>();
+    check::<Branches, 2>();
+    check::<TwoEnds, 3>();
+    check::<Siamese, 3>();
+    check::<Square, 2>();
+    check::<SelfProduct, 2>();
+    check::<Recycled, 2>();
+    check::<NamedSizes, 2>();
+    check::<Parametric<3>, 2>();
+}
+
+#[test]
+fn inputs_and_outputs_have_names() {
+    let mut net = TwoEnds::zeroed();
+    net.initialize(Init::XavierNormal, &mut Noise::new(1));
+    let output = net.evaluate(&TwoEndsInput { state: [1.0, 2.0, 3.0], goal: [[1.0, 0.0], [0.0, 1.0]] });
+    assert!(output.policy != [0.0; 4] && output.value != [0.0]);
+    // By hand: a head on zero weights gives its bias.
+    net.dense2.weight = [[0.0; 4]; 6];
+    net.dense2.bias = [1.0, 2.0, 3.0, 4.0];
+    assert_eq!(net.evaluate(&TwoEndsInput { state: [0.5; 3], goal: [[0.0; 2]; 2] }).policy, [1.0, 2.0, 3.0, 4.0]);
+}
+
+/// Both sides of a Siamese network have one set of weights.
+#[test]
+fn a_layer_used_twice_has_one_set_of_weights() {
+    assert_eq!(Siamese::PARAMS, Encoder::PARAMS + 9 * 2 + 2);
+    let mut net = Siamese::zeroed();
+    net.initialize(Init::XavierNormal, &mut Noise::new(2));
+    // A head that compares the two codes sees no difference between equal inputs.
+    net.dense1.weight = core::array::from_fn(|row| [[1.0, 1.0, 1.0, -1.0, -1.0, -1.0, 0.0, 0.0, 0.0][row]; 2]);
+    assert_eq!(net.evaluate(&SiameseInput { left: [0.3; 4], right: [0.3; 4] }), [0.0; 2]);
+    assert_ne!(net.evaluate(&SiameseInput { left: [0.3; 4], right: [0.4; 4] }), [0.0; 2]);
+}
+
+#[test]
+fn repeated_layers_are_numbered() {
+    let mut net = Branches::zeroed();
+    net.initialize(Init::KaimingNormal, &mut Noise::new(2));
+    let _ = (&net.narrow1, &net.narrow2);
+    assert_eq!(Branches::PARAMS, net.as_slice().len());
+    assert_eq!(<Branches as Network>::GRAPH.iter().map(|node| node.parameters).sum::<usize>(), Branches::PARAMS);
+}

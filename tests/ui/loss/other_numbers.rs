@@ -1,0 +1,9 @@
+use monomorph::prelude::*;
+
+network! { pub Line<f64>: [1] -> [1] { Dense(1) } }
+
+fn main() {
+    let mut net = Line::zeroed();
+    let mut trainer = Trainer::<Line, _, 2>::new(Adam::default(), Mse);
+    let _ = trainer.step(&mut net, &[[1.0], [2.0]], &[[1.0_f32], [2.0]]);
+}

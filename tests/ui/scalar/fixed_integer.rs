@@ -1,0 +1,7 @@
+use monomorph::network;
+
+network! {
+    pub Net<u8>: [4] -> [2] { Dense(2) }
+}
+
+fn main() {}

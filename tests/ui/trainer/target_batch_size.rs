@@ -1,0 +1,10 @@
+use monomorph::prelude::*;
+
+network! { pub Small: [4] -> [2] { Dense(8), Relu, Dense(2) } }
+
+fn main() {
+    let mut net = Small::zeroed();
+    let mut trainer = Trainer::<Small, _, 64>::new(Adam::default(), CrossEntropy);
+    let (inputs, labels) = ([[0.0; 4]; 64], [0_u8; 32]);
+    let _ = trainer.step(&mut net, &inputs, &labels);
+}
