@@ -20,6 +20,8 @@ pub mod memory;
 pub mod network;
 pub mod noise;
 pub mod optim;
+#[cfg(feature = "rayon")]
+pub mod parallel;
 pub mod parameters;
 pub mod prelude;
 pub mod scalar;

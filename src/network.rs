@@ -33,7 +33,7 @@ use crate::summary::{Node, Summary};
     label = "not a network",
     note = "networks are declared with `network! {{ .. }}`"
 )]
-pub trait Network: Layer<Self::Scalar> {
+pub trait Network: Layer<Self::Scalar> + Send + Sync {
     /// The number type.
     type Scalar: Scalar;
     /// The name it was declared by.

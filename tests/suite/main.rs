@@ -6,6 +6,7 @@ mod determinism;
 mod gradients;
 mod graphs;
 mod include;
+mod parallel;
 mod plan;
 mod properties;
 mod real_networks;
