@@ -4,17 +4,18 @@
 //! cargo bench --bench parallel
 //! ```
 
+mod random;
 mod workloads;
 
 use std::time::{Duration, Instant};
 
 use monomorph::parallel::{ParallelEvaluator, ParallelTrainer};
 use monomorph::prelude::*;
-use monomorph::{Scalar, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use random::random;
 use workloads::{Digits512, LeNet5};
 
 const BATCH: usize = 256;
@@ -34,11 +35,8 @@ where
     CrossEntropy: Loss<N::Scalar, N::Output, u8>,
 {
     let mut net = N::boxed(&mut ChaCha8Rng::seed_from_u64(1));
-    let mut noise = Noise::new(2);
-    let mut inputs = monomorph::memory::boxed::<[N::Input; BATCH]>();
-    for input in inputs.iter_mut() {
-        input.as_mut_slice().fill_with(|| N::Scalar::from_f64(noise.uniform()));
-    }
+    let inputs = random::<_, N::Input, BATCH>(2);
+    let mut noise = Noise::new(3);
     let targets = [(); BATCH].map(|()| noise.below(10) as u8);
     let mut outputs = monomorph::memory::boxed::<[N::Output; BATCH]>();
 
