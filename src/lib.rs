@@ -56,7 +56,7 @@ pub use layer::{Activation, Layer};
 ///                eye: Eye   self::Scale::<8>            a network or layer of your own, by its path
 ///                eye                                    a layer from before, with the same weights
 /// ```
-/// Layers and their arguments are those of [`layers`](crate::layers); `input = [..]` in any of them states
+/// Layers and their arguments are those of [`layers`]; `input = [..]` in any of them states
 /// what it is to be given.
 ///
 /// Attributes are passed on to the struct, except for two: `#[budget(flash = "64 KiB", ram = "8 KiB")]` is a
