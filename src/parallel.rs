@@ -162,7 +162,7 @@ impl core::error::Error for LengthMismatch {}
 /// assert_eq!(parallel.trainer.steps(), 200);
 /// # Ok::<(), monomorph::train::TrainError>(())
 /// ```
-pub struct ParallelTrainer<N: Network, R: Recipe<N>, const B: usize> {
+pub struct ParallelTrainer<N: Network, R: Recipe<Optimizer: Optimizer<N::Scalar>>, const B: usize> {
     /// Settings and the optimizer's memory; it saves and resumes.
     pub trainer: Trainer<N, R, B>,
     /// The second and further shards; the first is the trainer's own.
@@ -320,7 +320,7 @@ impl<T: Scalar> Task for MeanTask<'_, T> {
 }
 
 /// The end of a step at the door.
-struct UpdateTask<'a, N: Network, R: Recipe<N>, const B: usize> {
+struct UpdateTask<'a, N: Network, R: Recipe<Optimizer: Optimizer<N::Scalar>>, const B: usize> {
     trainer: &'a mut Trainer<N, R, B>,
     network: &'a mut N,
 }
