@@ -8,11 +8,17 @@ pub use cortex_m_rt::entry;
 #[cfg(target_arch = "riscv32")]
 pub use riscv_rt::entry;
 
+pub use clock::Ticker;
 use semihosting::{process, sys::arm_compat::sys_writec};
 
 /// Ends the program: all is well.
 pub fn exit() -> ! {
     process::exit(0)
+}
+
+/// Ends the program: something is wrong.
+pub fn fail() -> ! {
+    process::exit(1)
 }
 
 /// Whoever panics links this function into the program, and `run.sh` finds it there.
@@ -77,7 +83,7 @@ fn stack_pointer() -> usize {
 #[cfg(target_arch = "arm")]
 mod clock {
     use cortex_m::Peripherals;
-    use cortex_m::peripheral::{SYST, syst::SystClkSource};
+    use cortex_m::peripheral::{SCB, SYST, syst::SystClkSource};
 
     /// Eighths of a nanosecond, and so of an instruction, a tick: the boards run at 25 MHz, the
     /// micro:bit, whose Cortex-M0 is the only one here without atomic operations, at 16 MHz.
@@ -95,11 +101,50 @@ mod clock {
             timer.set_reload(TOP);
             timer.clear_current();
             timer.enable_counter();
+            // It counts from its second tick on.
+            while SYST::get_current() == 0 {}
             Self(timer)
         }
 
+        /// How many instructions ago it was started, less than half a second's.
         pub(super) fn instructions(self) -> u32 {
             (u64::from(TOP - SYST::get_current()) * u64::from(EIGHTHS) / 8) as u32
+        }
+    }
+
+    /// Ticks at a fixed rate, between which the processor sleeps.
+    pub struct Ticker(SYST);
+
+    impl Ticker {
+        /// A ticker.
+        pub fn every(microseconds: u32) -> Self {
+            let mut timer = Clock::start().0;
+            timer.set_reload(microseconds * 8000 / EIGHTHS - 1);
+            timer.clear_current();
+            // An interrupt that is not taken wakes the processor all the same.
+            cortex_m::interrupt::disable();
+            timer.enable_interrupt();
+            Self(timer)
+        }
+
+        /// Whether a tick has come that nobody has waited for.
+        pub fn is_late(&mut self) -> bool {
+            SCB::is_pendst_pending()
+        }
+
+        /// Waits for the next tick.
+        pub fn wait(&mut self) {
+            while !self.is_late() {
+                cortex_m::asm::wfi();
+            }
+            SCB::clear_pendst();
+        }
+    }
+
+    impl Drop for Ticker {
+        fn drop(&mut self) {
+            self.0.disable_interrupt();
+            SCB::clear_pendst();
         }
     }
 }
@@ -116,8 +161,65 @@ mod clock {
             Self(minstret::read())
         }
 
+        /// How many instructions ago it was started.
         pub(super) fn instructions(self) -> u32 {
             minstret::read().wrapping_sub(self.0) as u32
+        }
+    }
+
+    /// Ticks at a fixed rate, between which the processor sleeps: the core-local interruptor.
+    pub struct Ticker {
+        step: u64,
+        next: u64,
+    }
+
+    /// Ticks of the clock at 10 MHz.
+    const NOW: *const u32 = core::ptr::without_provenance(0x0200_bff8);
+    /// When the clock interrupts.
+    const ALARM: *mut u32 = core::ptr::without_provenance_mut(0x0200_4000);
+
+    fn now() -> u64 {
+        // SAFETY: QEMU's `virt` has the two halves of its clock here.
+        let read = || unsafe { (NOW.read_volatile(), NOW.add(1).read_volatile()) };
+        let (mut now, mut again) = (read(), read());
+        while now.1 != again.1 {
+            (now, again) = (again, read());
+        }
+        u64::from(now.1) << 32 | u64::from(now.0)
+    }
+
+    impl Ticker {
+        /// A ticker.
+        pub fn every(microseconds: u32) -> Self {
+            let step = u64::from(microseconds) * 10;
+            let ticker = Self { step, next: now() + step };
+            ticker.set();
+            // SAFETY: interrupts are off as a whole: one that is not taken wakes the processor all the same.
+            unsafe { riscv::register::mie::set_mtimer() };
+            ticker
+        }
+
+        /// Whether a tick has come that nobody has waited for.
+        pub fn is_late(&mut self) -> bool {
+            now() >= self.next
+        }
+
+        /// Waits for the next tick.
+        pub fn wait(&mut self) {
+            while !self.is_late() {
+                riscv::asm::wfi();
+            }
+            self.next += self.step;
+            self.set();
+        }
+
+        fn set(&self) {
+            // SAFETY: QEMU's `virt` has the two halves of the alarm here; the first write cannot set it off.
+            unsafe {
+                ALARM.write_volatile(u32::MAX);
+                ALARM.add(1).write_volatile((self.next >> 32) as u32);
+                ALARM.write_volatile(self.next as u32);
+            }
         }
     }
 }

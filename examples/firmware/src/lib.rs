@@ -17,7 +17,7 @@ use pc as machine;
 
 #[cfg(target_os = "none")]
 pub use device::entry;
-pub use machine::exit;
+pub use machine::{Ticker, exit, fail};
 
 /// Prints a line: `name value value ..`, numbers as the hexadecimal digits of their bits.
 ///
