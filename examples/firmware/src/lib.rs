@@ -8,7 +8,6 @@
 mod device;
 #[cfg(not(target_os = "none"))]
 mod pc;
-pub mod networks;
 
 #[cfg(target_os = "none")]
 use device as machine;

@@ -4,10 +4,10 @@
 //! or always.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use firmware::networks::Balance;
-use firmware::networks::balance::{FORCE, SCALE, step};
 use firmware::{Ticker, exit, measure, print, print_number};
 use monomorph::prelude::*;
+use networks::Balance;
+use networks::balance::{FORCE, SCALE, step};
 
 static POLICY: Balance = include_weights!(Balance, "../../weights/balance.safetensors");
 

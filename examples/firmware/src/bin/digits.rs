@@ -4,11 +4,11 @@
 //! compiling, and the scores. Nothing is loaded, copied or allocated.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use firmware::networks::{Digits, IMAGES};
 use firmware::{exit, fail, measure, print, print_number};
 use monomorph::memory::zeroed;
 use monomorph::network::Workspace;
 use monomorph::prelude::*;
+use networks::{Digits, IMAGES};
 use static_cell::ConstStaticCell;
 
 /// In flash: the compiler has read the file.
@@ -22,11 +22,8 @@ struct Memory {
     scores: [[f32; 10]; 1],
     workspace: Workspace<Digits, 1>,
 }
-static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory {
-    image: zeroed(),
-    scores: zeroed(),
-    workspace: zeroed(),
-});
+static MEMORY: ConstStaticCell<Memory> =
+    ConstStaticCell::new(Memory { image: zeroed(), scores: zeroed(), workspace: zeroed() });
 
 #[cfg_attr(target_os = "none", firmware::entry)]
 fn main() -> ! {

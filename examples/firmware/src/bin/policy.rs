@@ -2,9 +2,9 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::hint::black_box;
-use firmware::networks::{Policy, noise};
 use monomorph::memory::zeroed;
 use monomorph::prelude::*;
+use networks::{Policy, noise};
 
 static NET: Policy = {
     let mut net: Policy = zeroed();

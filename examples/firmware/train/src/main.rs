@@ -7,11 +7,11 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use firmware::networks::{Balance, Digits, IMAGES, balance};
-use monomorph::data::idx::Mnist;
 use monomorph::data::Dataset;
+use monomorph::data::idx::Mnist;
 use monomorph::prelude::*;
 use monomorph::weights;
+use networks::{Balance, Digits, IMAGES, balance};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

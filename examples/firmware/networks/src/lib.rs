@@ -1,4 +1,5 @@
-//! The networks, for the programs here and for those that train them.
+//! The networks, for the programs of the firmware and for the one that trains them.
+#![no_std]
 
 use monomorph::prelude::*;
 
