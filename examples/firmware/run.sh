@@ -73,7 +73,9 @@ echo "$("${RUSTC:-rustc}" --version), core from: $toolchain; $(qemu-system-arm -
 [[ ${1-} != --check ]] || exit 0
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
-"$cargo" build --quiet --locked --release --bins
+# For the PC it need not be fast.
+CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    "$cargo" build --quiet --locked --release --bins
 for target in "${targets[@]}"; do
     packages=(-p firmware)
     [[ $target != thumbv7em* ]] || packages+=(-p digits-c)
