@@ -76,11 +76,16 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 # For the PC it need not be fast.
 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     "$cargo" build --quiet --locked --release --bins
+header=$(cat c/digits.h)
 for target in "${targets[@]}"; do
     packages=(-p firmware)
     [[ $target != thumbv7em* ]] || packages+=(-p digits-c)
     "$cargo" build --quiet --locked --release "${flags[@]}" --target "$target" "${packages[@]}"
 done
+if [[ $header != "$(cat c/digits.h)" ]]; then
+    echo 'run.sh: the functions for C have changed, and c/digits.h with them; look at it and commit it' >&2
+    exit 1
+fi
 
 # The same network in a program in C.
 arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2 -std=c11 -Wall -Wextra -Werror \

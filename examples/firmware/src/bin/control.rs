@@ -53,8 +53,10 @@ fn main() -> ! {
     print("state", &state);
     print_number("late", late);
     print_number("# macs", Balance::OPERATIONS as u32);
-    measure(16, || {
-        core::hint::black_box(controller.force(core::hint::black_box(&state)));
-    });
+    for state in [state, [0.0; 4], [-3.0, 2.0, 0.5, 9.0]] {
+        measure(16, || {
+            core::hint::black_box(controller.force(core::hint::black_box(&state)));
+        });
+    }
     exit()
 }

@@ -1,7 +1,8 @@
-//! A policy network: how many instructions a multiply-accumulate takes.
+//! Speed: how many instructions a multiply-accumulate takes, and that it is always as many.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::hint::black_box;
+use firmware::{exit, measure, print, print_number};
 use monomorph::memory::zeroed;
 use monomorph::prelude::*;
 use networks::{Policy, noise};
@@ -16,11 +17,13 @@ static NET: Policy = {
 
 #[cfg_attr(target_os = "none", firmware::entry)]
 fn main() -> ! {
-    let observation = [0.5; 22];
-    firmware::print("action", &NET.evaluate(&observation));
-    firmware::print_number("# macs", Policy::OPERATIONS as u32);
-    firmware::measure(64, || {
-        black_box(NET.evaluate(black_box(&observation)));
-    });
-    firmware::exit()
+    print_number("# macs", Policy::OPERATIONS as u32);
+    for value in [0.5, -2.0, 0.0, 1e4] {
+        let observation = [value; 22];
+        print("action", &NET.evaluate(&observation));
+        measure(64, || {
+            black_box(NET.evaluate(black_box(&observation)));
+        });
+    }
+    exit()
 }
