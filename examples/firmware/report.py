@@ -121,6 +121,7 @@ def main():
         outputs = list(pool.map(emulate, jobs))
 
     print(f"{'program':<12} {'processor':<11} {'flash':>7} {'RAM':>6} {'stack':>6} {'instructions':>13} {'a MAC':>7}  difference")
+    bits = {}
     for (program, (name, *_)), (path, output) in zip(jobs, outputs):
         what = f"{program} on {name}"
         if output is None:
@@ -130,6 +131,7 @@ def main():
         (flash, ram), instructions = sizes(path), measured.get("instructions", [])
         apart = distance(results, expected[program])
         check(apart <= (TRAINING_TOLERANCE if program in TRAINING else TOLERANCE), f"{what}: differs from the PC by {apart:.1e}")
+        check(bits.setdefault(program, results) == results, f"{what}: differs from {MACHINES[0][0]}")
         check(not can_panic(path), f"{what}: can panic or allocate: {can_panic(path)}")
         stack, count = max(measured.get("stack", [0])), max(instructions, default=0)
         macs = measured.get("macs", [0])[0]
