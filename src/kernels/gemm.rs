@@ -343,6 +343,7 @@ const SCALAR: bool =
 /// How many registers the level has.
 const fn registers<S: Simd, T: Scalar>() -> usize {
     if SCALAR {
+        // Seven vectors of four leave four of 32 registers to spare.
         return 7;
     }
     if lanes::<S, T>() * size_of::<T>() == 64 || cfg!(target_arch = "aarch64") { 32 } else { 16 }
