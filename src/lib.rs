@@ -25,6 +25,7 @@ pub mod prelude;
 pub mod scalar;
 pub mod shapes;
 pub mod simd;
+pub mod storage;
 pub mod summary;
 pub mod tensor;
 #[cfg(feature = "alloc")]

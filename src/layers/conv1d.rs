@@ -194,7 +194,16 @@ impl<
         outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
-            || conv::forward::<T, S, A, Self>(simd, x, self.weight.as_flattened().as_flattened(), &self.bias, y),
+            || {
+                conv::forward::<T, T, S, A, Self>(
+                    simd,
+                    x,
+                    self.weight.as_flattened().as_flattened(),
+                    &[],
+                    &self.bias,
+                    y,
+                )
+            },
         );
     }
 

@@ -208,10 +208,11 @@ impl<
             simd,
             #[inline(always)]
             || {
-                conv::forward::<T, S, A, Self>(
+                conv::forward::<T, T, S, A, Self>(
                     simd,
                     x,
                     self.weight.as_flattened().as_flattened().as_flattened(),
+                    &[],
                     &self.bias,
                     y,
                 )

@@ -15,6 +15,7 @@ mod pool1d;
 mod pool2d;
 mod rms_norm;
 mod softmax;
+mod stored;
 mod upsample2d;
 mod window;
 
@@ -30,5 +31,6 @@ pub use pool1d::*;
 pub use pool2d::*;
 pub use rms_norm::*;
 pub use softmax::*;
+pub use stored::*;
 pub use upsample2d::*;
 pub use window::*;

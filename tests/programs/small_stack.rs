@@ -23,7 +23,7 @@ network! {
     }
 }
 
-fn run<N: Network>(input: &[N::Input; 2])
+fn run<N: Network + Trainable>(input: &[N::Input; 2])
 where
     CrossEntropy: Loss<N::Scalar, N::Output, u8>,
 {
