@@ -140,6 +140,9 @@ pub trait Trainable: Network {}
 /// assert_eq!(small.evaluate(&[0.5; 784]), [0.0; 10]);
 /// const { assert!(4 * DigitsSmall::PARAM_BYTES < Digits::PARAM_BYTES + 2048) };
 /// ```
+///
+/// Layers and networks that are used by their path, and everything that is neither dense nor a convolution, stay as
+/// they are. It cannot be a layer of another network. [`weights::blob`] keeps it in files and flash.
 pub trait StoredNetwork: Network {
     /// The network that it is stored from.
     type Of: Network<Scalar = Self::Scalar>;

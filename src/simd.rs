@@ -600,11 +600,11 @@ mod stored {
         from: *const W,
         count: usize,
     ) -> Lanes<S, T> {
-        // SAFETY: the level proves that the instructions exist; they touch only the first `count` numbers, which
-        // the caller vouches for. Of four bytes, `T` is `f32`, and `transmute_copy` is between types of one size:
-        // the register of (level, `f32`) is the type that `Lanes` wraps.
         #[cfg(target_arch = "x86_64")]
         if const { size_of::<T>() == 4 } {
+            // SAFETY: the level proves that the instructions exist; they touch only the first `count` numbers, which
+            // the caller vouches for. Of four bytes, `T` is `f32`, and `transmute_copy` is between types of one size:
+            // the register of (level, `f32`) is the type that `Lanes` wraps.
             unsafe {
                 let bytes = from.cast::<u8>();
                 match (simd.level(), W::NAME.as_bytes()) {
