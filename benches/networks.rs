@@ -57,8 +57,12 @@ fn evaluate<N: Network, const B: usize>(criterion: &mut Criterion, net: &N) {
     }
 }
 
-fn train<N: Network, O: Optimizer<N::Scalar>>(criterion: &mut Criterion, optimizer_name: &str, start: &N, optimizer: O)
-where
+fn train<N: Network + Trainable, O: Optimizer<N::Scalar>>(
+    criterion: &mut Criterion,
+    optimizer_name: &str,
+    start: &N,
+    optimizer: O,
+) where
     Mse: Loss<N::Scalar, N::Output, N::Output>,
 {
     let mut net = memory::boxed::<N>();

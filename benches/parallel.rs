@@ -30,7 +30,7 @@ fn main() {
     measure::<Digits512>();
 }
 
-fn measure<N: Network>()
+fn measure<N: Network + Trainable>()
 where
     CrossEntropy: Loss<N::Scalar, N::Output, u8>,
 {

@@ -9,9 +9,9 @@ use core::ops::DerefMut;
 use crate::layer::Layer;
 use crate::loss::{Loss, LossError};
 use crate::memory;
-use crate::network::Network;
 #[cfg(feature = "alloc")]
 use crate::network::Workspace;
+use crate::network::{Network, Trainable};
 use crate::noise::Noise;
 use crate::optim::{Optimizer, Schedule, clip};
 use crate::scalar::Scalar;
@@ -137,7 +137,10 @@ pub struct Trainer<N: Network, R: Recipe, const B: usize, M> {
 #[cfg(feature = "alloc")]
 impl<N: Network, O: Optimizer<N::Scalar>, L, const B: usize> Trainer<N, (O, L), B> {
     /// A trainer with its memory on the heap.
-    pub fn new(optimizer: O, loss: L) -> Self {
+    pub fn new(optimizer: O, loss: L) -> Self
+    where
+        N: Trainable,
+    {
         Self::in_memory(optimizer, loss, memory::boxed())
     }
 }
@@ -153,7 +156,10 @@ where
 
     /// A trainer in memory of the caller's, which is `monomorph::memory::zeroed()`: a
     /// `&'static mut`, a box, a field.
-    pub fn in_memory(optimizer: O, loss: L, mut memory: M) -> Self {
+    pub fn in_memory(optimizer: O, loss: L, mut memory: M) -> Self
+    where
+        N: Trainable,
+    {
         // Memory that was used before starts anew.
         memory::clear(&mut memory.moments);
         let (schedule, noise) = (Schedule::Constant, Noise::new(0));

@@ -26,7 +26,7 @@ network! {
 
 const STACK: usize = 256 * 1024;
 
-fn run<N: Network>(input: &[N::Input; 2])
+fn run<N: Network + Trainable>(input: &[N::Input; 2])
 where
     CrossEntropy: Loss<N::Scalar, N::Output, u8>,
 {

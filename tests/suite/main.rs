@@ -12,4 +12,5 @@ mod properties;
 mod real_networks;
 mod reference;
 mod small_stack;
+mod stored;
 mod structure;

@@ -36,11 +36,11 @@ fn threads(count: usize) -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(count).build().expect("a pool")
 }
 
-fn bits<N: Network<Scalar = f32>>(net: &N) -> Vec<u32> {
+fn bits<N: Network + Trainable<Scalar = f32>>(net: &N) -> Vec<u32> {
     net.as_slice().iter().map(|parameter| parameter.to_bits()).collect()
 }
 
-fn trainer<N: Network, const B: usize>() -> ParallelTrainer<N, (Adam, CrossEntropy), B> {
+fn trainer<N: Network + Trainable, const B: usize>() -> ParallelTrainer<N, (Adam, CrossEntropy), B> {
     ParallelTrainer::new(Trainer::new(Adam::default(), CrossEntropy).clip(0.5).seed(3))
 }
 
