@@ -58,12 +58,7 @@ impl Bench {
     }
 
     /// Times `step`, which is given the number of the step, after comparing its first losses.
-    pub fn train<L>(
-        &self,
-        task: &Task,
-        mut step: impl FnMut(usize) -> L,
-        mut read: impl FnMut(&L) -> f32,
-    ) -> Outcome {
+    pub fn train<L>(&self, task: &Task, mut step: impl FnMut(usize) -> L, mut read: impl FnMut(&L) -> f32) -> Outcome {
         for (index, &ours) in task.losses.iter().enumerate() {
             let theirs = read(&step(index));
             if !((ours - theirs).abs() <= LOSS_TOLERANCE * ours.abs()) {

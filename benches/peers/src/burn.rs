@@ -112,21 +112,21 @@ fn forward(net: &Net, layers: &Layers, input: Value) -> Tensor<2> {
     let (mut dense, mut conv) = (layers.dense.iter(), layers.conv.iter());
     let output = net.walk(input, |index, x, y| {
         Ok::<_, Infallible>(match (net.ops[index].kind, x, y) {
-        (Kind::Dense, Value::Vector(x), _) => Value::Vector(dense.next().expect("as many").forward(x)),
-        (Kind::Conv(_) | Kind::Depthwise(_), Value::Image(x), _) => {
-            Value::Image(conv.next().expect("as many").forward(x))
-        }
-        (Kind::MaxPool2, Value::Image(x), _) => {
-            Value::Image(max_pool2d(x, MaxPoolOptions::new([2, 2]).with_stride([2, 2])))
-        }
-        (Kind::GlobalAvgPool, Value::Image(x), _) => Value::Vector(adaptive_avg_pool2d(x, [1, 1]).flatten(1, 3)),
-        (Kind::Flatten, Value::Image(x), _) => Value::Vector(x.flatten(1, 3)),
-        (Kind::Relu, Value::Vector(x), _) => Value::Vector(relu(x)),
-        (Kind::Relu, Value::Image(x), _) => Value::Image(relu(x)),
-        (Kind::Tanh, Value::Vector(x), _) => Value::Vector(x.tanh()),
-        (Kind::Softmax, Value::Vector(x), _) => Value::Vector(softmax(x, 1)),
-        (Kind::Add, Value::Image(x), Some(Value::Image(y))) => Value::Image(x + y),
-        (kind, ..) => panic!("{kind:?} does not read this"),
+            (Kind::Dense, Value::Vector(x), _) => Value::Vector(dense.next().expect("as many").forward(x)),
+            (Kind::Conv(_) | Kind::Depthwise(_), Value::Image(x), _) => {
+                Value::Image(conv.next().expect("as many").forward(x))
+            }
+            (Kind::MaxPool2, Value::Image(x), _) => {
+                Value::Image(max_pool2d(x, MaxPoolOptions::new([2, 2]).with_stride([2, 2])))
+            }
+            (Kind::GlobalAvgPool, Value::Image(x), _) => Value::Vector(adaptive_avg_pool2d(x, [1, 1]).flatten(1, 3)),
+            (Kind::Flatten, Value::Image(x), _) => Value::Vector(x.flatten(1, 3)),
+            (Kind::Relu, Value::Vector(x), _) => Value::Vector(relu(x)),
+            (Kind::Relu, Value::Image(x), _) => Value::Image(relu(x)),
+            (Kind::Tanh, Value::Vector(x), _) => Value::Vector(x.tanh()),
+            (Kind::Softmax, Value::Vector(x), _) => Value::Vector(softmax(x, 1)),
+            (Kind::Add, Value::Image(x), Some(Value::Image(y))) => Value::Image(x + y),
+            (kind, ..) => panic!("{kind:?} does not read this"),
         })
     });
     match output {

@@ -30,7 +30,8 @@ pub fn write(works: &[Work], folder: &Path) -> std::io::Result<()> {
     let mut list = vec![];
     for work in works {
         let (net, name) = (work.net(), work.name().replace(' ', "-"));
-        let mut entry = json!({ "work": work.name(), "file": name, "macs": net.macs(), "parameters": net.parameters() });
+        let mut entry =
+            json!({ "work": work.name(), "file": name, "macs": net.macs(), "parameters": net.parameters() });
         let mut numbers = File::default();
         match work {
             Work::Evaluate(net) => {

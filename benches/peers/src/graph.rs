@@ -228,8 +228,7 @@ impl Net {
             };
             value["kind"] = kind.into();
             if let Some(Window { kernel, stride, padding }) = window {
-                (value["kernel"], value["stride"], value["padding"]) =
-                    (json!(kernel), json!(stride), json!(padding));
+                (value["kernel"], value["stride"], value["padding"]) = (json!(kernel), json!(stride), json!(padding));
             }
             value
         };

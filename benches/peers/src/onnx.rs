@@ -88,14 +88,10 @@ fn ints(name: &str, values: &[usize]) -> AttributeProto {
 
 fn value(op: &Op) -> ValueInfoProto {
     let sizes = [1].iter().chain(&op.shape);
-    let dim = sizes.map(|&size| Dimension {
-        value: Some(dimension::Value::DimValue(size as i64)),
-        ..Default::default()
-    });
-    let tensor = type_proto::Tensor {
-        elem_type: DataType::Float as i32,
-        shape: Some(TensorShapeProto { dim: dim.collect() }),
-    };
+    let dim =
+        sizes.map(|&size| Dimension { value: Some(dimension::Value::DimValue(size as i64)), ..Default::default() });
+    let tensor =
+        type_proto::Tensor { elem_type: DataType::Float as i32, shape: Some(TensorShapeProto { dim: dim.collect() }) };
     let r#type = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..Default::default() };
     ValueInfoProto { name: op.name.clone(), r#type: Some(r#type), ..Default::default() }
 }

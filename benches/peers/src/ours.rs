@@ -51,11 +51,15 @@ pub fn run(work: &Work, bench: &Bench) -> Outcome {
                     _ => {}
                 } };
             }
-            macro_rules! skip { ($($net:ident),*) => {}; }
+            macro_rules! skip {
+                ($($net:ident),*) => {};
+            }
             networks!(evaluate, skip);
         }
         Work::Train(task) => {
-            macro_rules! skip { ($($net:ident),*) => {}; }
+            macro_rules! skip {
+                ($($net:ident),*) => {};
+            }
             macro_rules! train {
                 ($($net:ident),*) => { match task.net.name {
                     $($net::NAME => return bench.train(task, steps::<$net>(task.optimizer), |&loss| loss),)*
