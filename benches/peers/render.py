@@ -236,7 +236,7 @@ def plot(results, path):
         for index, peer in enumerate(peers):
             if peer in ratios:
                 axes.scatter(
-                    ratios[peer], y, s=34, color=colours[2 * index % 20 + index // 10], marker=markers[index],
+                    ratios[peer], y, s=46, color=colours[2 * index % 20 + index // 10], marker=markers[index],
                     edgecolors="white", linewidths=0.5, zorder=3, label=peer if peer not in axes.get_legend_handles_labels()[1] else None,
                 )
     axes.axvline(1, color="black", linewidth=1, zorder=2)

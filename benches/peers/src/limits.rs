@@ -11,6 +11,8 @@ use crate::bench::Bench;
 /// Enough independent sums to keep all units busy: more than latency times units, fewer than registers.
 const SUMS: usize = 10;
 
+type Register<S> = <f32 as Scalar>::Vector<S>;
+
 pub fn measure(bench: &Bench) -> Value {
     // Half of a cache, so that what else the program touches fits beside.
     let level =
@@ -31,42 +33,58 @@ fn caches() -> [(&'static str, usize); 3] {
 }
 
 fn flops(bench: &Bench) -> f64 {
-    dispatch(level(), Flops(bench))
+    let mut count = 0;
+    let seconds = bench.time(|_| count = dispatch(level(), Arithmetic));
+    count as f64 / seconds
 }
 
-struct Flops<'a>(&'a Bench);
+/// Multiply-adds in registers; how many operations that were.
+struct Arithmetic;
 
-impl Task for Flops<'_> {
-    type Output = f64;
+impl Task for Arithmetic {
+    type Output = usize;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> f64 {
+    fn run<S: Simd>(self, simd: S) -> usize {
         const ROUNDS: usize = 4096;
-        let splat = |value: f32| <f32 as Scalar>::Vector::<S>::splat(simd, black_box(value));
+        let splat = |value: f32| Register::<S>::splat(simd, black_box(value));
         let (factor, term) = (splat(0.999), splat(0.001));
         let mut sums = [splat(0.5); SUMS];
-        let seconds = self.0.time(|_| {
-            for _ in 0..ROUNDS {
-                sums = sums.map(|sum| sum.mul_add(factor, term));
+        for _ in 0..ROUNDS {
+            for sum in &mut sums {
+                *sum = sum.mul_add(factor, term);
             }
-            black_box(sums[0].lane(0));
-        });
+        }
         black_box(sums.map(|sum| sum.lane(0)));
-        (2 * <f32 as Scalar>::Vector::<S>::LANES * SUMS * ROUNDS) as f64 / seconds
+        2 * Register::<S>::LANES * SUMS * ROUNDS
     }
 }
 
 fn read(bench: &Bench, bytes: usize) -> f64 {
-    let data = vec![1.0_f32; bytes / 4];
-    let (data, _) = black_box(&data[..]).as_chunks::<256>();
-    let seconds = bench.time(|_| {
-        let mut sums = [0.0_f32; 256];
-        for block in data {
-            for (sum, x) in sums.iter_mut().zip(block) {
-                *sum += x;
+    let data = vec![1.0_f32; bytes / 4 + 16];
+    // Registers do not straddle cache lines.
+    let data = &data[data.as_ptr().align_offset(64)..][..bytes / 4];
+    // Which stride suits the prefetchers differs by cache.
+    let narrow = bench.time(|_| dispatch(level(), Read::<10>(black_box(data))));
+    let wide = bench.time(|_| dispatch(level(), Read::<16>(black_box(data))));
+    bytes as f64 / narrow.min(wide)
+}
+
+/// Reads all of a slice, `N` registers at a time.
+struct Read<'a, const N: usize>(&'a [f32]);
+
+impl<const N: usize> Task for Read<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let mut sums = [Register::<S>::splat(simd, 0.0); N];
+        for block in self.0.chunks_exact(N * Register::<S>::LANES) {
+            for (index, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: a block has this many registers.
+                *sum = *sum + unsafe { Register::<S>::load(simd, block.as_ptr().add(index * Register::<S>::LANES)) };
             }
         }
-        black_box(sums);
-    });
-    size_of_val(data) as f64 / seconds
+        black_box(sums.map(|sum| sum.lane(0)));
+    }
 }
