@@ -7,3 +7,18 @@ pub use crate::summary::Node;
 pub use crate::{memory, tensor};
 
 pub mod passes;
+
+/// How many numbers of `number` bytes lie between fields of such sizes and alignments and a next one of the
+/// alignment `next`; of the largest alignment, if that is 0.
+pub const fn padding(number: usize, fields: &[(usize, usize)], next: usize) -> usize {
+    let (mut end, mut largest, mut index) = (0_usize, number, 0);
+    while index < fields.len() {
+        let (size, alignment) = fields[index];
+        end = end.next_multiple_of(alignment) + size;
+        if alignment > largest {
+            largest = alignment;
+        }
+        index += 1;
+    }
+    (end.next_multiple_of(if next == 0 { largest } else { next }) - end) / number
+}

@@ -33,6 +33,36 @@ pub mod train;
 pub mod weights;
 
 pub use layer::{Activation, Layer};
+/// # The language
+/// ```text
+/// network! {
+///     <attributes> <visibility> <Name> <generics>: <input> -> <output> { <body> }
+/// }
+/// input, output  [28, 28, 1]                            one value
+///                (policy: [6], value: [1])              several, fields of `NameInput`, `NameOutput`
+/// generics       <f64>                                  the number type, `f32` if none is given
+///                <T>                                    any number type
+///                <const IN: usize>                      a size
+/// body           <step>, <step>, ..                     a chain
+///                let x = <flow>; .. <flow>              a graph; a last `let` of an output's name gives it
+/// flow           <value> |> <step> |> ..                `input` is the only input's name
+/// step           Dense(10)   head: Dense(10)            a layer, with a name
+///                residual { .. }                        what comes + what the body makes of it
+///                residual(shortcut = <step>) { .. }     what the shortcut makes of it + ..
+///                concat { { .. } { .. } }               branches, joined along the last axis
+///                add { .. }   multiply { .. }           branches, number by number
+///                concat(x, y)   add(x, y)               the same of named values
+///                repeat 3 { .. }                        the steps three times, each with its own weights
+///                eye: Eye   self::Scale::<8>            a network or layer of your own, by its path
+///                eye                                    a layer from before, with the same weights
+/// ```
+/// Layers and their arguments are those of [`layers`]; `input = [..]` in any of them states
+/// what it is to be given.
+///
+/// Attributes are passed on to the struct, except for two: `#[budget(flash = "64 KiB", ram = "8 KiB")]` is a
+/// limit of what a network may take; a network that is `#[unaligned]` may begin anywhere in memory. Others
+/// begin at a cache line, because registers are read faster so. A network with const parameters has
+/// no alignment, since stable Rust cannot compute its size, and what it contains must be `#[unaligned]` too.
 pub use monomorph_macros::network;
 pub use network::Network;
 pub use noise::Noise;

@@ -41,8 +41,8 @@ pub trait Network: Layer<Self::Scalar> {
     /// Its nodes in the order of computation, inputs first.
     const GRAPH: &'static [Node];
     /// How many parameters it has, running statistics included.
-    const PARAMS: usize = <Self as Parameters<Self::Scalar>>::COUNT;
-    /// How many bytes its parameters take.
+    const PARAMS: usize = parameters::tensor_count(<Self as Parameters<Self::Scalar>>::ENTRIES);
+    /// How many bytes its parameters take: it is a whole number of cache lines.
     const PARAM_BYTES: usize = size_of::<Self>();
     /// How many bytes it works in while it evaluates one sample, beside input and output.
     const EVALUATE_BYTES: usize = size_of::<<Self as Layer<Self::Scalar>>::Workspace<1>>();

@@ -65,15 +65,50 @@ pub enum Entry {
     Tensor(TensorInfo),
     /// A field that has a table of its own: a layer, a network.
     Layer(&'static str, &'static [Entry]),
+    /// So many zeros that are nothing but room, up to the next cache line.
+    Padding(usize),
 }
 
-/// How many numbers the entries hold.
+/// How many numbers the entries take, [padding](Entry::Padding) included.
 pub const fn count(entries: &[Entry]) -> usize {
     let (mut sum, mut index) = (0, 0);
     while index < entries.len() {
         sum += match entries[index] {
             Entry::Tensor(tensor) => tensor.len(),
             Entry::Layer(_, inner) => count(inner),
+            Entry::Padding(len) => len,
+        };
+        index += 1;
+    }
+    sum
+}
+
+/// How many of these numbers end with a tensor: [`count`] without the padding behind the last.
+pub const fn end(entries: &[Entry]) -> usize {
+    let (mut end, mut position, mut index) = (0, 0, 0);
+    while index < entries.len() {
+        let (inner, len) = match entries[index] {
+            Entry::Tensor(tensor) => (tensor.len(), tensor.len()),
+            Entry::Layer(_, inner) => (self::end(inner), count(inner)),
+            Entry::Padding(len) => (0, len),
+        };
+        if inner > 0 {
+            end = position + inner;
+        }
+        position += len;
+        index += 1;
+    }
+    end
+}
+
+/// How many numbers the tensors hold.
+pub const fn tensor_count(entries: &[Entry]) -> usize {
+    let (mut sum, mut index) = (0, 0);
+    while index < entries.len() {
+        sum += match entries[index] {
+            Entry::Tensor(tensor) => tensor.len(),
+            Entry::Layer(_, inner) => tensor_count(inner),
+            Entry::Padding(_) => 0,
         };
         index += 1;
     }
@@ -87,6 +122,7 @@ pub const fn has_state(entries: &[Entry]) -> bool {
         let found = match entries[index] {
             Entry::Tensor(tensor) => matches!(tensor.role, Role::State),
             Entry::Layer(_, inner) => has_state(inner),
+            Entry::Padding(_) => false,
         };
         if found {
             return true;
@@ -130,8 +166,8 @@ impl fmt::Display for Path<'_> {
 /// ```
 ///
 /// # Safety
-/// The type consists of exactly `COUNT` numbers of type `T` without padding, aligned as `T`, in
-/// the order of `ENTRIES`.
+/// The type begins with `COUNT` numbers of type `T` in the order of `ENTRIES`, all bytes of the type belong
+/// to such numbers, and it is aligned at least as `T`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no parameters of type `{T}`",
     note = "write `#[derive(Parameters)]` and `#[repr(C)]` on it"
@@ -139,8 +175,9 @@ impl fmt::Display for Path<'_> {
 pub unsafe trait Parameters<T: Scalar>: Plain {
     /// The table of contents, in the order of memory.
     const ENTRIES: &'static [Entry];
-    /// How many numbers there are.
-    const COUNT: usize = count(Self::ENTRIES);
+    /// How many numbers there are, from the first tensor to the last. Where a network is a layer of another, the
+    /// [padding](Entry::Padding) between them counts.
+    const COUNT: usize = end(Self::ENTRIES);
 
     /// All numbers in the order of `ENTRIES`.
     #[inline(always)]
@@ -149,7 +186,7 @@ pub unsafe trait Parameters<T: Scalar>: Plain {
         if Self::COUNT == 0 {
             return &[];
         }
-        // SAFETY: the type is `COUNT` numbers without padding.
+        // SAFETY: the type begins with `COUNT` numbers.
         unsafe { core::slice::from_raw_parts((&raw const *self).cast(), Self::COUNT) }
     }
 
@@ -159,7 +196,7 @@ pub unsafe trait Parameters<T: Scalar>: Plain {
         if Self::COUNT == 0 {
             return &mut [];
         }
-        // SAFETY: the type is `COUNT` numbers without padding.
+        // SAFETY: the type begins with `COUNT` numbers.
         unsafe { core::slice::from_raw_parts_mut((&raw mut *self).cast(), Self::COUNT) }
     }
 }
@@ -183,16 +220,18 @@ pub fn for_each_tensor(entries: &'static [Entry], f: &mut dyn FnMut(Path<'_>, &'
                     }
                 }
                 Entry::Layer(name, inner) => walk(inner, Some(&Path { outer, name }), offset, f),
+                Entry::Padding(len) => *offset += len,
             }
         }
     }
     walk(entries, None, &mut 0, f);
 }
 
-/// Calls `f` with every stretch of the flat slice that has one [`Role`]; adjacent ones are joined.
+/// Calls `f` with every stretch of the flat slice that has one [`Role`]; adjacent ones are joined, with
+/// the padding between them.
 pub fn for_each_role(entries: &'static [Entry], f: &mut dyn FnMut(Role, Range<usize>)) {
     if !has_state(entries) {
-        return f(Role::Learned, 0..count(entries));
+        return f(Role::Learned, 0..end(entries));
     }
     let mut open: Option<(Role, Range<usize>)> = None;
     for_each_tensor(entries, &mut |_, tensor, range| match &mut open {

@@ -27,7 +27,16 @@ pub trait Task {
 #[inline]
 pub fn level() -> Level {
     #[cfg(feature = "std")]
-    return Level::new();
+    {
+        // Apart, so that the callers' way to a level that is known is short.
+        #[cold]
+        #[inline(never)]
+        fn detect() -> Level {
+            *LEVEL.get_or_init(Level::new)
+        }
+        static LEVEL: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
+        LEVEL.get().copied().unwrap_or_else(detect)
+    }
     #[cfg(not(feature = "std"))]
     return Level::baseline();
 }
@@ -38,10 +47,12 @@ pub fn dispatch<K: Task>(level: Level, task: K) -> K::Output {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
         if let Some(simd) = level.as_avx512() {
-            return avx512::run(simd, task);
+            // SAFETY: a value of this type exists only where the processor has these instructions.
+            return unsafe { avx512::run(simd, task) };
         }
         if let Some(simd) = level.as_avx2() {
-            return avx2::run(simd, task);
+            // SAFETY: as above.
+            return unsafe { avx2::run(simd, task) };
         }
         // SSE4.2 adds nothing that these kernels use, so everything older runs the baseline.
         #[cfg(all(target_feature = "sse2", target_feature = "fxsr"))]
@@ -66,31 +77,57 @@ pub fn dispatch<K: Task>(level: Level, task: K) -> K::Output {
 /// The compiler divides a crate into units that it compiles side by side, by the modules that
 /// generic functions come from; what they call inline is copied into their unit. So the levels of
 /// a network are compiled at the same time.
+///
+/// They enable the instructions of a level themselves, as `Simd::vectorize` would for a closure, because
+/// a closure would hold a copy of the task: several pointers that are written one by one and copied at
+/// once, for which a processor waits until the stores before it are done, those of the last call too.
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 macro_rules! unit {
-    ($module:ident) => {
+    ($module:ident, $level:ident, $features:literal) => {
         mod $module {
-            use super::{Simd, Task};
+            use super::Task;
 
             #[inline(never)]
-            pub(super) fn run<S: Simd, K: Task>(simd: S, task: K) -> K::Output {
-                simd.vectorize(
-                    #[inline(always)]
-                    || task.run(simd),
-                )
+            #[target_feature(enable = $features)]
+            pub(super) fn run<K: Task>(simd: fearless_simd::$level, task: K) -> K::Output {
+                task.run(simd)
             }
 
             #[inline(never)]
-            pub(super) fn call<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
-                simd.vectorize(f)
+            #[target_feature(enable = $features)]
+            pub(super) fn call<R>(f: impl FnOnce() -> R) -> R {
+                f()
             }
         }
     };
 }
+// The instructions by which `fearless_simd` defines these levels.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-unit!(avx512);
+unit!(
+    avx512,
+    Avx512,
+    "adx,aes,avx512bitalg,avx512bw,avx512cd,avx512dq,avx512f,avx512ifma,avx512vbmi,avx512vbmi2,avx512vl,avx512vnni,avx512vpopcntdq,bmi1,bmi2,cmpxchg16b,fma,fxsr,gfni,lzcnt,movbe,pclmulqdq,popcnt,rdrand,rdseed,sha,vaes,vpclmulqdq,xsave,xsavec,xsaveopt,xsaves"
+);
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-unit!(avx2);
-unit!(baseline);
+unit!(avx2, Avx2, "avx2,bmi1,bmi2,cmpxchg16b,f16c,fma,fxsr,lzcnt,movbe,popcnt,xsave");
+
+/// The same for the level that every processor of the target has.
+mod baseline {
+    use super::{Simd, Task};
+
+    #[inline(never)]
+    pub(super) fn run<S: Simd, K: Task>(simd: S, task: K) -> K::Output {
+        simd.vectorize(
+            #[inline(always)]
+            || task.run(simd),
+        )
+    }
+
+    #[inline(never)]
+    pub(super) fn call<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
+        simd.vectorize(f)
+    }
+}
 
 /// Every level that [`dispatch`] distinguishes on this machine, the widest first.
 ///
@@ -112,13 +149,14 @@ pub fn levels() -> impl Iterator<Item = Level> {
 pub fn outline<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
-        // On x86 the size of a register tells the levels apart; if it did not, the code would
-        // only be compiled in another unit.
+        // On x86 the size of a register tells the levels apart.
         if const { lanes::<S, f32>() == 16 } {
-            return avx512::call(simd, f);
+            // SAFETY: only a processor with AVX-512 has such registers, and `simd` proves that it is one.
+            return unsafe { avx512::call(f) };
         }
         if const { lanes::<S, f32>() == 8 } {
-            return avx2::call(simd, f);
+            // SAFETY: as above, with AVX2.
+            return unsafe { avx2::call(f) };
         }
     }
     baseline::call(simd, f)
@@ -174,9 +212,9 @@ pub trait Vector<S: Simd, T: Scalar>:
     fn abs(self) -> Self;
     /// `√self`.
     fn sqrt(self) -> Self;
-    /// The smaller of both.
+    /// The smaller of both; NaN where `other` is.
     fn min(self, other: Self) -> Self;
-    /// The larger of both.
+    /// The larger of both; NaN where `other` is.
     fn max(self, other: Self) -> Self;
     /// The sign of `sign` on the magnitude of `self`.
     fn copysign(self, sign: Self) -> Self;
@@ -204,6 +242,8 @@ pub trait Vector<S: Simd, T: Scalar>:
     fn zip_low(self, other: Self) -> Self;
     /// The upper lanes of both, alternating.
     fn zip_high(self, other: Self) -> Self;
+    /// The even lanes of both: `self₀, self₂ … other₀, other₂ …`
+    fn unzip_low(self, other: Self) -> Self;
 
     /// `eˣ`.
     fn exp(self, simd: S) -> Self;
@@ -220,6 +260,15 @@ pub trait Vector<S: Simd, T: Scalar>:
     /// The error function, `2/√π ∫₀ˣ e^(−t²) dt`.
     fn erf(self, simd: S) -> Self;
 }
+
+/// Whether `max` of a register may give a number where the second operand is NaN: on x86 it is the
+/// second operand then, on Arm and WebAssembly NaN.
+const IGNORES_NAN: bool = cfg!(not(any(
+    target_arch = "x86",
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128", not(target_feature = "relaxed-simd")),
+)));
 
 /// A hardware register of `f32` or `f64`: the [`Vector`] of the floating-point scalars.
 #[derive(Clone, Copy, Debug)]
@@ -292,11 +341,11 @@ impl<S: Simd, T: Scalar + SimdFloatElement + crate::kernels::math::Float> Vector
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        Self(self.0.min(other.0))
+        if IGNORES_NAN { Self::select(self.lt(other), self, other) } else { Self(self.0.min(other.0)) }
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        Self(self.0.max(other.0))
+        if IGNORES_NAN { Self::select(other.lt(self), self, other) } else { Self(self.0.max(other.0)) }
     }
     #[inline(always)]
     fn copysign(self, sign: Self) -> Self {
@@ -347,6 +396,10 @@ impl<S: Simd, T: Scalar + SimdFloatElement + crate::kernels::math::Float> Vector
         Self(self.0.zip_high(other.0))
     }
     #[inline(always)]
+    fn unzip_low(self, other: Self) -> Self {
+        Self(self.0.unzip_low(other.0))
+    }
+    #[inline(always)]
     fn exp(self, simd: S) -> Self {
         crate::kernels::math::exp(simd, self)
     }
@@ -376,26 +429,21 @@ impl<S: Simd, T: Scalar + SimdFloatElement + crate::kernels::math::Float> Vector
     }
 }
 
-/// Loads and stores of fewer lanes than a register has: masked instructions where there are any,
-/// else a copy through an array.
+/// Loads and stores of fewer lanes than a register has.
+///
+/// A processor hands a stored number straight to the load that follows only if one whole store wrote
+/// it and no mask selects from it; otherwise the load waits until the cache has it. Layers of a few
+/// numbers pass each other little else, so stores are split into whole ones of 8, 4, 2 and 1 words, and only
+/// loads of other lengths take masks.
 mod partial {
     use super::*;
 
     #[cfg(target_arch = "x86_64")]
     use core::arch::x86_64::*;
 
-    /// Bits of the first `count` lanes.
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    const fn lanes(count: usize) -> u16 {
-        ((1u32 << count) - 1) as u16
-    }
-
     /// `-1` in the first `count` of eight lanes when read from `WINDOW[8 - count..]`.
     #[cfg(target_arch = "x86_64")]
     static WINDOW: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
-    #[cfg(target_arch = "x86_64")]
-    static WINDOW64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 
     /// # Safety
     /// As [`Vector::load_partial`].
@@ -405,28 +453,21 @@ mod partial {
         from: *const T,
         count: usize,
     ) -> Lanes<S, T> {
-        // SAFETY: the level proves that the masked instructions exist; they touch only the first
-        // `count` lanes, which the caller vouches for. `transmute_copy` is between types of one
-        // size: the register of (level, T) is the type that `T::Native<S>` wraps.
+        // SAFETY: the level proves that the instructions exist; they touch only the first `count`
+        // lanes, which the caller vouches for, in words of four bytes. `transmute_copy` is between
+        // types of one size: the register of (level, T) is the type that `T::Native<S>` wraps.
         #[cfg(target_arch = "x86_64")]
         unsafe {
-            let level = simd.level();
-            if size_of::<T>() == 4 {
-                if let Level::Avx512(_) = level {
-                    return core::mem::transmute_copy(&_mm512_maskz_loadu_ps(lanes(count), from.cast()));
+            let (words, from) = (count * size_of::<T>() / 4, from.cast::<f32>());
+            match simd.level() {
+                Level::Avx512(_) if words <= 8 && words.is_power_of_two() => {
+                    return core::mem::transmute_copy(&_mm512_zextps256_ps512(few(from, words)));
                 }
-                if let Level::Avx2(_) = level {
-                    let mask = _mm256_loadu_si256(WINDOW.as_ptr().add(8 - count).cast());
-                    return core::mem::transmute_copy(&_mm256_maskload_ps(from.cast(), mask));
+                Level::Avx512(_) => {
+                    return core::mem::transmute_copy(&_mm512_maskz_loadu_ps(((1u32 << words) - 1) as u16, from));
                 }
-            } else {
-                if let Level::Avx512(_) = level {
-                    return core::mem::transmute_copy(&_mm512_maskz_loadu_pd(lanes(count) as u8, from.cast()));
-                }
-                if let Level::Avx2(_) = level {
-                    let mask = _mm256_loadu_si256(WINDOW64.as_ptr().add(4 - count).cast());
-                    return core::mem::transmute_copy(&_mm256_maskload_pd(from.cast(), mask));
-                }
+                Level::Avx2(_) => return core::mem::transmute_copy(&few(from, words)),
+                _ => {}
             }
         }
         let mut vector = T::Native::<S>::splat(simd, T::ZERO);
@@ -439,36 +480,84 @@ mod partial {
         Lanes(vector)
     }
 
+    /// At most eight words.
+    ///
+    /// # Safety
+    /// `words <= 8` must be readable, and the processor must have AVX2.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn few(from: *const f32, words: usize) -> __m256 {
+        // SAFETY: the caller vouches for just this.
+        unsafe {
+            match words {
+                8 => _mm256_loadu_ps(from),
+                4 => _mm256_zextps128_ps256(_mm_loadu_ps(from)),
+                2 => _mm256_zextps128_ps256(_mm_castpd_ps(_mm_load_sd(from.cast()))),
+                1 => _mm256_zextps128_ps256(_mm_load_ss(from)),
+                _ => _mm256_maskload_ps(from, _mm256_loadu_si256(WINDOW.as_ptr().add(8 - words).cast())),
+            }
+        }
+    }
+
     /// # Safety
     /// As [`Vector::store_partial`].
     #[inline(always)]
     pub(super) unsafe fn store<S: Simd, T: SimdFloatElement + Scalar>(vector: Lanes<S, T>, to: *mut T, count: usize) {
-        // SAFETY: as in `load`.
+        // SAFETY: as in `load`; each store begins where the one before ends.
         #[cfg(target_arch = "x86_64")]
         unsafe {
-            let level = fearless_simd::ExtractToken::token(&vector.0).level();
-            if size_of::<T>() == 4 {
-                if let Level::Avx512(_) = level {
-                    return _mm512_mask_storeu_ps(to.cast(), lanes(count), core::mem::transmute_copy(&vector));
+            let (words, to) = (count * size_of::<T>() / 4, to.cast::<f32>());
+            match fearless_simd::ExtractToken::token(&vector.0).level() {
+                Level::Avx512(_) => {
+                    let whole: __m512 = core::mem::transmute_copy(&vector);
+                    if words & 16 != 0 {
+                        return _mm512_storeu_ps(to, whole);
+                    }
+                    let mut half = _mm512_castps512_ps256(whole);
+                    if words & 8 != 0 {
+                        _mm256_storeu_ps(to, half);
+                        half = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(whole)));
+                    }
+                    return store_few(half, to.add(words & 8), words & 7);
                 }
-                if let Level::Avx2(_) = level {
-                    let mask = _mm256_loadu_si256(WINDOW.as_ptr().add(8 - count).cast());
-                    return _mm256_maskstore_ps(to.cast(), mask, core::mem::transmute_copy(&vector));
+                Level::Avx2(_) => {
+                    let whole: __m256 = core::mem::transmute_copy(&vector);
+                    if words & 8 != 0 {
+                        return _mm256_storeu_ps(to, whole);
+                    }
+                    return store_few(whole, to, words);
                 }
-            } else {
-                if let Level::Avx512(_) = level {
-                    return _mm512_mask_storeu_pd(to.cast(), lanes(count) as u8, core::mem::transmute_copy(&vector));
-                }
-                if let Level::Avx2(_) = level {
-                    let mask = _mm256_loadu_si256(WINDOW64.as_ptr().add(4 - count).cast());
-                    return _mm256_maskstore_pd(to.cast(), mask, core::mem::transmute_copy(&vector));
-                }
+                _ => {}
             }
         }
         for (index, lane) in vector.0.as_slice().iter().enumerate() {
             if index < count {
                 // SAFETY: `index < count` numbers are writable.
                 unsafe { *to.add(index) = *lane };
+            }
+        }
+    }
+
+    /// Writes fewer than eight words.
+    ///
+    /// # Safety
+    /// `words < 8` must be writable, and the processor must have AVX2.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn store_few(vector: __m256, to: *mut f32, words: usize) {
+        // SAFETY: the caller vouches for just this.
+        unsafe {
+            let mut part = _mm256_castps256_ps128(vector);
+            if words & 4 != 0 {
+                _mm_storeu_ps(to, part);
+                part = _mm256_extractf128_ps::<1>(vector);
+            }
+            if words & 2 != 0 {
+                _mm_storel_pd(to.add(words & 4).cast(), _mm_castps_pd(part));
+                part = _mm_movehl_ps(part, part);
+            }
+            if words & 1 != 0 {
+                _mm_store_ss(to.add(words & 6), part);
             }
         }
     }

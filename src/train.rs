@@ -24,18 +24,19 @@ use crate::weights::{Checkpoint, CheckpointWriter, WeightsError};
 /// It is the pair `(optimizer, loss)`, which keeps the trainer's type short:
 /// `Trainer<Digits, (Adam, CrossEntropy), 64>`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an optimizer and a loss for `{N}`",
+    message = "`{Self}` is not an optimizer and a loss",
     label = "not an optimizer and a loss",
     note = "a trainer's second parameter is a pair, such as `(Adam, CrossEntropy)`"
 )]
-pub trait Recipe<N: Network> {
+pub trait Recipe {
     /// How parameters move.
-    type Optimizer: Optimizer<N::Scalar>;
+    type Optimizer;
     /// What is to become small.
     type Loss;
 }
 
-impl<N: Network, O: Optimizer<N::Scalar>, L> Recipe<N> for (O, L) {
+#[diagnostic::do_not_recommend]
+impl<O, L> Recipe for (O, L) {
     type Optimizer = O;
     type Loss = L;
 }
@@ -52,7 +53,7 @@ pub struct TrainMemory<N: Network, O: Optimizer<N::Scalar>, const B: usize> {
 }
 
 #[cfg(feature = "alloc")]
-type OnHeap<N, R, const B: usize> = Box<TrainMemory<N, <R as Recipe<N>>::Optimizer, B>>;
+type OnHeap<N, R, const B: usize> = Box<TrainMemory<N, <R as Recipe>::Optimizer, B>>;
 
 /// Trains a network on mini-batches of `B` samples. A step allocates nothing.
 ///
@@ -71,7 +72,7 @@ type OnHeap<N, R, const B: usize> = Box<TrainMemory<N, <R as Recipe<N>>::Optimiz
 /// # Ok::<(), monomorph::train::TrainError>(())
 /// ```
 #[cfg(feature = "alloc")]
-pub struct Trainer<N: Network, R: Recipe<N>, const B: usize, M = OnHeap<N, R, B>> {
+pub struct Trainer<N: Network, R: Recipe, const B: usize, M = OnHeap<N, R, B>> {
     /// How parameters move.
     pub optimizer: R::Optimizer,
     /// What is to become small.
@@ -88,7 +89,7 @@ pub struct Trainer<N: Network, R: Recipe<N>, const B: usize, M = OnHeap<N, R, B>
 
 /// Trains a network on mini-batches of `B` samples. A step allocates nothing.
 #[cfg(not(feature = "alloc"))]
-pub struct Trainer<N: Network, R: Recipe<N>, const B: usize, M> {
+pub struct Trainer<N: Network, R: Recipe, const B: usize, M> {
     /// How parameters move.
     pub optimizer: R::Optimizer,
     /// What is to become small.

@@ -45,7 +45,9 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
         let options = Options::of(field)?;
         let ty = &field.ty;
-        entries.push(if matches!(ty, Type::Array(_)) {
+        entries.push(if options.padding {
+            quote!(::monomorph::parameters::Entry::Padding(<#ty as ::monomorph::Tensor<#scalar>>::LEN))
+        } else if matches!(ty, Type::Array(_)) {
             let (role, start) = (options.role(), options.start());
             quote! {
                 ::monomorph::parameters::Entry::Tensor(::monomorph::parameters::TensorInfo {
@@ -107,7 +109,8 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 ::core::assert!(
                     ::core::mem::size_of::<Self>()
                         == ::monomorph::parameters::count(entries) * ::core::mem::size_of::<#scalar>(),
-                    "a struct of parameters has no padding and holds nothing but tensors of one number type",
+                    "a struct of parameters has no padding and holds nothing but tensors of one number type; \
+                    a network within one that has const parameters must be declared `#[unaligned]`",
                 );
                 entries
             };
@@ -165,6 +168,8 @@ fn element(ty: &Type) -> Option<&Type> {
 struct Options {
     start: Option<syn::Expr>,
     state: bool,
+    /// Room in a network, not a tensor of it.
+    padding: bool,
 }
 
 impl Options {
@@ -177,6 +182,9 @@ impl Options {
                     Ok(())
                 } else if meta.path.is_ident("state") {
                     options.state = true;
+                    Ok(())
+                } else if meta.path.is_ident("padding") {
+                    options.padding = true;
                     Ok(())
                 } else {
                     Err(meta.error("expected `start = <number>` or `state`"))

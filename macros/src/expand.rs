@@ -146,9 +146,22 @@ impl<'a> Network<'a> {
         let declaration = &self.model.declaration;
         let (attributes, visibility) = (&declaration.attributes, &declaration.visibility);
         let (impl_generics, _, where_clause) = generics.split_for_impl();
-        let lines = fields.iter().map(|(field, ty)| {
+        // Stable Rust cannot compute with const parameters, so such a network has no padding.
+        let padded = !fields.is_empty() && !self.model.parametric;
+        let aligned = padded && !self.model.unaligned;
+        let padding = |index: usize| {
+            let (field, ty) = (format_ident!("_padding{index}"), self.padding(index));
+            quote!(#[doc(hidden)] #[parameters(padding)] #visibility #field: #ty,)
+        };
+        let lines = fields.iter().enumerate().map(|(index, (field, ty))| {
             let docs = format!("`{field}`, a layer of [`{name}`].");
-            quote!(#[doc = #docs] #visibility #field: #ty)
+            let own = self
+                .model
+                .nodes
+                .iter()
+                .any(|node| is_users(node) && node.field.as_ref().is_some_and(|f| f.0 == **field));
+            let before = (padded && own && index > 0).then(|| padding(index));
+            quote!(#before #[doc = #docs] #visibility #field: #ty)
         });
         let phantom = (fields.is_empty() && !self.model.declaration.generics.params.is_empty()).then(|| {
             let types = generics.type_params().map(|parameter| &parameter.ident);
@@ -156,18 +169,45 @@ impl<'a> Network<'a> {
         });
         let where_clause = where_clause.cloned();
         let shapes = self.contents();
+        let representation = if aligned { quote!(#[repr(C, align(64))]) } else { quote!(#[repr(C)]) };
+        let end = padded.then(|| padding(fields.len()));
         quote! {
             #(#attributes)*
             #[doc = ""]
             #[doc = #shapes]
             #[derive(::monomorph::Parameters)]
             #[parameters(scalar = #scalar)]
-            #[repr(C)]
+            #representation
             #visibility struct #name #impl_generics #where_clause {
                 #(#lines,)*
+                #end
                 #phantom
             }
         }
+    }
+
+    /// The type of the numbers that fill up a cache line before the field `index`, or after the last.
+    ///
+    /// A network begins at a cache line, because a register that is read across two lines takes twice
+    /// the time, and the weights of most layers are whole lines long.
+    fn padding(&self, index: usize) -> TokenStream {
+        let concrete = |tokens: &TokenStream| self.model.concrete(tokens);
+        let (number, scalar) = (self.scalar, concrete(self.scalar));
+        let fields = self.fields();
+        let layouts = fields[..index].iter().map(|(_, ty)| {
+            let ty = concrete(ty);
+            quote!((::core::mem::size_of::<#ty>(), ::core::mem::align_of::<#ty>()))
+        });
+        let next = match fields.get(index) {
+            Some((_, ty)) => {
+                let ty = concrete(ty);
+                quote!(::core::mem::align_of::<#ty>())
+            }
+            None if self.model.unaligned => quote!(0),
+            None => quote!(64),
+        };
+        let size = quote!(::core::mem::size_of::<#scalar>());
+        quote!([#number; ::monomorph::__private::padding(#size, &[#(#layouts),*], #next)])
     }
 
     /// The documentation of the network: what it takes and gives, and its layers.
@@ -308,7 +348,8 @@ impl<'a> Network<'a> {
             let (name, kind, shape) = (&node.name, &node.kind, self.model.values[node.output].shape.slice(scalar));
             let (parameters, macs) = match &node.field {
                 Some((_, ty)) => {
-                    let count = quote!(<#ty as ::monomorph::Parameters<#scalar>>::COUNT);
+                    let entries = quote!(<#ty as ::monomorph::Parameters<#scalar>>::ENTRIES);
+                    let count = quote!(::monomorph::parameters::tensor_count(#entries));
                     let parameters = if node.uses == 0 { count } else { quote!(0) };
                     (parameters, quote!(<#ty as Layer<#scalar>>::MACS))
                 }
@@ -434,7 +475,8 @@ impl<'a> Network<'a> {
                 && traits.works
                 && node.uses == 0
             {
-                fields.push(quote!(#name: <#ty as Layer<#scalar>>::Workspace<B>));
+                let field = format_ident!("{name}_workspace");
+                fields.push(quote!(#field: <#ty as Layer<#scalar>>::Workspace<B>));
             }
         }
         let docs = format!("What [`{}`] works in while it evaluates `B` samples.", self.name);
@@ -608,7 +650,8 @@ impl<'a> Network<'a> {
         let (memory, scalar) = (self.working(places), self.scalar);
         let steps = self.model.nodes.iter().enumerate().map(|(index, node)| match (&node.op, &node.field) {
             (Op::Layer(traits), Some((name, _))) => {
-                let workspace = if traits.works { quote!(&mut workspace.#name) } else { quote!(&mut ()) };
+                let field = format_ident!("{name}_workspace");
+                let workspace = if traits.works { quote!(&mut workspace.#field) } else { quote!(&mut ()) };
                 let then = self.epilogue(index, plan::fused_into);
                 self.step(&memory, node, 0, |x, y| match &then {
                     Some(then) => quote! {

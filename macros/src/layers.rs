@@ -725,7 +725,10 @@ fn channels(builder: &mut Builder, input: ValueId) -> Option<(TokenStream, Token
     match shape {
         Shape::Unknown => None,
         Shape::Known(dims) => Some((ty, dims.last()?.tokens())),
-        Shape::Opaque(_) => Some((ty.clone(), quote!({ <#ty as ::monomorph::Tensor<#scalar>>::CHANNELS }))),
+        Shape::Opaque(_) => {
+            let channels = builder.concrete(&quote!({ <#ty as ::monomorph::Tensor<#scalar>>::CHANNELS }));
+            Some((ty, channels))
+        }
     }
 }
 

@@ -17,7 +17,8 @@ mod shapes;
 use proc_macro::TokenStream;
 use quote::quote;
 
-/// Declares a neural network; see the crate's documentation.
+/// Declares a neural network.
+///
 #[proc_macro]
 pub fn network(input: TokenStream) -> TokenStream {
     let declaration = match syn::parse::<parse::Declaration>(input) {

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Expr, GenericParam, Ident, Lit};
+use syn::{Expr, GenericParam, Generics, Ident, Lit};
 
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::{Body, Call, Combine, Declaration, Dims, Flow, Let, Port, Residual, Source, Step};
@@ -194,6 +194,8 @@ pub(crate) struct Model {
     pub result: ValueId,
     /// The largest sizes that are allowed.
     pub budget: Option<Budget>,
+    /// Whether it may begin anywhere in memory: `#[unaligned]`.
+    pub unaligned: bool,
     /// Const items: sizes worked out by the compiler, and checks of them.
     pub constants: Vec<TokenStream>,
     /// Whether sizes depend on const generic parameters.
@@ -210,12 +212,16 @@ pub(crate) struct Budget {
 pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model {
     let scalar = scalar(&mut declaration, errors);
     let budget = budget(&mut declaration, errors);
+    let attributes = declaration.attributes.len();
+    declaration.attributes.retain(|attribute| !attribute.path().is_ident("unaligned"));
+    let unaligned = declaration.attributes.len() < attributes;
     let parameters: HashSet<Ident> = declaration.generics.const_params().map(|param| param.ident.clone()).collect();
     let parametric = !parameters.is_empty();
     let mut builder = Builder {
         errors,
         prefix: format!("__{}", upper(&declaration.name)),
         scalar,
+        declared: declaration.generics.clone(),
         parameters,
         names: Names::default(),
         values: Vec::new(),
@@ -270,9 +276,40 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
         nodes,
         result,
         budget,
+        unaligned,
         constants,
         parametric,
     }
+}
+
+impl Model {
+    /// Tokens outside the network's own items, see [`concrete`].
+    pub(crate) fn concrete(&self, tokens: &TokenStream) -> TokenStream {
+        concrete(&self.declaration.generics, tokens)
+    }
+}
+
+/// The tokens with `f32` for the number type, if it is a parameter: stable Rust cannot compute with one, but
+/// shapes and numbers of parameters are those of every number type.
+fn concrete(generics: &Generics, tokens: &TokenStream) -> TokenStream {
+    match generics.type_params().next() {
+        Some(parameter) => replaced(tokens, &parameter.ident, &format_ident!("f32")),
+        None => tokens.clone(),
+    }
+}
+
+/// The tokens with another identifier for one of them.
+fn replaced(tokens: &TokenStream, from: &Ident, to: &Ident) -> TokenStream {
+    let tokens = tokens.clone().into_iter().map(|token| match token {
+        TokenTree::Ident(ident) if ident == *from => TokenTree::Ident(Ident::new(&to.to_string(), ident.span())),
+        TokenTree::Group(group) => {
+            let mut inner = Group::new(group.delimiter(), replaced(&group.stream(), from, to));
+            inner.set_span(group.span());
+            TokenTree::Group(inner)
+        }
+        other => other,
+    });
+    tokens.collect()
 }
 
 /// Takes `#[budget(..)]` from the attributes.
@@ -427,6 +464,8 @@ impl Names {
 pub(crate) struct Builder<'a> {
     pub errors: &'a mut Errors,
     pub scalar: TokenStream,
+    /// The generics of the declaration.
+    declared: Generics,
     prefix: String,
     parameters: HashSet<Ident>,
     names: Names,
@@ -668,7 +707,7 @@ impl Builder<'_> {
         for (source, shape) in &mut all {
             if let Shape::Opaque(ty) = &*shape {
                 let scalar = &self.scalar;
-                let sizes = quote!(<#ty as ::monomorph::Tensor<#scalar>>::SHAPE);
+                let sizes = self.concrete(&quote!(<#ty as ::monomorph::Tensor<#scalar>>::SHAPE));
                 let takes = format!("values of rank {rank}");
                 let dims = (0..rank).map(|axis| Dim::Constant(quote!(#sizes[#axis]))).collect();
                 self.check(span, quote!(::monomorph::shapes::rank(#name, #takes, #rank, #source, #sizes)));
@@ -794,12 +833,18 @@ impl Builder<'_> {
         Some(Dim::Constant(quote!(#expression)))
     }
 
+    /// Tokens outside the network's own items, see [`concrete`].
+    pub(crate) fn concrete(&self, tokens: &TokenStream) -> TokenStream {
+        concrete(&self.declared, tokens)
+    }
+
     /// Emits a const item that works out `Result<_, Text>` or stops with its text, at `span`.
     /// Returns the item's name.
     pub(crate) fn work_out(&mut self, span: Span, ty: TokenStream, result: TokenStream) -> Ident {
         let name = format_ident!("{}_{}", self.prefix, self.constants.len(), span = Span::call_site());
         // The `panic!` has the user's span, so that the compiler points there.
         let stop = quote_spanned!(span=> ::core::panic!("{}", error.as_str()));
+        let result = self.concrete(&result);
         self.constants.push(quote! {
             #[doc(hidden)]
             const #name: #ty = match #result {
@@ -813,6 +858,7 @@ impl Builder<'_> {
     /// Emits a const item that stops with the text of a `Result<_, Text>`, at `span`.
     pub(crate) fn check(&mut self, span: Span, result: TokenStream) {
         let stop = quote_spanned!(span=> ::core::panic!("{}", error.as_str()));
+        let result = self.concrete(&result);
         self.constants.push(quote! {
             const _: () = if let ::core::result::Result::Err(error) = #result {
                 #stop
@@ -846,7 +892,7 @@ impl Builder<'_> {
             }
             Shape::Opaque(ty) => {
                 let (scalar, name, source) = (&self.scalar, name.to_string(), source.clone());
-                let shape = quote!(<#ty as ::monomorph::Tensor<#scalar>>::SHAPE);
+                let shape = self.concrete(&quote!(<#ty as ::monomorph::Tensor<#scalar>>::SHAPE));
                 let dims = (0..rank).map(|axis| Dim::Constant(quote!(#shape[#axis]))).collect();
                 self.check(span, quote!(::monomorph::shapes::rank(#name, #takes, #rank, #source, #shape)));
                 Some(dims)

@@ -111,7 +111,7 @@ pub(crate) unsafe fn accumulate<T: Scalar, S: Simd, const MR: usize, const NR: u
                     interleave::<T, S, MR, NR, 1>(simd, tile, run, columns);
                 } else if const { MR * NR >= 4 } {
                     interleave::<T, S, MR, NR, 2>(simd, tile, run, columns);
-                } else if const { MR * NR >= 2 } {
+                } else if const { MR * NR >= 2 } || run.len < 16 {
                     interleave::<T, S, MR, NR, 4>(simd, tile, run, columns);
                 } else {
                     interleave::<T, S, MR, NR, 8>(simd, tile, run, columns);
@@ -133,8 +133,9 @@ unsafe fn interleave<T: Scalar, S: Simd, const MR: usize, const NR: usize, const
     columns: Columns,
 ) {
     let mut k = 0;
-    if const { WAYS > 1 } && run.len >= 2 * WAYS {
+    if const { WAYS > 1 } && run.len >= WAYS {
         let mut parts = [[[T::Vector::<S>::splat(simd, T::ZERO); NR]; MR]; WAYS];
+        parts[0] = *tile;
         while k + WAYS <= run.len {
             for way in 0..WAYS {
                 // SAFETY: `k + way < run.len`.
@@ -154,11 +155,7 @@ unsafe fn interleave<T: Scalar, S: Simd, const MR: usize, const NR: usize, const
             }
             half /= 2;
         }
-        for m in 0..MR {
-            for n in 0..NR {
-                tile[m][n] = tile[m][n] + parts[0][m][n];
-            }
-        }
+        *tile = parts[0];
     }
     while k < run.len {
         // SAFETY: `k < run.len`.
@@ -590,6 +587,79 @@ pub(crate) unsafe fn dot<T: Scalar, S: Simd, const NR: usize>(
     )
 }
 
+/// `Σₖ x[k]·w[k]`: a dense layer of one output, whose weights are one row.
+#[inline(always)]
+fn inner_product<T: Scalar, S: Simd, const LEN: usize>(simd: S, x: &[T; LEN], w: &[T]) -> T {
+    // As many sums as the multiply-adds that are under way at the same time, or as there are registers.
+    let mut sums = [T::Vector::<S>::splat(simd, T::ZERO); 8];
+    let (lanes, x, w) = (lanes::<S, T>(), x.as_ptr(), w[..LEN].as_ptr());
+    let (mut k, mut way) = (0, 0);
+    while k < LEN {
+        let count = if LEN - k < lanes { LEN - k } else { lanes };
+        // SAFETY: `k + count <= LEN`, the length of both.
+        let (a, b) = unsafe {
+            if count == lanes {
+                (T::Vector::<S>::load(simd, x.add(k)), T::Vector::<S>::load(simd, w.add(k)))
+            } else {
+                let partial = T::Vector::<S>::load_partial;
+                (partial(simd, x.add(k), count), partial(simd, w.add(k), count))
+            }
+        };
+        sums[way] = a.mul_add(b, sums[way]);
+        (k, way) = (k + lanes, (way + 1) % 8);
+    }
+    let [a, b, c, d, e, f, g, h] = sums;
+    (((a + e) + (c + g)) + ((b + f) + (d + h))).reduce_sum()
+}
+
+/// `start + x·W` of one sample, in the first `OUT` lanes, where several rows of `W` fit in a register: each
+/// number of `x` meets its row in lanes of its own, and those of a column are added up at the end.
+#[inline(always)]
+fn narrow<T: Scalar, S: Simd, const IN: usize, const OUT: usize>(
+    simd: S,
+    start: T::Vector<S>,
+    x: &[T; IN],
+    w: &[T],
+) -> T::Vector<S> {
+    let rows = const { lanes::<S, T>() / OUT };
+    let zero = T::Vector::<S>::splat(simd, T::ZERO);
+    let mut sums = [start, zero, zero, zero];
+    let (x, w) = (x.as_ptr(), w[..IN * OUT].as_ptr());
+    let (mut k, mut way) = (0, 0);
+    while k < IN {
+        let count = if IN - k < rows { IN - k } else { rows };
+        // SAFETY: `k + count <= IN`, and a row of `w` has `OUT` numbers.
+        let (mut left, right) = unsafe {
+            let right = w.add(k * OUT);
+            let right = if count == rows {
+                T::Vector::<S>::load(simd, right)
+            } else {
+                T::Vector::<S>::load_partial(simd, right, count * OUT)
+            };
+            (T::Vector::<S>::load_partial(simd, x.add(k), count), right)
+        };
+        let mut times = 1;
+        while times < OUT {
+            left = left.zip_low(left);
+            times *= 2;
+        }
+        sums[way] = left.mul_add(right, sums[way]);
+        (k, way) = (k + rows, (way + 1) % 4);
+    }
+    let mut sum = (sums[0] + sums[2]) + (sums[1] + sums[3]);
+    // A zip with itself puts lanes a half apart at the same place, and every number there twice.
+    let mut times = 1;
+    while times < rows {
+        sum = sum.zip_low(sum) + sum.zip_high(sum);
+        times *= 2;
+    }
+    while times > 1 {
+        sum = sum.unzip_low(sum);
+        times /= 2;
+    }
+    sum
+}
+
 /// A register whose lane `n` is the sum of all lanes of `sums[n]`; there are at most as many sums
 /// as lanes.
 #[inline(always)]
@@ -675,6 +745,24 @@ pub fn dense_forward<
     y: &mut [[T; OUT]; B],
 ) {
     const { assert!(BIAS == OUT || BIAS == 0, "the bias has as many numbers as there are outputs, or none") };
+    if const { OUT == 1 } {
+        for (x, y) in x.iter().zip(y) {
+            let sum = inner_product::<T, S, IN>(simd, x, weight.as_flattened());
+            let sum = if BIAS == 0 { sum } else { sum + bias[0] };
+            y[0] = A::apply(simd, T::Vector::<S>::splat(simd, sum)).lane(0);
+        }
+        return;
+    }
+    if const { B == 1 && OUT < lanes::<S, T>() && lanes::<S, T>().is_multiple_of(OUT) && 2 * lanes::<S, T>() <= IN * OUT }
+    {
+        // SAFETY: the bias is empty or has `OUT` numbers, as the output has.
+        unsafe {
+            let bias = T::Vector::<S>::load_partial(simd, bias.as_ptr(), BIAS);
+            let sum = narrow::<T, S, IN, OUT>(simd, bias, &x[0], weight.as_flattened());
+            A::apply(simd, sum).store_partial(y[0].as_mut_ptr(), OUT);
+        }
+        return;
+    }
     let tiles = Forward::<T, A, B, IN, OUT> {
         x: x.as_ptr().cast(),
         weight: weight.as_ptr().cast(),

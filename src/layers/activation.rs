@@ -111,12 +111,10 @@ fn all<T: Scalar, S: Simd>(simd: S, value: f64) -> T::Vector<S> {
     T::Vector::<S>::splat(simd, T::from_f64(value))
 }
 
-/// `x` within `low..=high`; NaN stays NaN, unlike with `min` and `max` on some machines.
+/// `x` within `low..=high`; NaN stays NaN.
 #[inline(always)]
 fn clamp<T: Scalar, S: Simd>(simd: S, x: T::Vector<S>, low: f64, high: f64) -> T::Vector<S> {
-    let (low, high) = (all::<T, S>(simd, low), all::<T, S>(simd, high));
-    let x = T::Vector::<S>::select(x.lt(low), low, x);
-    T::Vector::<S>::select(high.lt(x), high, x)
+    all::<T, S>(simd, high).min(all::<T, S>(simd, low).max(x))
 }
 
 /// `slope` where `low < y < high`, 0 elsewhere.
@@ -161,8 +159,7 @@ activation! {
     /// `f(x) = max(x, 0)`, the rectified linear unit (Nair and Hinton, 2010); `f′(0) = 0`.
     Relu, from_output = true;
     apply(T, simd, x) {
-        let zero = all::<T, S>(simd, 0.0);
-        T::Vector::<S>::select(x.lt(zero), zero, x)
+        all::<T, S>(simd, 0.0).max(x)
     }
     derivative(_x, y) {
         let (zero, one) = (all::<T, S>(simd, 0.0), all::<T, S>(simd, 1.0));

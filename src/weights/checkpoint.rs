@@ -138,7 +138,11 @@ impl<'a> CheckpointWriter<'a> {
     /// Adds the tensors of a network, or of something that has its form, such as an optimizer's
     /// moments. The prefix comes before each name: `optimizer.m.` makes `optimizer.m.conv1.weight`.
     pub fn tensors<T: Scalar, N: Parameters<T>>(mut self, prefix: &str, net: &'a N) -> Self {
-        let encode = Box::new(|bytes: &mut Vec<u8>| encode(net.as_slice(), bytes));
+        let encode = Box::new(|bytes: &mut Vec<u8>| {
+            let numbers = net.as_slice();
+            // Tensor by tensor: between them may be padding.
+            for_each_tensor(N::ENTRIES, &mut |_, _, range| encode(&numbers[range], bytes));
+        });
         self.groups.push(Source {
             prefix: prefix.into(),
             entries: N::ENTRIES,

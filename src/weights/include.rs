@@ -128,6 +128,7 @@ const fn sizes(entries: &[Entry], outer: usize) -> (usize, usize) {
             Entry::Tensor(tensor) if tensor.is_empty() => (0, 0),
             Entry::Tensor(tensor) => (1, outer + tensor.name.len()),
             Entry::Layer(name, inner) => sizes(inner, outer + name.len() + 1),
+            Entry::Padding(_) => (0, 0),
         };
         (tensors, letters) = (tensors + more, letters + longer);
         index += 1;
@@ -184,6 +185,7 @@ impl<const TENSORS: usize, const LETTERS: usize> Table<TENSORS, LETTERS> {
                 Entry::Tensor(tensor) if tensor.is_empty() => {}
                 Entry::Tensor(tensor) => self.add_tensor(tensor, outer),
                 Entry::Layer(name, inner) => self.add(inner, Some(&Outer { name, outer })),
+                Entry::Padding(len) => self.number += *len,
             }
             index += 1;
         }
@@ -516,6 +518,7 @@ mod tests {
     extern crate std;
 
     use super::*;
+    use crate::parameters::for_each_tensor;
     use crate::weights::{load_bytes, to_bytes};
     use std::format;
     use std::string::{String, ToString};
@@ -544,7 +547,8 @@ mod tests {
 
     fn net() -> Net {
         let (mut net, mut noise) = (Net::zeroed(), Noise::new(3));
-        net.as_mut_slice().fill_with(|| noise.normal() as f32);
+        let numbers = net.as_mut_slice();
+        for_each_tensor(Net::ENTRIES, &mut |_, _, range| numbers[range].fill_with(|| noise.normal() as f32));
         net
     }
 

@@ -25,9 +25,13 @@ fn path(name: &str) -> PathBuf {
 /// A network of numbers that any machine computes alike; none is negative, as some are variances.
 fn network<T: Scalar, N: Parameters<T>>() -> N {
     let mut network = monomorph::memory::zeroed::<N>();
-    for (index, number) in network.as_mut_slice().iter_mut().enumerate() {
-        *number = T::from_f64((index * 7 % 32) as f64 / 32.0);
-    }
+    let (numbers, mut index) = (network.as_mut_slice(), 0);
+    monomorph::parameters::for_each_tensor(N::ENTRIES, &mut |_, _, range| {
+        for number in &mut numbers[range] {
+            *number = T::from_f64((index * 7 % 32) as f64 / 32.0);
+            index += 1;
+        }
+    });
     network
 }
 

@@ -21,7 +21,7 @@ network! {
 fn figures_are_constants() {
     const PARAMS: usize = 156 + 2416 + 48_120 + 10_164 + 850;
     const { assert!(LeNet::PARAMS == PARAMS) };
-    assert_eq!(LeNet::PARAM_BYTES, 4 * PARAMS);
+    assert_eq!(LeNet::PARAM_BYTES, (4 * PARAMS).next_multiple_of(64));
     assert_eq!(LeNet::MACS, 28 * 28 * 25 * 6 + 10 * 10 * 150 * 16 + 400 * 120 + 120 * 84 + 84 * 10);
     // Nothing smaller than the largest live set: 28·28·6 and, after the pool, 14·14·6.
     assert_eq!(LeNet::EVALUATE_BYTES, 4 * (28 * 28 * 6 + 14 * 14 * 6_usize.next_multiple_of(2)).next_multiple_of(16));
@@ -46,7 +46,47 @@ fn the_flat_view_is_the_struct() {
     *net.as_mut_slice().last_mut().expect("parameters") = 4.0;
     assert_eq!((net.stem.weight[0][0][0][0], net.head.bias[9]), (3.0, 4.0));
     assert_eq!(net.clone().as_slice(), net.as_slice());
-    assert_eq!(size_of::<LeNet>(), 4 * LeNet::PARAMS);
+    assert_eq!(net.as_slice().len(), LeNet::PARAMS);
+}
+
+network! { pub Inner<T>: [3] -> [3] { Dense(3), BatchNorm } }
+network! { pub Holder<T>: [3] -> [5] { Dense(3), first: Inner::<T>, Dense(3), second: Inner::<T>, Dense(5) } }
+network! {
+    #[unaligned]
+    pub Anywhere: [3] -> [3] { Dense(3) }
+}
+network! { pub Parametric<const N: usize>: [N] -> [5] { Dense(3), inner: Anywhere, Dense(5) } }
+
+/// Networks begin at cache lines, inside others too, and what lies between belongs to nobody.
+#[test]
+fn networks_are_aligned() {
+    fn check<T: monomorph::Scalar>() {
+        assert_eq!((align_of::<Holder<T>>(), size_of::<Holder<T>>() % 64), (64, 0));
+        let mut net = Holder::<T>::zeroed();
+        let base = &raw const net as usize;
+        for inner in [&raw const net.first, &raw const net.second] {
+            assert_eq!((inner as usize - base) % 64, 0);
+        }
+        net.initialize(Init::XavierNormal, &mut Noise::new(7));
+        net.second.norm1.running_var[2] = T::from_f64(3.0);
+        let mut covered = vec![false; net.as_slice().len()];
+        for_each_tensor(Holder::<T>::ENTRIES, &mut |_, _, range| covered[range].fill(true));
+        assert_eq!(covered.iter().filter(|is| **is).count(), <Holder<T> as Network>::PARAMS);
+        assert_eq!(covered.last(), Some(&true));
+        for (number, covered) in net.as_slice().iter().zip(covered) {
+            assert!(covered || *number == T::ZERO);
+        }
+        let mut copy = Holder::<T>::zeroed();
+        let bytes = monomorph::weights::to_bytes(&net);
+        monomorph::weights::load_bytes(&bytes, &mut copy).expect("its own bytes");
+        assert_eq!(copy.as_slice(), net.as_slice());
+    }
+    check::<f32>();
+    check::<f64>();
+
+    assert_eq!((align_of::<Anywhere>(), size_of::<Anywhere>()), (4, 4 * Anywhere::PARAMS));
+    assert_eq!(align_of::<Parametric<2>>(), 4);
+    assert_eq!(Parametric::<2>::PARAMS, (2 * 3 + 3) + Anywhere::PARAMS + (3 * 5 + 5));
 }
 
 network! { pub Encoder: [16] -> [4] { Dense(8), Tanh, Dense(4) } }
