@@ -87,15 +87,20 @@ class Results:
         return {peer: self.seconds[work][peer] / ours for peer in PEERS if peer in self.seconds[work]}
 
     def reason(self, work, peer):
-        return self.reasons[work].get(peer) or self.reasons[""].get(peer) or "left out of this run"
+        return self.reasons[work].get(peer) or self.reasons[""].get(peer) or "no result"
 
     def limit(self, work):
         """Seconds below which one core cannot do it, and what bounds it."""
         arithmetic = 2 * work["macs"] / self.limits["flops"]
         # Evaluation reads the weights; a step reads them and the gradient, Adam two moments besides.
         size = 4 * work["parameters"] * {None: 1, "Sgd": 2, "Adam": 4}[work.get("optimizer")]
-        cache = next((cache for cache in self.limits["caches"] if size <= cache["size"]), self.limits["caches"][-1])
-        memory = size / cache["bytes_per_second"]
+        # At best each cache holds a part of them.
+        memory, rest = 0.0, size
+        for cache in self.limits["caches"]:
+            part = rest if cache is self.limits["caches"][-1] else min(rest, cache["size"])
+            memory, rest = memory + part / cache["bytes_per_second"], rest - part
+            if not rest:
+                break
         return max((arithmetic, "flops"), (memory, cache["level"]))
 
 
@@ -116,8 +121,10 @@ def label(work):
 
 
 def table(results, works):
-    """Rows of cells, and the reasons their numbers stand for."""
-    header = ["work", OURS, "best peer ÷ ours", "limit", "of the limit", *PEERS]
+    """Rows of cells, and the reasons their numbers stand for; libraries left out of this run have no column."""
+    known = set().union(results.reasons[""], *results.seconds.values())
+    peers = [peer for peer in PEERS if peer in known]
+    header = ["work", OURS, "best peer ÷ ours", "limit", "of the limit", *peers]
     rows, notes = [], []
     for work in results.works():
         ratios = results.ratios(work)
@@ -133,7 +140,7 @@ def table(results, works):
             row += [f"{duration(limit)} ({bound})", f"{100 * limit / ours:.0f} %"]
         else:
             row += ["", ""]
-        for peer in PEERS:
+        for peer in peers:
             if peer in ratios:
                 row.append(f"{duration(results.seconds[work][peer])} · {times(ratios[peer])}")
             else:
@@ -199,7 +206,7 @@ is part of the time.
 
 A cell is a peer's time and, behind the dot, that time divided by ours. Rows without a verb evaluate one sample; “train” is a step
 of 64 samples: forward, cross-entropy, backward, update. The limit is what the core cannot beat: the multiply-adds at its measured
-peak, or the weights (in training the gradient and the moments too) at the bandwidth of the cache that holds them, whichever takes
+peak, or the weights (in training the gradient and the moments too) at the bandwidth of the caches that hold them, whichever takes
 longer. It leaves out latency, activations and the functions between layers, which is all that matters to the smallest networks.
 
 ![ratios](peers/results.svg)

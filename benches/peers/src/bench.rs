@@ -46,8 +46,8 @@ impl Bench {
             let theirs = read(&run(input));
             let scale = ours.iter().fold(1.0, |scale: f32, x| scale.max(x.abs()));
             let error = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            // Written so that NaN is wrong.
-            if !(ours.len() == theirs.len() && error <= OUTPUT_TOLERANCE * scale) {
+            let finite = theirs.iter().all(|x| x.is_finite());
+            if ours.len() != theirs.len() || !finite || error > OUTPUT_TOLERANCE * scale {
                 let (ours, theirs) = (&ours[..ours.len().min(4)], &theirs[..theirs.len().min(4)]);
                 return Err(Failure::Wrong(format!(
                     "output for input {input} differs by {error}: ours {ours:?}.., theirs {theirs:?}.."
@@ -61,7 +61,8 @@ impl Bench {
     pub fn train<L>(&self, task: &Task, mut step: impl FnMut(usize) -> L, mut read: impl FnMut(&L) -> f32) -> Outcome {
         for (index, &ours) in task.losses.iter().enumerate() {
             let theirs = read(&step(index));
-            if !((ours - theirs).abs() <= LOSS_TOLERANCE * ours.abs()) {
+            let agrees = (ours - theirs).abs() <= LOSS_TOLERANCE * ours.abs();
+            if !agrees {
                 return Err(Failure::Wrong(format!("loss of step {index}: ours {ours}, theirs {theirs}")));
             }
         }

@@ -6,6 +6,9 @@ use candle_nn::{AdamW, Conv2d, Conv2dConfig, Linear, Module, Optimizer as _, Par
 use crate::bench::{Bench, Failure, Outcome};
 use crate::graph::{self, BATCH, Kind, Net, Op, Optimizer, Window, Work};
 
+/// A step of an optimizer, given the loss.
+type Update = Box<dyn FnMut(&Tensor) -> Result<()>>;
+
 enum Layer {
     Dense(Linear),
     Conv(Conv2d, [(usize, usize); 2]),
@@ -39,7 +42,7 @@ pub fn run(work: &Work, bench: &Bench) -> Outcome {
             let labels = task.labels.iter().map(|labels| Tensor::new(&labels.map(u32::from), &Device::Cpu));
             let labels = labels.collect::<Result<Vec<_>>>()?;
             let (vars, lr) = (vars.unwrap_or_default(), task.optimizer.learning_rate());
-            let mut update: Box<dyn FnMut(&Tensor) -> Result<()>> = match task.optimizer {
+            let mut update: Update = match task.optimizer {
                 Optimizer::Sgd => {
                     let mut sgd = SGD::new(vars, lr)?;
                     Box::new(move |loss| sgd.backward_step(loss))
