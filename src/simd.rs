@@ -10,6 +10,7 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 pub use fearless_simd::{Level, Simd};
 use fearless_simd::{SimdBase, SimdFloat, SimdFloatElement, SimdMask};
 
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 use crate::layer::lanes;
 use crate::scalar::Scalar;
 

@@ -13,6 +13,7 @@
 
 use core::marker::PhantomData;
 
+use crate::kernels::cortex_m;
 use crate::layer::{Activation, lanes};
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector, share};
@@ -31,6 +32,11 @@ impl Columns {
     const fn of<S: Simd, T: Scalar>(width: usize) -> Self {
         let lanes = lanes::<S, T>();
         if width < lanes { Self { last: 0, count: width } } else { Self { last: width - lanes, count: lanes } }
+    }
+
+    /// Whether `NR` registers of columns lie side by side.
+    const fn adjacent<T: Scalar, S: Simd, const NR: usize>(self) -> bool {
+        self.count == lanes::<S, T>() && self.last == (NR - 1) * lanes::<S, T>()
     }
 
     /// Register `n` of the `NR` at `from`.
@@ -107,7 +113,8 @@ pub(crate) unsafe fn accumulate<T: Scalar, S: Simd, const MR: usize, const NR: u
             // than eight registers would wait for itself; several partial sums fill the gap.
             // SAFETY: the caller vouches for just this.
             unsafe {
-                if const { MR * NR >= 8 } {
+                if cortex_m::accumulate::<T, S, MR, NR>(tile, &run, columns.adjacent::<T, S, NR>()) {
+                } else if const { MR * NR >= 8 || SCALAR } {
                     interleave::<T, S, MR, NR, 1>(simd, tile, run, columns);
                 } else if const { MR * NR >= 4 } {
                     interleave::<T, S, MR, NR, 2>(simd, tile, run, columns);
@@ -329,8 +336,16 @@ impl<T: Scalar, S: Simd, K: Tiles<T, S>> Cover<T, S, K> {
     const REST_VECTORS: usize = Self::REST.div_ceil(lanes::<S, T>());
 }
 
+/// Whether the processor has no vectors, so that a [`Vector`] of four lanes is four registers.
+const SCALAR: bool =
+    cfg!(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")));
+
 /// How many registers the level has.
 const fn registers<S: Simd, T: Scalar>() -> usize {
+    if SCALAR {
+        // Seven vectors of four leave four of 32 registers to spare.
+        return 7;
+    }
     if lanes::<S, T>() * size_of::<T>() == 64 || cfg!(target_arch = "aarch64") { 32 } else { 16 }
 }
 

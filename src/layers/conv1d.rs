@@ -190,11 +190,14 @@ impl<
         _workspace: &mut (),
     ) {
         let () = Self::SHAPE;
-        let (x, y) = (batch_slice(input), batch_slice_mut(output));
         outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
-            || conv::forward::<T, S, A, Self>(simd, x, self.weight.as_flattened().as_flattened(), &self.bias, y),
+            || {
+                // In here, where the compiler knows how long they are.
+                let (x, y) = (batch_slice(input), batch_slice_mut(output));
+                conv::forward::<T, S, A, Self>(simd, x, self.weight.as_flattened().as_flattened(), &self.bias, y);
+            },
         );
     }
 
@@ -224,12 +227,12 @@ impl<
         gradient: &mut Self,
     ) {
         let () = Self::SHAPE;
-        let (x, grad_y) = (batch_slice(input), batch_slice(grad_output));
         outline_layer::<T, Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
                 let weight = gradient.weight.as_flattened_mut().as_flattened_mut();
+                let (x, grad_y) = (batch_slice(input), batch_slice(grad_output));
                 conv::backward_parameters::<T, S, Self>(simd, x, grad_y, weight, &mut gradient.bias);
             },
         );
@@ -239,7 +242,8 @@ impl<
                 #[inline(always)]
                 || {
                     let weight = self.weight.as_flattened().as_flattened();
-                    conv::backward_input::<T, S, Self>(simd, grad_y, weight, batch_slice_mut(grad_input));
+                    let (grad_y, grad_x) = (batch_slice(grad_output), batch_slice_mut(grad_input));
+                    conv::backward_input::<T, S, Self>(simd, grad_y, weight, grad_x);
                 },
             );
         }

@@ -1,0 +1,4 @@
+    .section .rodata
+    .global images
+images:
+    .incbin "../weights/images.bin"

@@ -1,0 +1,170 @@
+"""Runs the firmware in QEMU and on this PC, compares, checks, and prints a table.
+
+Usage: python3 report.py <target directory>; `run.sh` does it.
+"""
+
+import re
+import struct
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).parent
+BUILT = Path(sys.argv[1])
+
+ARM, RISCV = ["qemu-system-arm"], ["qemu-system-riscv32", "-bios", "none"]
+# Name, target, emulator and its machine.
+MACHINES = [
+    ("Cortex-M4F", "thumbv7em-none-eabihf", ARM, "mps2-an386"),
+    ("Cortex-M7F", "thumbv7em-none-eabihf", ARM, "mps2-an500"),
+    ("Cortex-M3", "thumbv7m-none-eabi", ARM, "mps2-an385"),
+    ("Cortex-M0", "thumbv6m-none-eabi", ARM, "microbit"),
+    ("RV32IMAC", "riscv32imac-unknown-none-elf", RISCV, "virt"),
+]
+WITH_FLOATS = ("Cortex-M4F", "Cortex-M7F")
+# An instruction takes a nanosecond; a sleeping processor does not wait for the wall clock.
+QEMU = ["-nographic", "-icount", "shift=0,align=off,sleep=off", "-semihosting-config", "enable=on,target=native"]
+PROGRAMS = ["digits", "policy", "control", "every_layer", "xor", "sensor"]
+TRAINING = ["xor", "sensor"]
+# How far a result may be from the PC's, in parts of the largest number of its line: sums are added up in
+# another order. Training repeats that some hundred times.
+TOLERANCE, TRAINING_TOLERANCE = 1e-5, 1e-3
+
+problems = []
+
+
+def check(holds, what):
+    if not holds:
+        problems.append(what)
+
+
+def lines(output):
+    """What a program prints: results and, after a `#`, measurements; each a name and numbers."""
+    results, measured = [], {}
+    for line in output.splitlines():
+        if line.startswith("# "):
+            name, number = line[2:].split()
+            measured.setdefault(name, []).append(int(number))
+        else:
+            results.append(line.split())
+    return results, measured
+
+
+def number(word):
+    return struct.unpack(">f", bytes.fromhex(word[2:]))[0] if word.startswith("0x") else int(word)
+
+
+def distance(ours, theirs):
+    """How far two outputs are apart, in parts of the largest number of a line; infinite if they do not match."""
+    if [(line[0], len(line)) for line in ours] != [(line[0], len(line)) for line in theirs]:
+        return float("inf")
+    most = 0.0
+    for (_, *a), (_, *b) in zip(ours, theirs):
+        a, b = [number(word) for word in a], [number(word) for word in b]
+        if all(isinstance(x, int) for x in a + b):
+            most = most if a == b else float("inf")
+            continue
+        scale = max(abs(x) for x in b) or 1.0
+        most = max([most] + [abs(x - y) / scale if x == x else float("inf") for x, y in zip(a, b)])
+    return most
+
+
+def run(command):
+    try:
+        # QEMU prints what the program prints among its own errors.
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        done = subprocess.run(command, text=True, timeout=120, **pipes)
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def tool(name, *arguments):
+    return subprocess.run([f"arm-none-eabi-{name}", *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def sizes(program):
+    """Bytes of flash and of statics in RAM."""
+    flash, ram = 0, 0
+    # A line for a section, and one for what it is.
+    for name, size, kind in re.findall(r"^ *\d+ (\S+) +([0-9a-f]{8}) .*\n +(.*)$", tool("objdump", "-h", program), re.M):
+        if "LOAD" in kind:
+            flash += int(size, 16)
+        if "ALLOC" in kind and (name.startswith((".data", ".bss"))):
+            ram += int(size, 16)
+    return flash, ram
+
+
+def can_panic(program):
+    """The names in a program that only panicking, formatting or allocating brings along."""
+    # What a linker has removed may still be named in the debugging information, but is no symbol.
+    pattern = re.compile(r"panic|rust_begin_unwind|core::fmt|\balloc::|__rust_(alloc|dealloc|realloc)|\bmalloc\b")
+    return [line for line in tool("nm", "-C", "--defined-only", program).splitlines() if pattern.search(line)]
+
+
+def on_the_pc(program):
+    return lines(run([BUILT / "release" / program]) or "")[0]
+
+
+def emulate(job):
+    program, (_, target, emulator, machine) = job
+    path = BUILT / target / "release" / program
+    return path, run([*emulator, "-M", machine, *QEMU, "-kernel", path])
+
+
+def main():
+    expected = {program: on_the_pc(program) for program in PROGRAMS}
+    expected["digits_in_c"] = expected["digits"]
+    jobs = [(program, machine) for program in PROGRAMS for machine in MACHINES] + [("digits_in_c", MACHINES[0])]
+    with ThreadPoolExecutor(2) as pool:
+        outputs = list(pool.map(emulate, jobs))
+
+    print(f"{'program':<12} {'processor':<11} {'flash':>7} {'RAM':>6} {'stack':>6} {'instructions':>13} {'a MAC':>7}  difference")
+    bits = {}
+    for (program, (name, *_)), (path, output) in zip(jobs, outputs):
+        what = f"{program} on {name}"
+        if output is None:
+            problems.append(f"{what}: failed or did not end")
+            continue
+        results, measured = lines(output)
+        (flash, ram), instructions = sizes(path), measured.get("instructions", [])
+        apart = distance(results, expected[program])
+        check(apart <= (TRAINING_TOLERANCE if program in TRAINING else TOLERANCE), f"{what}: differs from the PC by {apart:.1e}")
+        check(bits.setdefault(program, results) == results, f"{what}: differs from {MACHINES[0][0]}")
+        check(not can_panic(path), f"{what}: can panic or allocate: {can_panic(path)}")
+        stack, count = max(measured.get("stack", [0])), max(instructions, default=0)
+        macs = measured.get("macs", [0])[0]
+        ratio = f"{count / macs:.2f}" if macs else ""
+        print(f"{program:<12} {name:<11} {flash:>7} {ram:>6} {stack or '':>6} {count or '':>13} {ratio:>7}  {apart:.1e}")
+
+        # What the README promises.
+        if program == "digits":
+            # Without a floating-point unit there is one in software.
+            most = measured["weights"][0] + (12 if name in WITH_FLOATS else 20) * 1024
+            check(flash <= most, f"{what}: {flash} bytes of flash")
+            check(ram <= measured["planned"][0] + 1024, f"{what}: {ram} bytes of RAM")
+            check(stack <= 1024, f"{what}: {stack} bytes of stack")
+        if program not in TRAINING and name in WITH_FLOATS:
+            # `every_layer` has four networks, four inputs each.
+            size = 4 if program == "every_layer" else max(len(instructions), 1)
+            for first in range(0, len(instructions), size):
+                alike = set(instructions[first : first + size])
+                check(len(alike) == 1, f"{what}: the time depends on the data: {sorted(alike)}")
+        if program == "policy" and name in WITH_FLOATS:
+            check(count <= 1.9 * macs, f"{what}: {ratio} instructions a multiply-accumulate")
+
+    for _, target, *_ in MACHINES:
+        check(can_panic(BUILT / target / "release" / "may_panic"), f"{target}: a program that can panic was not noticed")
+    table = (HERE / "../../macros/src/layers.rs").read_text()
+    used = (HERE / "src/bin/every_layer.rs").read_text()
+    for kind in re.findall(r'^    kind\("(\w+)"', table, re.M):
+        check(re.search(rf"\b{kind}\b", used), f"every_layer does not use {kind}")
+
+    print("flash, RAM (statics) and stack in bytes; instructions and stack of one inference, or of one training step")
+    if problems:
+        sys.exit("\n".join(["", *problems]))
+    print("no program can panic or allocate; all results agree with the PC's")
+
+
+main()

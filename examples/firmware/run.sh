@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Builds the firmware for every microcontroller here, runs it in QEMU, compares what it computes with
+# what this PC computes, checks what the README promises, and prints a table.
+#
+#   bash run.sh           install what is missing, if this is root on a Debian; build; run
+#   bash run.sh --check   only say what is missing
+set -euo pipefail
+cd "$(dirname "$0")"
+
+targets=(thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imac-unknown-none-elf)
+oldest=89 # The minimum supported Rust version is 1.89.
+
+# Whether a compiler, by its system root, can compile for all targets: it has their libraries, or the
+# source to build `core` from.
+has_targets() { for target in "${targets[@]}"; do [[ -d $1/lib/rustlib/$target/lib ]] || return 1; done; }
+has_source() { [[ -f $1/lib/rustlib/src/rust/library/core/Cargo.toml ]]; }
+is_new_enough() { [[ $("$1" --version) =~ ^rustc\ 1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= oldest)); }
+
+missing=()
+need() { command -v "$1" >/dev/null || missing+=("$2"); }
+look() {
+    missing=()
+    need qemu-system-arm qemu-system-arm
+    need qemu-system-riscv32 qemu-system-misc
+    need arm-none-eabi-gcc gcc-arm-none-eabi
+    toolchain=none
+    if command -v rustc >/dev/null && is_new_enough rustc; then
+        root=$(rustc --print sysroot)
+        if has_targets "$root"; then toolchain=targets; elif has_source "$root"; then toolchain=source; fi
+    fi
+    if [[ $toolchain == none ]]; then
+        # Debian's packages of a newer Rust, which have the source of `core` but no linker.
+        toolchain=debian
+        if [[ ! -x /usr/bin/rustc ]] || ! is_new_enough /usr/bin/rustc; then missing+=(rustc-web cargo-web); fi
+        has_source /usr || missing+=(rust-web-src)
+        need riscv64-unknown-elf-ld binutils-riscv64-unknown-elf
+    fi
+}
+
+look
+if ((${#missing[@]})) && [[ ${1-} != --check && $EUID == 0 ]] && command -v apt-get >/dev/null; then
+    echo "installing ${missing[*]}"
+    (apt-get -qq update && apt-get -qq install --yes --no-install-recommends "${missing[@]}") >/dev/null
+    look
+fi
+if ((${#missing[@]})); then
+    echo "run.sh: missing; on a Debian: apt-get install --no-install-recommends ${missing[*]}" >&2
+    [[ $toolchain != debian ]] ||
+        echo "run.sh: instead of Rust from Debian: rustup target add ${targets[*]}" >&2
+    exit 1
+fi
+
+case $toolchain in
+targets) cargo=cargo flags=() ;;
+source)
+    cargo=cargo flags=(-Zbuild-std=core)
+    export RUSTC_BOOTSTRAP=1
+    ;;
+debian)
+    cargo=/usr/bin/cargo flags=(-Zbuild-std=core)
+    export RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc
+    for target in "${targets[@]}"; do
+        name=CARGO_TARGET_$(tr a-z- A-Z_ <<<"$target")
+        case $target in
+        riscv*) linker=riscv64-unknown-elf-ld options='-Clink-arg=-melf32lriscv' ;;
+        *) linker=arm-none-eabi-ld options= ;;
+        esac
+        export "${name}_LINKER=$linker" "${name}_RUSTFLAGS=-Clinker-flavor=ld $options"
+    done
+    ;;
+esac
+echo "$("${RUSTC:-rustc}" --version), core from: $toolchain; $(qemu-system-arm --version | head -n 1)"
+[[ ${1-} != --check ]] || exit 0
+
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
+# For the PC it need not be fast.
+CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    "$cargo" build --quiet --locked --release --bins
+header=$(cat c/digits.h)
+for target in "${targets[@]}"; do
+    packages=(-p firmware)
+    [[ $target != thumbv7em* ]] || packages+=(-p digits-c)
+    "$cargo" build --quiet --locked --release "${flags[@]}" --target "$target" "${packages[@]}"
+done
+if [[ $header != "$(cat c/digits.h)" ]]; then
+    echo 'run.sh: the functions for C have changed, and c/digits.h with them; look at it and commit it' >&2
+    exit 1
+fi
+
+# The same network in a program in C.
+arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2 -std=c11 -Wall -Wextra -Werror \
+    -ffreestanding -nostdlib -Wl,--gc-sections -Wl,-z,noexecstack -T c/link.ld -I c c/start.c c/main.c -Wa,-I,c c/images.s \
+    -L "$CARGO_TARGET_DIR/thumbv7em-none-eabihf/release" -ldigits \
+    -o "$CARGO_TARGET_DIR/thumbv7em-none-eabihf/release/digits_in_c"
+
+python3 report.py "$CARGO_TARGET_DIR"
