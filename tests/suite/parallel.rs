@@ -79,7 +79,9 @@ fn a_step_is_the_plain_trainers() {
 }
 
 /// Steps of several lengths, back and forth.
-fn trained<N: Network<Input = Image, Output = [f32; 3], Scalar = f32> + Trainable>(count: usize) -> (Vec<u32>, Vec<u32>) {
+fn trained<N: Network<Input = Image, Output = [f32; 3], Scalar = f32> + Trainable>(
+    count: usize,
+) -> (Vec<u32>, Vec<u32>) {
     threads(count).install(|| {
         let mut net: N = start();
         let mut trainer = trainer::<N, 4>();
