@@ -4,9 +4,23 @@ pub use crate::layer::Layer;
 pub use crate::noise::Noise;
 pub use crate::simd::Simd;
 pub use crate::summary::Node;
+pub use crate::weights::Stored;
 pub use crate::{memory, tensor};
 
 pub mod passes;
+
+use crate::parameters::Parameters;
+use crate::scalar::Scalar;
+
+/// The numbers of a layer that is stored as it is.
+pub fn copy_parameters<T: Scalar, L: Parameters<T>>(from: &L, to: &mut L) {
+    to.as_mut_slice().copy_from_slice(from.as_slice());
+}
+
+/// Calls `f` with the numbers of a layer that is stored as it is, as bytes.
+pub fn pieces<T: Stored, L: Parameters<T>>(layer: &L, f: &mut dyn FnMut(&[u8])) {
+    f(crate::weights::blob::bytes_of(layer.as_slice()));
+}
 
 /// How many numbers of `number` bytes lie between fields of such sizes and alignments and a next one of the
 /// alignment `next`; of the largest alignment, if that is 0.

@@ -32,9 +32,9 @@ pub trait Layer<T: Scalar>: Parameters<T> {
     /// One sample of what goes out.
     type Output: Tensor<T>;
     /// What `forward` keeps for `backward` of a batch, beside the input and the output.
-    type Saved<const B: usize>: Plain;
+    type Saved<const B: usize>: Plain + Send;
     /// Memory that `evaluate` needs while it runs.
-    type Workspace<const B: usize>: Plain;
+    type Workspace<const B: usize>: Plain + Send;
     /// Multiply-accumulate operations of one sample.
     const MACS: usize;
 

@@ -22,11 +22,14 @@ pub mod memory;
 pub mod network;
 pub mod noise;
 pub mod optim;
+#[cfg(feature = "rayon")]
+pub mod parallel;
 pub mod parameters;
 pub mod prelude;
 pub mod scalar;
 pub mod shapes;
 pub mod simd;
+pub mod storage;
 pub mod summary;
 pub mod tensor;
 #[cfg(feature = "alloc")]
@@ -61,8 +64,9 @@ pub use layer::{Activation, Layer};
 /// Layers and their arguments are those of [`layers`]; `input = [..]` in any of them states
 /// what it is to be given.
 ///
-/// Attributes are passed on to the struct, except for two: `#[budget(flash = "64 KiB", ram = "8 KiB")]` is a
-/// limit of what a network may take; a network that is `#[unaligned]` may begin anywhere in memory. Others
+/// Attributes are passed on to the struct, except for three: `#[budget(flash = "64 KiB", ram = "8 KiB")]` is a
+/// limit of what a network may take; `#[stored(NameSmall: i8)]` declares [the same network with its weights in fewer
+/// bits](network::StoredNetwork) beside it, as `bf16`, `f16` or `i8`; a network that is `#[unaligned]` may begin anywhere in memory. Others
 /// begin at a cache line, because registers are read faster so. A network with const parameters has
 /// no alignment, since stable Rust cannot compute its size, and what it contains must be `#[unaligned]` too.
 pub use monomorph_macros::network;

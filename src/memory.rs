@@ -36,7 +36,10 @@ unsafe impl<X: Plain, Y: Plain> Plain for (X, Y) {}
 // SAFETY: all parts are zeroable.
 unsafe impl<X: Plain, Y: Plain, Z: Plain> Plain for (X, Y, Z) {}
 
-// SAFETY: the gradient, the moments, the saved activations and the outputs are all zeroable.
+// SAFETY: the gradient, the saved activations and the outputs are all zeroable.
+unsafe impl<N: crate::network::Network, const B: usize> Plain for crate::train::Shard<N, B> {}
+
+// SAFETY: the moments and the shard are zeroable.
 unsafe impl<N, O, const B: usize> Plain for crate::train::TrainMemory<N, O, B>
 where
     N: crate::network::Network,

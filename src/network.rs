@@ -1,6 +1,6 @@
 //! What `network!` declares, and how it is evaluated.
 
-#[cfg(all(feature = "rand", feature = "alloc"))]
+#[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 
 use crate::init::Init;
@@ -11,6 +11,7 @@ use crate::parameters::{self, Parameters};
 use crate::scalar::Scalar;
 use crate::simd::{Level, Simd, Task, dispatch, level};
 use crate::summary::{Node, Summary};
+use crate::weights;
 
 /// A network that was declared with [`network!`](crate::network!).
 ///
@@ -33,7 +34,7 @@ use crate::summary::{Node, Summary};
     label = "not a network",
     note = "networks are declared with `network! {{ .. }}`"
 )]
-pub trait Network: Layer<Self::Scalar> {
+pub trait Network: Layer<Self::Scalar> + Send + Sync {
     /// The number type.
     type Scalar: Scalar;
     /// The name it was declared by.
@@ -51,6 +52,20 @@ pub trait Network: Layer<Self::Scalar> {
     const TRAIN_BYTES: usize = size_of::<<Self as Layer<Self::Scalar>>::Saved<1>>() + size_of::<Self>();
     /// Multiply-accumulate operations of one evaluation.
     const OPERATIONS: usize = <Self as Layer<Self::Scalar>>::MACS;
+
+    /// A hash of its structure, by which [blobs](crate::weights::blob) know it.
+    #[doc(hidden)]
+    const STRUCTURE: u64 =
+        weights::blob::structure::<Self::Scalar>(<Self as Parameters<Self::Scalar>>::ENTRIES, Self::GRAPH);
+
+    /// Calls `f` with all numbers, as bytes where they lie.
+    #[doc(hidden)]
+    fn pieces(&self, f: &mut dyn FnMut(&[u8]))
+    where
+        Self::Scalar: weights::Stored,
+    {
+        f(weights::blob::bytes_of(self.as_slice()));
+    }
 
     /// What it consists of: printed, a table; [`Summary::svg`] and [`Summary::dot`] draw it.
     ///
@@ -96,6 +111,54 @@ pub trait Network: Layer<Self::Scalar> {
     /// Weights are drawn by `init`; biases start at 0, scales of norms at 1.
     fn initialize(&mut self, init: Init, noise: &mut Noise) {
         parameters::initialize(self, init, noise);
+    }
+}
+
+/// A network that can be trained: every one but a [`StoredNetwork`]. Generic code that makes trainers asks for it:
+/// `N: Network + Trainable`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be trained",
+    label = "a stored network, or one of which nothing else is said",
+    note = "train the network that a stored one is stored from, and `store` it then",
+    note = "generic code that trains says `N: Network + Trainable`"
+)]
+pub trait Trainable: Network {}
+
+/// A network whose weights are stored in fewer bits than it computes with: what `#[stored(..)]` declares.
+///
+/// ```
+/// use monomorph::prelude::*;
+///
+/// network! {
+///     #[stored(DigitsHalf: bf16, DigitsSmall: i8)]
+///     pub Digits: [784] -> [10] { Dense(64), Relu, Dense(10) }
+/// }
+///
+/// let net = Digits::zeroed();
+/// let mut small = DigitsSmall::zeroed();
+/// small.store(&net);
+/// assert_eq!(small.evaluate(&[0.5; 784]), [0.0; 10]);
+/// const { assert!(DigitsSmall::PARAM_BYTES < Digits::PARAM_BYTES * 27 / 100) };
+/// ```
+///
+/// Layers and networks that are used by their path, and everything that is neither dense nor a convolution, stay as
+/// they are. It cannot be a layer of another network. [`weights::blob`] keeps it in files and flash.
+pub trait StoredNetwork: Network {
+    /// The network that it is stored from.
+    type Of: Network<Scalar = Self::Scalar>;
+    /// The format of its weights: `bf16`, `f16`, `i8`.
+    const FORMAT: &'static str;
+
+    /// Stores the parameters of `network`, in place: weights of dense and convolutional layers rounded to the
+    /// [format](crate::storage), everything else as it is.
+    fn store(&mut self, network: &Self::Of);
+
+    /// `network` stored on the heap, made in place.
+    #[cfg(feature = "alloc")]
+    fn boxed_from(network: &Self::Of) -> Box<Self> {
+        let mut stored = memory::boxed::<Self>();
+        stored.store(network);
+        stored
     }
 }
 

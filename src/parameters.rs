@@ -166,8 +166,9 @@ impl fmt::Display for Path<'_> {
 /// ```
 ///
 /// # Safety
-/// The type begins with `COUNT` numbers of type `T` in the order of `ENTRIES`, all bytes of the type belong
-/// to such numbers, and it is aligned at least as `T`.
+/// The type begins with `COUNT` numbers of type `T` in the order of `ENTRIES` and is aligned at least as `T`, if there
+/// are any. All other bytes belong to numbers, too, of type `T` or of a [`Storage<T>`](crate::storage::Storage), or
+/// to no field at all.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no parameters of type `{T}`",
     note = "write `#[derive(Parameters)]` and `#[repr(C)]` on it"
@@ -247,8 +248,19 @@ pub fn for_each_role(entries: &'static [Entry], f: &mut dyn FnMut(Role, Range<us
     }
 }
 
+/// Stops the compiler where the numbers of a stored network or layer are asked for: its table of contents is empty,
+/// because nothing of it is drawn, trained or read from files of tensors.
+pub(crate) const fn assert_tensors<T: Scalar, P: Parameters<T>>() {
+    assert!(
+        P::COUNT > 0 || size_of::<P>() == 0,
+        "a stored network is not initialized, trained or kept in files of tensors: that is done to the network it is \
+         stored from; `weights::blob` keeps it as it is"
+    );
+}
+
 /// Gives every tensor its initial value: constants where the layer says so, `init` elsewhere.
 pub fn initialize<T: Scalar, P: Parameters<T>>(parameters: &mut P, init: crate::init::Init, noise: &mut Noise) {
+    const { assert_tensors::<T, P>() };
     let numbers = parameters.as_mut_slice();
     for_each_tensor(P::ENTRIES, &mut |_, tensor, range| {
         // It is always there; said so that firmware that trains has no panic linked into it.

@@ -13,6 +13,7 @@ use fearless_simd::{SimdBase, SimdFloat, SimdFloatElement, SimdMask};
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 use crate::layer::lanes;
 use crate::scalar::Scalar;
+use crate::storage::Storage;
 
 /// Work that is to run at some SIMD level; a closure that is generic over [`Simd`].
 pub trait Task {
@@ -206,6 +207,22 @@ pub trait Vector<S: Simd, T: Scalar>:
     /// # Safety
     /// `to` must be valid for writing `count` numbers, and `count <= LANES`.
     unsafe fn store_partial(self, to: *mut T, count: usize);
+    /// Reads the first `count <= LANES` lanes of numbers that are stored in fewer bits, widens them, and zeroes
+    /// the others.
+    ///
+    /// # Safety
+    /// `from` must be valid for reading `count` numbers, and `count <= LANES`.
+    #[inline(always)]
+    unsafe fn load_stored<W: Storage<T>>(simd: S, from: *const W, count: usize) -> Self {
+        const { assert!(Self::LANES <= 64) };
+        let mut wide = [T::ZERO; 64];
+        for (index, wide) in wide.iter_mut().enumerate().take(count) {
+            // SAFETY: `index < count` numbers are readable.
+            *wide = unsafe { *from.add(index) }.widen();
+        }
+        // SAFETY: the array has at least as many numbers as the register.
+        unsafe { Self::load(simd, wide.as_ptr()) }
+    }
 
     /// `self · b + c`, rounded once where the hardware can.
     fn mul_add(self, b: Self, c: Self) -> Self;
@@ -326,6 +343,11 @@ impl<S: Simd, T: Scalar + SimdFloatElement + crate::kernels::math::Float> Vector
     unsafe fn store_partial(self, to: *mut T, count: usize) {
         // SAFETY: the same conditions, which the caller vouches for.
         unsafe { partial::store(self, to, count) }
+    }
+    #[inline(always)]
+    unsafe fn load_stored<W: Storage<T>>(simd: S, from: *const W, count: usize) -> Self {
+        // SAFETY: the same conditions, which the caller vouches for.
+        unsafe { stored::load(simd, from, count) }
     }
 
     #[inline(always)]
@@ -560,6 +582,140 @@ mod partial {
             if words & 1 != 0 {
                 _mm_store_ss(to.add(words & 6), part);
             }
+        }
+    }
+}
+
+/// Loads of weights that are stored in fewer bits than a lane has.
+mod stored {
+    use super::*;
+
+    #[cfg(target_arch = "x86_64")]
+    use core::arch::x86_64::*;
+
+    /// # Safety
+    /// As [`Vector::load_stored`].
+    #[inline(always)]
+    pub(super) unsafe fn load<S: Simd, T: SimdFloatElement + Scalar, W: Storage<T>>(
+        simd: S,
+        from: *const W,
+        count: usize,
+    ) -> Lanes<S, T> {
+        #[cfg(target_arch = "x86_64")]
+        if const { size_of::<T>() == 4 } {
+            // SAFETY: the level proves that the instructions exist; they touch only the first `count` numbers, which
+            // the caller vouches for. Of four bytes, `T` is `f32`, and `transmute_copy` is between types of one size:
+            // the register of (level, `f32`) is the type that `Lanes` wraps.
+            unsafe {
+                let bytes = from.cast::<u8>();
+                match (simd.level(), W::NAME.as_bytes()) {
+                    (Level::Avx512(_), b"bf16") => {
+                        let wide = _mm512_cvtepu16_epi32(sixteen_halves(bytes, count));
+                        return core::mem::transmute_copy(&_mm512_slli_epi32::<16>(wide));
+                    }
+                    (Level::Avx512(_), b"f16") => {
+                        return core::mem::transmute_copy(&_mm512_cvtph_ps(sixteen_halves(bytes, count)));
+                    }
+                    (Level::Avx512(_), b"i8") => {
+                        let wide = _mm512_cvtepi8_epi32(sixteen_bytes(bytes, count));
+                        return core::mem::transmute_copy(&_mm512_cvtepi32_ps(wide));
+                    }
+                    (Level::Avx2(_), b"bf16") => {
+                        let wide = _mm256_cvtepu16_epi32(gather(bytes, 2 * count));
+                        return core::mem::transmute_copy(&_mm256_slli_epi32::<16>(wide));
+                    }
+                    (Level::Avx2(_), b"f16") => {
+                        return core::mem::transmute_copy(&_mm256_cvtph_ps(gather(bytes, 2 * count)));
+                    }
+                    (Level::Avx2(_), b"i8") => {
+                        let wide = _mm256_cvtepi8_epi32(gather(bytes, count));
+                        return core::mem::transmute_copy(&_mm256_cvtepi32_ps(wide));
+                    }
+                    (Level::Sse2(_), b"i8") => {
+                        // To the top of four bytes, and down again with the sign.
+                        let few = gather(bytes, count);
+                        let few = _mm_unpacklo_epi8(few, few);
+                        let few = _mm_srai_epi32::<24>(_mm_unpacklo_epi16(few, few));
+                        return core::mem::transmute_copy(&_mm_cvtepi32_ps(few));
+                    }
+                    (Level::Sse2(_), b"bf16") => {
+                        let few = _mm_unpacklo_epi16(_mm_setzero_si128(), gather(bytes, 2 * count));
+                        return core::mem::transmute_copy(&_mm_castsi128_ps(few));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let mut vector = T::Native::<S>::splat(simd, T::ZERO);
+        for (index, lane) in vector.as_mut_slice().iter_mut().enumerate() {
+            if index < count {
+                // SAFETY: `index < count` numbers are readable.
+                *lane = unsafe { *from.add(index) }.widen();
+            }
+        }
+        Lanes(vector)
+    }
+
+    /// # Safety
+    /// `count <= 16` bytes must be readable, and the processor must have AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn sixteen_bytes(from: *const u8, count: usize) -> __m128i {
+        // SAFETY: the caller vouches for just this.
+        unsafe {
+            if count == 16 {
+                return _mm_loadu_si128(from.cast());
+            }
+            _mm_maskz_loadu_epi8(((1u32 << count) - 1) as u16, from.cast())
+        }
+    }
+
+    /// # Safety
+    /// `count <= 16` numbers of two bytes must be readable, and the processor must have AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn sixteen_halves(from: *const u8, count: usize) -> __m256i {
+        // SAFETY: the caller vouches for just this.
+        unsafe {
+            if count == 16 {
+                return _mm256_loadu_si256(from.cast());
+            }
+            _mm256_maskz_loadu_epi16(((1u32 << count) - 1) as u16, from.cast())
+        }
+    }
+
+    /// The first `len` bytes, zeros behind them.
+    ///
+    /// # Safety
+    /// `len <= 16` bytes must be readable.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn gather(from: *const u8, len: usize) -> __m128i {
+        // SAFETY: the pieces lie side by side within `len` bytes; SSE2 belongs to every processor of this kind.
+        unsafe {
+            match len {
+                16 => return _mm_loadu_si128(from.cast()),
+                8 => return _mm_loadl_epi64(from.cast()),
+                4 => return _mm_cvtsi32_si128(from.cast::<i32>().read_unaligned()),
+                _ => {}
+            }
+            let (mut bits, mut at) = (0_u128, 0);
+            if len & 8 != 0 {
+                bits = from.cast::<u64>().read_unaligned().into();
+                at = 8;
+            }
+            if len & 4 != 0 {
+                bits |= u128::from(from.add(at).cast::<u32>().read_unaligned()) << (8 * at);
+                at += 4;
+            }
+            if len & 2 != 0 {
+                bits |= u128::from(from.add(at).cast::<u16>().read_unaligned()) << (8 * at);
+                at += 2;
+            }
+            if len & 1 != 0 {
+                bits |= u128::from(*from.add(at)) << (8 * at);
+            }
+            core::mem::transmute(bits)
         }
     }
 }

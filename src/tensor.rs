@@ -22,7 +22,7 @@ use crate::scalar::Scalar;
     message = "`{Self}` is not a tensor of `{T}`",
     note = "a tensor is a nested array of numbers, such as `[[[f32; 3]; 32]; 32]`, of rank 1 to 4"
 )]
-pub unsafe trait Tensor<T: Scalar>: Plain {
+pub unsafe trait Tensor<T: Scalar>: Plain + Send + Sync {
     /// The tensor without its last axis: a number for every pixel, step or row.
     type Rows: Tensor<T>;
     /// The sizes of its axes, outermost first.

@@ -9,9 +9,9 @@ use core::ops::DerefMut;
 use crate::layer::Layer;
 use crate::loss::{Loss, LossError};
 use crate::memory;
-use crate::network::Network;
 #[cfg(feature = "alloc")]
 use crate::network::Workspace;
+use crate::network::{Network, Trainable};
 use crate::noise::Noise;
 use crate::optim::{Optimizer, Schedule, clip};
 use crate::scalar::Scalar;
@@ -45,11 +45,41 @@ impl<O, L> Recipe for (O, L) {
 ///
 /// A program without an allocator puts it into a `static`.
 pub struct TrainMemory<N: Network, O: Optimizer<N::Scalar>, const B: usize> {
-    pub(crate) gradient: N,
     pub(crate) moments: O::Memory<N>,
+    pub(crate) shard: Shard<N, B>,
+}
+
+/// A gradient, and what computing it over `B` samples takes.
+pub(crate) struct Shard<N: Network, const B: usize> {
+    pub(crate) gradient: N,
     saved: <N as Layer<N::Scalar>>::Saved<B>,
     output: [N::Output; B],
     grad_output: [N::Output; B],
+}
+
+impl<N: Network, const B: usize> Shard<N, B> {
+    /// Leaves the gradient of the mean loss in `gradient`; `step` is counted from 1.
+    #[inline(always)]
+    pub(crate) fn compute<S: Simd, L: Loss<N::Scalar, N::Output, Y>, Y>(
+        &mut self,
+        simd: S,
+        network: &N,
+        loss: &L,
+        (input, target): (&[N::Input; B], &[Y; B]),
+        noise: &mut Noise,
+        step: u64,
+    ) -> Result<Step<N::Scalar>, TrainError> {
+        let Self { gradient, saved, output, grad_output } = self;
+        memory::clear(gradient);
+        network.forward(simd, input, output, saved, noise);
+        let value = loss.loss(simd, output, target, grad_output)?;
+        if !value.is_finite() {
+            return Err(TrainError::NotFinite { what: "loss", step });
+        }
+        let correct = loss.correct(output, target);
+        network.backward(simd, input, output, saved, grad_output, None, gradient);
+        Ok(Step { loss: value, correct })
+    }
 }
 
 #[cfg(feature = "alloc")]
@@ -81,9 +111,9 @@ pub struct Trainer<N: Network, R: Recipe, const B: usize, M = OnHeap<N, R, B>> {
     pub schedule: Schedule,
     /// The largest norm a gradient may have; larger ones are scaled down.
     pub clip: Option<f64>,
-    steps: u64,
-    noise: Noise,
-    memory: M,
+    pub(crate) steps: u64,
+    pub(crate) noise: Noise,
+    pub(crate) memory: M,
     network: PhantomData<N>,
 }
 
@@ -98,16 +128,19 @@ pub struct Trainer<N: Network, R: Recipe, const B: usize, M> {
     pub schedule: Schedule,
     /// The largest norm a gradient may have; larger ones are scaled down.
     pub clip: Option<f64>,
-    steps: u64,
-    noise: Noise,
-    memory: M,
+    pub(crate) steps: u64,
+    pub(crate) noise: Noise,
+    pub(crate) memory: M,
     network: PhantomData<N>,
 }
 
 #[cfg(feature = "alloc")]
 impl<N: Network, O: Optimizer<N::Scalar>, L, const B: usize> Trainer<N, (O, L), B> {
     /// A trainer with its memory on the heap.
-    pub fn new(optimizer: O, loss: L) -> Self {
+    pub fn new(optimizer: O, loss: L) -> Self
+    where
+        N: Trainable,
+    {
         Self::in_memory(optimizer, loss, memory::boxed())
     }
 }
@@ -123,7 +156,10 @@ where
 
     /// A trainer in memory of the caller's, which is `monomorph::memory::zeroed()`: a
     /// `&'static mut`, a box, a field.
-    pub fn in_memory(optimizer: O, loss: L, mut memory: M) -> Self {
+    pub fn in_memory(optimizer: O, loss: L, mut memory: M) -> Self
+    where
+        N: Trainable,
+    {
         // Memory that was used before starts anew.
         memory::clear(&mut memory.moments);
         let (schedule, noise) = (Schedule::Constant, Noise::new(0));
@@ -155,7 +191,7 @@ where
 
     /// The gradient of the last step's batch.
     pub fn gradient(&self) -> &N {
-        &self.memory.gradient
+        &self.memory.shard.gradient
     }
 
     /// The optimizer's memory, for checkpoints.
@@ -234,9 +270,7 @@ where
     where
         L: Loss<N::Scalar, N::Output, Y>,
     {
-        let step = dispatch(level, StepTask { trainer: self, network, input, target })?;
-        self.steps += 1;
-        Ok(step)
+        dispatch(level, StepTask { trainer: self, network, input, target })
     }
 
     #[inline(always)]
@@ -250,34 +284,29 @@ where
     where
         L: Loss<N::Scalar, N::Output, Y>,
     {
-        let memory = &mut *self.memory;
-        memory::clear(&mut memory.gradient);
-        network.forward(simd, input, &mut memory.output, &mut memory.saved, &mut self.noise);
-        let loss = self.loss.loss(simd, &memory.output, target, &mut memory.grad_output)?;
-        if !loss.is_finite() {
-            return Err(TrainError::NotFinite { what: "loss", step: self.steps + 1 });
-        }
-        let correct = self.loss.correct(&memory.output, target);
-        network.backward(
-            simd,
-            input,
-            &memory.output,
-            &mut memory.saved,
-            &mut memory.grad_output,
-            None,
-            &mut memory.gradient,
-        );
+        let (loss, step) = (&self.loss, self.steps + 1);
+        let step = self.memory.shard.compute(simd, network, loss, (input, target), &mut self.noise, step)?;
+        self.update(simd, network)?;
+        Ok(step)
+    }
+
+    /// The end of a step: moves the network along the gradient that is in the memory.
+    #[inline(always)]
+    pub(crate) fn update<S: Simd>(&mut self, simd: S, network: &mut N) -> Result<(), TrainError> {
+        let (memory, step) = (&mut *self.memory, self.steps + 1);
+        let gradient = &memory.shard.gradient;
         let mut scale = N::Scalar::ONE;
         if let Some(largest) = self.clip {
-            let norm = clip::global_norm(simd, &memory.gradient);
+            let norm = clip::global_norm(simd, gradient);
             if !norm.is_finite() {
-                return Err(TrainError::NotFinite { what: "gradient", step: self.steps + 1 });
+                return Err(TrainError::NotFinite { what: "gradient", step });
             }
             scale = clip::clip_scale(norm, N::Scalar::from_f64(largest));
         }
-        let (step, rate) = (self.steps + 1, self.schedule.rate(self.steps + 1));
-        self.optimizer.update(simd, step, rate, scale, network, &memory.gradient, &mut memory.moments);
-        Ok(Step { loss, correct })
+        let rate = self.schedule.rate(step);
+        self.optimizer.update(simd, step, rate, scale, network, gradient, &mut memory.moments);
+        self.steps = step;
+        Ok(())
     }
 }
 
@@ -325,6 +354,15 @@ pub enum TrainError {
         /// At which step, counted from 1.
         step: u64,
     },
+    /// A batch that cannot be cut into shards, or has not one target for each input.
+    Batch {
+        /// How many inputs there were.
+        inputs: usize,
+        /// How many targets there were.
+        targets: usize,
+        /// How many samples a shard has.
+        shard: usize,
+    },
 }
 
 impl From<LossError> for TrainError {
@@ -342,6 +380,11 @@ impl fmt::Display for TrainError {
                 "the {what} is not a finite number at step {step}; the network was left as it was: lower the learning rate, \
                  clip the gradient, or look for infinite inputs"
             ),
+            Self::Batch { inputs, targets, shard } => write!(
+                f,
+                "{inputs} inputs and {targets} targets are no batch for shards of {shard} samples: give as many targets as \
+                 inputs, and a multiple of {shard} of them"
+            ),
         }
     }
 }
@@ -350,7 +393,7 @@ impl core::error::Error for TrainError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Loss(error) => Some(error),
-            Self::NotFinite { .. } => None,
+            Self::NotFinite { .. } | Self::Batch { .. } => None,
         }
     }
 }

@@ -5,6 +5,8 @@
     python3 benches/compile_time/run.py --json      # the same for programs
     python3 benches/compile_time/run.py --run       # also how fast the programs are
     python3 benches/compile_time/run.py mlp lenet5  # only these
+    python3 benches/compile_time/run.py --guard     # fails if MobileNet's cost has risen
+    python3 benches/compile_time/run.py --record    # accepts its cost as it is now
 
 For each network a package in a temporary folder depends on monomorph by its path, with the feature
 `std` alone. Dependencies are built beforehand and not counted. Every figure is the least of
@@ -14,12 +16,18 @@ check     `cargo check` of a program that evaluates and trains, beyond one that 
 evaluate  `cargo build --release` of a program that evaluates one sample, at every SIMD level
 train     the same of one that also takes steps of Adam and cross-entropy with batches of 32
 code      bytes of machine code that `evaluate` adds, all SIMD levels together
+
+The guard compares the program that evaluates MobileNet with record.json: neither the machine code nor
+the time to compile it may rise by more than a fifth. So that a slow or busy machine does not fail,
+time is the processors' in user mode, divided by that of compiling templates/reference.rs, a program
+without monomorph, right before; the median of several such pairs counts.
 """
 
 import argparse
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,6 +36,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+RECORD = HERE / "record.json"
+# How far above the record the guard lets the cost rise.
+LIMIT = 0.2
 
 MLP = "pub Net: [784] -> [10] { Dense(128), Relu, Dense(64), Relu, Dense(10) }"
 
@@ -106,7 +117,7 @@ class Package:
 
     def seconds(self, *arguments: str) -> dict:
         """The least time of several runs, on the clock and of the processors."""
-        wall, cpu = [], []
+        wall, cpu, user = [], [], []
         for _ in range(self.runs):
             # A later modification makes cargo compile it again.
             os.utime(self.folder / "src/main.rs")
@@ -114,8 +125,9 @@ class Package:
             self.cargo(*arguments)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             wall.append(time.monotonic() - start)
-            cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        return {"seconds": min(wall), "cpu_seconds": min(cpu)}
+            user.append(after.ru_utime - before.ru_utime)
+            cpu.append(user[-1] + after.ru_stime - before.ru_stime)
+        return {"seconds": min(wall), "cpu_seconds": min(cpu), "user_seconds": min(user)}
 
     def binary(self) -> Path:
         return self.folder / "target/release/compile_time"
@@ -163,19 +175,75 @@ def table(results: dict, run: bool) -> None:
         print(f"| {NETWORKS[name][0]} | {' | '.join(cells)} |")
 
 
+def cost(package: Package, rounds: int) -> dict:
+    """What the guard compares, and with which compiler it came to be."""
+    package.program("empty")
+    package.cargo("build", "--release")
+    empty, ratios = package.code(), []
+    for _ in range(rounds):
+        package.program("reference")
+        reference = package.seconds("build", "--release")["user_seconds"]
+        package.program("evaluate", NETWORKS["mobilenet"][1])
+        network = package.seconds("build", "--release")["user_seconds"]
+        ratios.append(network / reference)
+        print(f"user seconds: {network:.2f}, of the reference program {reference:.2f}", file=sys.stderr)
+    version = subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout
+    about = dict(line.split(": ", 1) for line in version.splitlines() if ": " in line)
+    figures = {"code_bytes": package.code() - empty, "relative_compile_time": round(statistics.median(ratios), 2)}
+    return {about["host"]: {"rustc": about["release"], **figures}}
+
+
+def compare(measured: dict) -> None:
+    """Ends the program with an error if the measured cost is too far above the recorded."""
+    [(host, now)] = measured.items()
+    before = json.loads(RECORD.read_text()).get(host)
+    if before is None:
+        print(f"skipped: {RECORD.name} has no figures for {host}; `--record` adds them")
+        return
+    changes = []
+    for key, what in [
+        ("code_bytes", "bytes of machine code"),
+        ("relative_compile_time", "times the reference program's compile time"),
+    ]:
+        changes.append(now[key] / before[key] - 1)
+        print(f"{NETWORKS['mobilenet'][0]}: {now[key]} {what}; recorded: {before[key]} ({changes[-1]:+.0%})")
+    if now["rustc"] != before["rustc"]:
+        print(f"the record is of rustc {before['rustc']}, this is {now['rustc']}")
+    command = "python3 benches/compile_time/run.py"
+    if min(changes) < -LIMIT:
+        print(f"that is far below the record; `{command} --record` sees that it stays so")
+    if max(changes) > LIMIT:
+        sys.exit(
+            f"That is more than {LIMIT:.0%} above the record. Look for what is compiled once per layer and need not be "
+            f"(`{command}` shows all networks); if the cost is worth it, accept it by `{command} --record` and commit "
+            f"{RECORD.relative_to(ROOT)}."
+        )
+
+
+def record(measured: dict) -> None:
+    recorded = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    RECORD.write_text(json.dumps(recorded | measured, indent=2, sort_keys=True) + "\n")
+    print(f"recorded: {measured}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="*", metavar="network", help=", ".join(NETWORKS))
-    parser.add_argument("--runs", type=int, default=3, help="of how many runs the least counts")
+    parser.add_argument("--runs", type=int, help="of how many runs the least counts (3), or the median for the guard (5)")
     parser.add_argument("--json", action="store_true", help="JSON, with seconds of all processors too")
     parser.add_argument("--run", action="store_true", help="also run the programs: time of an evaluation, of a step")
+    parser.add_argument("--guard", action="store_true", help="fail if the cost of MobileNet is far above record.json")
+    parser.add_argument("--record", action="store_true", help="write its cost into record.json")
     options = parser.parse_args()
     names = options.networks or list(NETWORKS)
     for name in names:
         if name not in NETWORKS:
             parser.error(f"there is no network {name}; there are {', '.join(NETWORKS)}")
     with tempfile.TemporaryDirectory() as folder:
-        package = Package(Path(folder), options.runs)
+        if options.guard or options.record:
+            measured = cost(Package(Path(folder), 1), options.runs or 5)
+            return record(measured) if options.record else compare(measured)
+        package = Package(Path(folder), options.runs or 3)
         package.program("empty")
         package.cargo("check")
         package.cargo("build", "--release")

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --example digits                # trains, reports, saves
 //! cargo run --release --example digits -- --evaluate  # runs the saved network without allocating
+//! cargo run --release --example digits -- --store     # stores it in fewer bits, and compares
 //! cargo run --release --example digits -- --help
 //! ```
 
@@ -19,12 +20,14 @@ use monomorph::data::Dataset;
 use monomorph::data::idx::Mnist;
 use monomorph::prelude::*;
 use monomorph::weights;
+use monomorph::weights::blob::{load_blob, to_blob};
 use plots::{Confusion, Mistake};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 network! {
     /// Reads a digit in an image of 28×28 grey pixels, after LeNet-5.
+    #[stored(DigitsBf16: bf16, DigitsF16: f16, DigitsI8: i8)]
     pub Digits: [28, 28, 1] -> [10] {
         Conv2d(8, kernel = 5, padding = 2), Relu, MaxPool2d(2),
         Conv2d(16, kernel = 5), Relu, MaxPool2d(2),
@@ -64,6 +67,9 @@ struct Options {
     /// Do not train: run the saved network on the 10,000 test images.
     #[arg(long)]
     evaluate: bool,
+    /// Do not train: store the saved network in fewer bits, as files to be read in place, and compare.
+    #[arg(long)]
+    store: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -72,6 +78,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let weights = options.out.join("digits.safetensors");
     if options.evaluate {
         return evaluate(&weights, &mnist.test);
+    }
+    if options.store {
+        return store(&options.out, &weights, &mnist.test);
     }
     fs::create_dir_all(&options.out)?;
 
@@ -200,5 +209,45 @@ fn evaluate(path: &Path, test: &Dataset<Image, usize>) -> Result<(), Box<dyn Err
     if again != correct {
         println!("in batches {:.2} %", 100.0 * again as f64 / images);
     }
+    Ok(())
+}
+
+/// Stores the saved network in every format, reads it back where it lies, and says what that costs in accuracy.
+fn store(out: &Path, weights: &Path, test: &Dataset<Image, usize>) -> Result<(), Box<dyn Error>> {
+    let mut net = monomorph::memory::boxed::<Digits>();
+    weights::load(weights, &mut *net)?;
+    println!("format    bytes  test accuracy  µs an image  file");
+    measure("f32", &*net, out, test)?;
+    measure("bf16", &*DigitsBf16::boxed_from(&net), out, test)?;
+    measure("f16", &*DigitsF16::boxed_from(&net), out, test)?;
+    measure("i8", &*DigitsI8::boxed_from(&net), out, test)
+}
+
+/// A row of the table: the network as it is read from its file.
+fn measure<N>(format: &str, net: &N, out: &Path, test: &Dataset<Image, usize>) -> Result<(), Box<dyn Error>>
+where
+    N: Network<Scalar = f32, Input = Image, Output = [f32; 10]>,
+{
+    let path = out.join(format!("digits-{format}.blob"));
+    fs::write(&path, to_blob(net))?;
+    // A program that has the file built in needs no copy: `&Aligned(*include_bytes!("digits-i8.blob"))`.
+    let mut read = monomorph::memory::boxed::<N>();
+    load_blob(&fs::read(&path)?, &mut *read)?;
+
+    let mut workspace = monomorph::memory::boxed();
+    let mut scores = [[0.0; 10]; 1];
+    let (start, mut correct) = (Instant::now(), 0);
+    for (image, label) in test.iter() {
+        monomorph::network::evaluate_in(&*read, std::array::from_ref(image), &mut scores, &mut workspace);
+        correct += usize::from(largest(&scores[0]) == *label);
+    }
+    let (time, images) = (start.elapsed().as_secs_f64(), test.len() as f64);
+    println!(
+        "{format:6} {:8}  {:11.2} %  {:11.2}  {}",
+        N::PARAM_BYTES,
+        100.0 * correct as f64 / images,
+        1e6 * time / images,
+        path.display()
+    );
     Ok(())
 }

@@ -110,7 +110,8 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                     ::core::mem::size_of::<Self>()
                         == ::monomorph::parameters::count(entries) * ::core::mem::size_of::<#scalar>(),
                     "a struct of parameters has no padding and holds nothing but tensors of one number type; \
-                    a network within one that has const parameters must be declared `#[unaligned]`",
+                    a network within one that has const parameters must be declared `#[unaligned]`; a stored network cannot \
+                    be part of another",
                 );
                 entries
             };

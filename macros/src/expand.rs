@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::{Generics, Ident, parse_quote};
 
-use crate::model::{Along, Model, Node, Op, Shape, ValueId};
+use crate::model::{Along, Model, Node, Op, Shape, Stored, ValueId};
 use crate::plan::{self, Gradients, Place, Places, Reach};
 
 /// All code of a network; of one with mistakes, what an editor needs to go on.
@@ -35,6 +35,8 @@ pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
     let saved = network.saved(&forward, &backward);
     let layer = network.layer(&evaluate, &forward, &backward);
     let inherent = network.inherent();
+    let stored = model.stored.iter().map(|stored| network.stored(stored));
+    let stored_layers = model.stored.iter().map(|stored| network.stored_layer(stored, &evaluate));
     let (input, output) = (network.parts("Input", &model.input_parts), network.parts("Output", &model.output_parts));
     let budget = network.budget();
     // Only the struct is for all to see; the rest lives where its short names meet no others.
@@ -44,6 +46,7 @@ pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
         #input
         #output
         #inherent
+        #(#stored)*
         #budget
         const _: () = {
             use ::monomorph::__private::{memory, passes, tensor, Layer, Node, Noise, Simd};
@@ -51,6 +54,7 @@ pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
             #workspace
             #saved
             #layer
+            #(#stored_layers)*
         };
     }
 }
@@ -593,13 +597,54 @@ impl<'a> Network<'a> {
                 const NAME: &'static str = #text;
                 const GRAPH: &'static [Node] = #graph;
             }
+
+            #[automatically_derived]
+            impl #impl_generics ::monomorph::network::Trainable for #name #type_generics #where_clause {}
+        }
+    }
+
+    /// The methods by which users evaluate a network and read it from flash.
+    fn evaluations(&self) -> TokenStream {
+        let Self { scalar, input, output, .. } = self;
+        let visibility = &self.model.declaration.visibility;
+        quote! {
+            /// Evaluates one sample, without allocation; works on the stack.
+            #[inline]
+            #visibility fn evaluate(&self, input: &#input) -> #output {
+                ::monomorph::network::evaluate(self, input)
+            }
+
+            /// Evaluates `B` samples into `output`, working in memory of the caller's:
+            /// `monomorph::memory::zeroed()` in a `static`, or `monomorph::memory::boxed()`.
+            #[inline]
+            #visibility fn evaluate_in<const B: usize>(
+                &self,
+                input: &[#input; B],
+                output: &mut [#output; B],
+                workspace: &mut ::monomorph::network::Workspace<Self, B>,
+            ) {
+                ::monomorph::network::evaluate_in(self, input, output, workspace);
+            }
+
+            /// The network that a blob holds, where it lies; see `monomorph::weights::blob`.
+            ///
+            /// # Errors
+            /// If the bytes are no blob of this network, are damaged, or are not aligned.
+            #visibility fn from_bytes(
+                bytes: &[u8],
+            ) -> ::core::result::Result<&Self, ::monomorph::weights::blob::BlobError>
+            where
+                #scalar: ::monomorph::__private::Stored,
+            {
+                ::monomorph::weights::blob::from_blob(bytes)
+            }
         }
     }
 
     /// The methods that users call.
     fn inherent(&self) -> TokenStream {
-        let Self { name, generics, input, output, .. } = self;
-        let visibility = &self.model.declaration.visibility;
+        let Self { name, generics, .. } = self;
+        let (visibility, evaluations) = (&self.model.declaration.visibility, self.evaluations());
         let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
         quote! {
             #[automatically_derived]
@@ -616,22 +661,177 @@ impl<'a> Network<'a> {
                 /// Multiply-accumulate operations of one evaluation.
                 #visibility const MACS: usize = <Self as ::monomorph::Network>::OPERATIONS;
 
-                /// Evaluates one sample, without allocation; works on the stack.
-                #[inline]
-                #visibility fn evaluate(&self, input: &#input) -> #output {
-                    ::monomorph::network::evaluate(self, input)
+                #evaluations
+            }
+        }
+    }
+
+    /// The fields of a network that stores its weights: name, type, and whether the type is another one.
+    fn stored_fields(&self, stored: &Stored) -> Vec<(&'a Ident, TokenStream, bool)> {
+        let (scalar, format) = (self.scalar, stored.format_type());
+        let own = self.model.nodes.iter().filter(|node| node.uses == 0);
+        own.filter_map(|node| {
+            let (name, ty) = node.field.as_ref()?;
+            let stores = matches!(node.op, Op::Layer(traits) if traits.stores);
+            let ty = if stores { quote!(::monomorph::layers::Stored<#scalar, #ty, #format>) } else { ty.clone() };
+            Some((name, ty, stores))
+        })
+        .collect()
+    }
+
+    /// A network beside this one, its weights in fewer bits: the struct and what users call.
+    fn stored(&self, stored: &Stored) -> TokenStream {
+        let Self { name, generics, .. } = self;
+        let (visibility, small, format) = (&self.model.declaration.visibility, &stored.name, stored.format);
+        let evaluations = self.evaluations();
+        let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+        let fields = self.stored_fields(stored).into_iter().map(|(field, ty, _)| {
+            let docs = format!("`{field}`, a layer of [`{small}`].");
+            quote!(#[doc = #docs] #visibility #field: #ty)
+        });
+        let representation = if self.model.unaligned || self.model.parametric {
+            quote!(#[repr(C)])
+        } else {
+            quote!(#[repr(C, align(64))])
+        };
+        let docs = format!(
+            "[`{name}`] with the weights of dense and convolutional layers stored as `{format}`, for evaluation."
+        );
+        let store = format!("Stores the parameters of a [`{name}`], in place.");
+        quote! {
+            #[doc = #docs]
+            #representation
+            #visibility struct #small #impl_generics #where_clause {
+                #(#fields,)*
+            }
+
+            #[automatically_derived]
+            impl #impl_generics #small #type_generics #where_clause {
+                /// How many bytes its parameters take.
+                #visibility const PARAM_BYTES: usize = ::core::mem::size_of::<Self>();
+
+                #[doc = #store]
+                #visibility fn store(&mut self, network: &#name #type_generics) {
+                    ::monomorph::network::StoredNetwork::store(self, network);
                 }
 
-                /// Evaluates `B` samples into `output`, working in memory of the caller's:
-                /// `monomorph::memory::zeroed()` in a `static`, or `monomorph::memory::boxed()`.
-                #[inline]
-                #visibility fn evaluate_in<const B: usize>(
+                #evaluations
+            }
+        }
+    }
+
+    /// What a network beside this one implements. It is evaluated by the very same code.
+    fn stored_layer(&self, stored: &Stored, evaluate: &Places) -> TokenStream {
+        let Self { name, scalar, generics, .. } = self;
+        let evaluate = self.evaluate(evaluate);
+        let (small, format, format_type) = (&stored.name, stored.format, stored.format_type());
+        let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+        let (text, workspace) = (small.to_string(), self.batch_of("Workspace"));
+        let of = quote!(<#name #type_generics as ::monomorph::Network>);
+        let of_layer = quote!(<#name #type_generics as Layer<#scalar>>);
+        let refusal = format!("{small} is stored in {format} and cannot be trained; train {name} and store it");
+        let fields = self.stored_fields(stored);
+        let stores = fields.iter().map(|(field, _, stores)| {
+            if *stores {
+                quote!(self.#field.store(&network.#field);)
+            } else {
+                quote!(::monomorph::__private::copy_parameters::<#scalar, _>(&network.#field, &mut self.#field);)
+            }
+        });
+        let pieces = fields.iter().map(|(field, _, stores)| {
+            if *stores {
+                quote!(self.#field.pieces(f);)
+            } else {
+                quote!(::monomorph::__private::pieces::<#scalar, _>(&self.#field, f);)
+            }
+        });
+        quote! {
+            // SAFETY: every field is plain data, for which zeros are valid.
+            #[automatically_derived]
+            unsafe impl #impl_generics memory::Plain for #small #type_generics #where_clause {}
+
+            // SAFETY: it has no number of a table of contents; every field is a layer, made of such numbers.
+            #[automatically_derived]
+            unsafe impl #impl_generics ::monomorph::Parameters<#scalar> for #small #type_generics #where_clause {
+                const ENTRIES: &'static [::monomorph::parameters::Entry] = &[];
+            }
+
+            #[automatically_derived]
+            impl #impl_generics Layer<#scalar> for #small #type_generics #where_clause {
+                type Input = #of_layer::Input;
+                type Output = #of_layer::Output;
+                type Saved<const B: usize> = ();
+                type Workspace<const B: usize> = #workspace;
+                const MACS: usize = #of_layer::MACS;
+
+                #[inline(always)]
+                fn evaluate<S: Simd, const B: usize>(
                     &self,
-                    input: &[#input; B],
-                    output: &mut [#output; B],
-                    workspace: &mut ::monomorph::network::Workspace<Self, B>,
+                    simd: S,
+                    input: &[Self::Input; B],
+                    output: &mut [Self::Output; B],
+                    workspace: &mut Self::Workspace<B>,
                 ) {
-                    ::monomorph::network::evaluate_in(self, input, output, workspace);
+                    #evaluate
+                }
+
+                fn forward<S: Simd, const B: usize>(
+                    &self,
+                    _: S,
+                    _: &[Self::Input; B],
+                    _: &mut [Self::Output; B],
+                    _: &mut (),
+                    _: &mut Noise,
+                ) {
+                    const { ::core::panic!(#refusal) }
+                }
+
+                fn backward<S: Simd, const B: usize>(
+                    &self,
+                    _: S,
+                    _: &[Self::Input; B],
+                    _: &[Self::Output; B],
+                    _: &mut (),
+                    _: &mut [Self::Output; B],
+                    _: Option<&mut [Self::Input; B]>,
+                    _: &mut Self,
+                ) {
+                    const { ::core::panic!(#refusal) }
+                }
+            }
+
+            #[automatically_derived]
+            impl #impl_generics ::monomorph::Network for #small #type_generics #where_clause {
+                type Scalar = #scalar;
+                const NAME: &'static str = #text;
+                const GRAPH: &'static [Node] = #of::GRAPH;
+                const PARAMS: usize = #of::PARAMS;
+                const STRUCTURE: u64 = ::monomorph::weights::blob::structure_stored(#of::STRUCTURE, #format);
+
+                fn pieces(&self, f: &mut dyn FnMut(&[u8]))
+                where
+                    #scalar: ::monomorph::__private::Stored,
+                {
+                    #(#pieces)*
+                }
+
+                fn summary() -> ::monomorph::summary::Summary {
+                    ::monomorph::summary::Summary {
+                        name: #text,
+                        number_bytes: ::core::mem::size_of::<#format_type>(),
+                        train_bytes: 0,
+                        ..#of::summary()
+                    }
+                }
+            }
+
+            #[automatically_derived]
+            impl #impl_generics ::monomorph::network::StoredNetwork for #small #type_generics #where_clause {
+                type Of = #name #type_generics;
+                const FORMAT: &'static str = #format;
+
+                fn store(&mut self, network: &Self::Of) {
+                    #(#stores)*
                 }
             }
         }

@@ -429,8 +429,8 @@ fn example(kind: &Kind) -> String {
     format!("{}({value}{kernel})", kind.name)
 }
 
-const PLAIN: Traits = Traits { fuses: false, saves: false, works: false, own: false };
-const FUSES: Traits = Traits { fuses: true, ..PLAIN };
+const PLAIN: Traits = Traits { fuses: false, saves: false, works: false, stores: false, own: false };
+const LINEAR: Traits = Traits { fuses: true, stores: true, ..PLAIN };
 const SAVES: Traits = Traits { saves: true, ..PLAIN };
 const WORKS: Traits = Traits { works: true, ..SAVES };
 const OWN: Traits = Traits { own: true, ..WORKS };
@@ -447,7 +447,7 @@ fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option
     let bias = if bias { quote!() } else { quote!(, 0) };
     let ty = quote!(::monomorph::layers::Dense<#scalar, #rows, #columns #bias>);
     let output = builder.node(
-        Op::Layer(FUSES),
+        Op::Layer(LINEAR),
         arguments.field(ty),
         arguments.title(),
         input,
@@ -600,7 +600,7 @@ fn conv<const R: usize>(
         ::monomorph::layers::#layer<#scalar, #(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #group, #bias, #marker>
     };
     let shape = Shape::Known(window.output.iter().cloned().chain([output.clone()]).collect());
-    let given = builder.node(Op::Layer(FUSES), arguments.field(ty), arguments.title(), input, shape);
+    let given = builder.node(Op::Layer(LINEAR), arguments.field(ty), arguments.title(), input, shape);
     builder.count(&[&weights, &biases]);
     Some(given)
 }

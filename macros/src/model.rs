@@ -156,6 +156,8 @@ pub(crate) struct Traits {
     pub saves: bool,
     /// Its `Workspace` is not `()`.
     pub works: bool,
+    /// Its weights can be stored in fewer bits.
+    pub stores: bool,
     /// It is the user's own: its type says what it takes and gives.
     pub own: bool,
 }
@@ -196,6 +198,8 @@ pub(crate) struct Model {
     pub budget: Option<Budget>,
     /// Whether it may begin anywhere in memory: `#[unaligned]`.
     pub unaligned: bool,
+    /// The networks beside it that store its weights in fewer bits: `#[stored(..)]`.
+    pub stored: Vec<Stored>,
     /// Const items: sizes worked out by the compiler, and checks of them.
     pub constants: Vec<TokenStream>,
     /// Whether sizes depend on const generic parameters.
@@ -208,10 +212,28 @@ pub(crate) struct Budget {
     pub ram: Option<(Span, usize)>,
 }
 
+/// `#[stored(DigitsSmall: i8)]`: a network beside the declared one, and the format of its weights.
+pub(crate) struct Stored {
+    pub name: Ident,
+    pub format: &'static str,
+}
+
+impl Stored {
+    /// The type of its weights' numbers.
+    pub(crate) fn format_type(&self) -> TokenStream {
+        match self.format {
+            "bf16" => quote!(::monomorph::storage::Bf16),
+            "f16" => quote!(::monomorph::storage::F16),
+            _ => quote!(i8),
+        }
+    }
+}
+
 /// Understands a declaration; mistakes go to `errors`.
 pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model {
     let scalar = scalar(&mut declaration, errors);
     let budget = budget(&mut declaration, errors);
+    let stored = stored(&mut declaration, errors);
     let attributes = declaration.attributes.len();
     declaration.attributes.retain(|attribute| !attribute.path().is_ident("unaligned"));
     let unaligned = declaration.attributes.len() < attributes;
@@ -264,7 +286,15 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
         Err(error) => builder.errors.add(error),
     }
 
-    let Builder { scalar, values, nodes, constants, .. } = builder;
+    let Builder { scalar, values, nodes, constants, errors, .. } = builder;
+    let stores = nodes.iter().any(|node| matches!(node.op, Op::Layer(traits) if traits.stores));
+    if let (Some(first), true, false) = (stored.first(), errors.is_empty(), stores) {
+        let message = format!(
+            "{} has no dense or convolutional layer, whose weights could be stored; leave out `#[stored(..)]`",
+            declaration.name
+        );
+        errors.at(first.name.span(), message);
+    }
     Model {
         declaration,
         scalar,
@@ -277,6 +307,7 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
         result,
         budget,
         unaligned,
+        stored,
         constants,
         parametric,
     }
@@ -343,6 +374,49 @@ fn budget(declaration: &mut Declaration, errors: &mut Errors) -> Option<Budget> 
         false
     });
     budget
+}
+
+/// The formats of stored weights.
+const FORMATS: [&str; 3] = ["bf16", "f16", "i8"];
+
+/// Takes `#[stored(..)]` from the attributes.
+fn stored(declaration: &mut Declaration, errors: &mut Errors) -> Vec<Stored> {
+    let mut stored: Vec<Stored> = Vec::new();
+    let network = declaration.name.clone();
+    const EXAMPLE: &str = "stored takes names and formats, such as `#[stored(DigitsSmall: i8)]`";
+    declaration.attributes.retain(|attribute| {
+        if !attribute.path().is_ident("stored") {
+            return true;
+        }
+        let pairs = attribute.parse_args_with(|input: syn::parse::ParseStream| {
+            syn::punctuated::Punctuated::<(Ident, Ident), syn::Token![,]>::parse_terminated_with(input, |input| {
+                let name = input.parse().map_err(|error| syn::Error::new(error.span(), EXAMPLE))?;
+                input.parse::<syn::Token![:]>().map_err(|error| syn::Error::new(error.span(), EXAMPLE))?;
+                Ok((name, input.parse().map_err(|error| syn::Error::new(error.span(), EXAMPLE))?))
+            })
+        });
+        match pairs {
+            Ok(pairs) if pairs.is_empty() => errors.at(attribute.span(), EXAMPLE),
+            Ok(pairs) => {
+                for (name, format) in pairs {
+                    if name == network || stored.iter().any(|other| other.name == name) {
+                        errors.at(name.span(), format!("there is a network `{name}` already; choose another name"));
+                    } else if let Some(format) = FORMATS.into_iter().find(|known| format == known) {
+                        stored.push(Stored { name, format });
+                    } else {
+                        let hint = match did_you_mean(&format.to_string(), FORMATS) {
+                            Some(hint) => format!("did you mean `{hint}`?"),
+                            None => "use `bf16`, `f16` or `i8`".to_owned(),
+                        };
+                        errors.at(format.span(), format!("weights cannot be stored as `{format}`; {hint}"));
+                    }
+                }
+            }
+            Err(error) => errors.add(error),
+        }
+        false
+    });
+    stored
 }
 
 /// `"64 KiB"`, `"1 MiB"`, `"512 B"`, `512`.

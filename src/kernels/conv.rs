@@ -24,6 +24,7 @@ use crate::layers::Identity;
 use crate::scalar::Scalar;
 use crate::shapes;
 use crate::simd::{Simd, Vector};
+use crate::storage::Storage;
 
 /// The sizes of a convolution; pairs are `[rows, columns]`.
 pub(crate) trait Convolution: 'static {
@@ -219,11 +220,13 @@ impl<G: Convolution> Geometry<G> {
 }
 
 /// Neighbouring pixels of an output row that share their taps: those inside, or one at the border.
-struct Pixels<T, A, G, const BORDER: bool> {
+struct Pixels<T, W, A, G, const BORDER: bool> {
     /// A sample, from the first channel of the group on.
     x: *const T,
     /// The weight, from the first output channel of the group on.
-    weight: *const T,
+    weight: *const W,
+    /// The scales of the output channels, from the first of the group on, where the weights have scales.
+    scale: *const T,
     bias: Option<*const T>,
     /// A sample of the output, from the first channel of the group on.
     y: *mut T,
@@ -236,15 +239,17 @@ struct Pixels<T, A, G, const BORDER: bool> {
     marker: PhantomData<(A, G)>,
 }
 
-impl<T, A, G, const BORDER: bool> Clone for Pixels<T, A, G, BORDER> {
+impl<T, W, A, G, const BORDER: bool> Clone for Pixels<T, W, A, G, BORDER> {
     #[inline(always)]
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<T, A, G, const BORDER: bool> Copy for Pixels<T, A, G, BORDER> {}
+impl<T, W, A, G, const BORDER: bool> Copy for Pixels<T, W, A, G, BORDER> {}
 
-impl<T: Scalar, S: Simd, A: Activation<T>, G: Convolution, const BORDER: bool> Tiles<T, S> for Pixels<T, A, G, BORDER> {
+impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const BORDER: bool> Tiles<T, S>
+    for Pixels<T, W, A, G, BORDER>
+{
     const ROWS: usize = if BORDER { 1 } else { Geometry::<G>::INSIDE.1 - Geometry::<G>::INSIDE.0 };
     const COLUMNS: usize = Geometry::<G>::WIDTH;
 
@@ -264,7 +269,8 @@ impl<T: Scalar, S: Simd, A: Activation<T>, G: Convolution, const BORDER: bool> T
         // SAFETY: the taps lie on the input for all pixels of the tile, the columns are output
         // channels of the group, and `k` counts its input channels.
         unsafe {
-            let mut tile = gemm::start::<T, S, MR, NR>(simd, self.bias.map(|bias| bias.add(column)), columns);
+            let bias = self.bias.map(|bias| bias.add(column));
+            let mut tile = gemm::start::<T, S, MR, NR>(simd, if W::SCALED { None } else { bias }, columns);
             for tap_row in row_from..row_to {
                 let x_row = Geometry::<G>::ROWS.position(self.row, tap_row);
                 let x = |tap| Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, tap));
@@ -298,21 +304,26 @@ impl<T: Scalar, S: Simd, A: Activation<T>, G: Convolution, const BORDER: bool> T
                     tap += stretch;
                 }
             }
+            if const { W::SCALED } {
+                gemm::rescale::<T, S, MR, NR>(simd, &mut tile, self.scale.add(column), bias, columns);
+            }
             let to = self.y.add(Geometry::<G>::y(self.row, pixel) + column);
             gemm::write::<T, S, A, MR, NR>(simd, tile, to, Geometry::<G>::OC, columns);
         }
     }
 }
 
-/// `y = f(W ∗ x + b)` for a batch.
+/// `y = f(W ∗ x + b)` for a batch, or `y = f(s·(W ∗ x) + b)` where the weights have scales.
 #[inline(always)]
-pub(crate) fn forward<T: Scalar, S: Simd, A: Activation<T>, G: Convolution>(
+pub(crate) fn forward<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution>(
     simd: S,
     x: &[T],
-    weight: &[T],
+    weight: &[W],
+    scale: &[T],
     bias: &[T],
     y: &mut [T],
 ) {
+    assert!(scale.len() == if W::SCALED { G::OUTPUTS } else { 0 }, "convolution: the scale has another length");
     let samples = Geometry::<G>::samples(x.len(), weight.len(), bias.len(), y.len());
     let (inside, to_inside) = Geometry::<G>::INSIDE;
     for sample in 0..samples {
@@ -320,11 +331,12 @@ pub(crate) fn forward<T: Scalar, S: Simd, A: Activation<T>, G: Convolution>(
             for row in 0..Geometry::<G>::ROWS.output {
                 // SAFETY: the slices hold the samples, as `samples` checked, and the offsets are
                 // those of a sample and of a group's first channel.
-                let (x, weight, bias, y) = unsafe {
+                let (x, weight, scale, bias, y) = unsafe {
                     let outputs = group * Geometry::<G>::WIDTH;
                     (
                         x.as_ptr().add(sample * Geometry::<G>::X_LEN + group * Geometry::<G>::CG),
                         weight.as_ptr().add(outputs),
+                        if W::SCALED { scale.as_ptr().add(outputs) } else { scale.as_ptr() },
                         if bias.is_empty() { None } else { Some(bias.as_ptr().add(outputs)) },
                         y.as_mut_ptr().add(sample * Geometry::<G>::Y_LEN + outputs),
                     )
@@ -333,7 +345,8 @@ pub(crate) fn forward<T: Scalar, S: Simd, A: Activation<T>, G: Convolution>(
                 if const { Geometry::<G>::INSIDE.0 < Geometry::<G>::INSIDE.1 } {
                     let taps = [row_taps, (0, Geometry::<G>::KW)];
                     let marker = PhantomData::<(A, G)>;
-                    let pixels = Pixels::<T, A, G, false> { x, weight, bias, y, row, column: inside, taps, marker };
+                    let pixels =
+                        Pixels::<T, W, A, G, false> { x, weight, scale, bias, y, row, column: inside, taps, marker };
                     // SAFETY: inside, all taps of a row of the kernel lie on the input.
                     unsafe { cover::<T, S, _>(simd, to_inside - inside, pixels) };
                 }
@@ -341,7 +354,7 @@ pub(crate) fn forward<T: Scalar, S: Simd, A: Activation<T>, G: Convolution>(
                 while column < Geometry::<G>::COLUMNS.output {
                     let taps = [row_taps, Geometry::<G>::COLUMNS.taps(column)];
                     let marker = PhantomData::<(A, G)>;
-                    let pixels = Pixels::<T, A, G, true> { x, weight, bias, y, row, column, taps, marker };
+                    let pixels = Pixels::<T, W, A, G, true> { x, weight, scale, bias, y, row, column, taps, marker };
                     // SAFETY: these taps lie on the input.
                     unsafe { cover::<T, S, _>(simd, 1, pixels) };
                     column = if column + 1 == inside { to_inside } else { column + 1 };

@@ -9,6 +9,7 @@ use core::arch::naked_asm;
 use crate::kernels::gemm::{Run, Tile};
 use crate::scalar::Scalar;
 use crate::simd::Simd;
+use crate::storage::Storage;
 
 /// Adds a run to a tile of one row as `gemm::accumulate` does, if there is a kernel for it here;
 /// else returns `false` and does nothing. `adjacent`: the columns of the tile lie side by side.
@@ -18,14 +19,15 @@ use crate::simd::Simd;
 /// # Safety
 /// As `gemm::accumulate`.
 #[inline(always)]
-pub(crate) unsafe fn accumulate<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
+pub(crate) unsafe fn accumulate<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usize>(
     tile: &mut Tile<T, S, MR, NR>,
-    run: &Run<T>,
+    run: &Run<T, W>,
     adjacent: bool,
 ) -> bool {
     // Of Arm's processors without an operating system only those of the M profile have no 64-bit atomics.
     #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64")))]
     if core::any::TypeId::of::<T>() == core::any::TypeId::of::<f32>()
+        && core::any::TypeId::of::<W>() == core::any::TypeId::of::<f32>()
         && const { MR == 1 && size_of::<Tile<T, S, MR, NR>>() == 64 }
         && adjacent
         && !run.by_column

@@ -17,6 +17,7 @@ use crate::kernels::cortex_m;
 use crate::layer::{Activation, lanes};
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector, share};
+use crate::storage::Storage;
 
 /// Where the columns of a tile lie: `NR` registers, of which all but the last are adjacent.
 #[derive(Clone, Copy)]
@@ -45,15 +46,30 @@ impl Columns {
     /// The columns must be readable at `from`.
     #[inline(always)]
     unsafe fn load<T: Scalar, S: Simd, const NR: usize>(self, simd: S, from: *const T, n: usize) -> T::Vector<S> {
+        // SAFETY: the caller vouches for just this.
+        unsafe { self.load_stored::<T, T, S, NR>(simd, from, n) }
+    }
+
+    /// [`load`](Self::load) of numbers that are stored as `W`.
+    ///
+    /// # Safety
+    /// The columns must be readable at `from`.
+    #[inline(always)]
+    unsafe fn load_stored<T: Scalar, W: Storage<T>, S: Simd, const NR: usize>(
+        self,
+        simd: S,
+        from: *const W,
+        n: usize,
+    ) -> T::Vector<S> {
         // SAFETY: register `n < NR - 1` is all within the columns, and so are `count` lanes at
         // `last`.
         unsafe {
             if n + 1 < NR {
-                T::Vector::<S>::load(simd, from.add(n * lanes::<S, T>()))
+                W::load(simd, from.add(n * lanes::<S, T>()))
             } else if self.count == lanes::<S, T>() {
-                T::Vector::<S>::load(simd, from.add(self.last))
+                W::load(simd, from.add(self.last))
             } else {
-                T::Vector::<S>::load_partial(simd, from.add(self.last), self.count)
+                W::load_partial(simd, from.add(self.last), self.count)
             }
         }
     }
@@ -81,14 +97,14 @@ impl Columns {
 pub(crate) type Tile<T, S, const MR: usize, const NR: usize> = [[<T as Scalar>::Vector<S>; NR]; MR];
 
 /// Both operands of a sum of products: `Σₖ a[m·a_row + k·a_step] · b[k·b_step + n]`, or
-/// `Σₖ a[m·a_row + k·a_step + n] · b[k·b_step + n]` if `by_column`.
+/// `Σₖ a[m·a_row + k·a_step + n] · b[k·b_step + n]` if `by_column`. The right one may be stored in fewer bits.
 #[derive(Clone, Copy)]
-pub(crate) struct Run<T> {
+pub(crate) struct Run<T, W = T> {
     pub(crate) a: *const T,
     pub(crate) a_row: usize,
     pub(crate) a_step: isize,
     pub(crate) by_column: bool,
-    pub(crate) b: *const T,
+    pub(crate) b: *const W,
     pub(crate) b_step: usize,
     pub(crate) len: usize,
 }
@@ -99,10 +115,10 @@ pub(crate) struct Run<T> {
 /// For every row `m < MR` and `k < run.len`, `a[m, k]` must be readable, or if `by_column` the
 /// columns there, and for every `k` the columns at `b[k, 0]`.
 #[inline(always)]
-pub(crate) unsafe fn accumulate<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
+pub(crate) unsafe fn accumulate<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usize>(
     simd: S,
     tile: &mut Tile<T, S, MR, NR>,
-    run: Run<T>,
+    run: Run<T, W>,
     columns: Columns,
 ) {
     share(
@@ -113,15 +129,15 @@ pub(crate) unsafe fn accumulate<T: Scalar, S: Simd, const MR: usize, const NR: u
             // than eight registers would wait for itself; several partial sums fill the gap.
             // SAFETY: the caller vouches for just this.
             unsafe {
-                if cortex_m::accumulate::<T, S, MR, NR>(tile, &run, columns.adjacent::<T, S, NR>()) {
+                if cortex_m::accumulate::<T, W, S, MR, NR>(tile, &run, columns.adjacent::<T, S, NR>()) {
                 } else if const { MR * NR >= 8 || SCALAR } {
-                    interleave::<T, S, MR, NR, 1>(simd, tile, run, columns);
+                    interleave::<T, W, S, MR, NR, 1>(simd, tile, run, columns);
                 } else if const { MR * NR >= 4 } {
-                    interleave::<T, S, MR, NR, 2>(simd, tile, run, columns);
+                    interleave::<T, W, S, MR, NR, 2>(simd, tile, run, columns);
                 } else if const { MR * NR >= 2 } || run.len < 16 {
-                    interleave::<T, S, MR, NR, 4>(simd, tile, run, columns);
+                    interleave::<T, W, S, MR, NR, 4>(simd, tile, run, columns);
                 } else {
-                    interleave::<T, S, MR, NR, 8>(simd, tile, run, columns);
+                    interleave::<T, W, S, MR, NR, 8>(simd, tile, run, columns);
                 }
             }
         },
@@ -133,10 +149,10 @@ pub(crate) unsafe fn accumulate<T: Scalar, S: Simd, const MR: usize, const NR: u
 /// # Safety
 /// As [`accumulate`].
 #[inline(always)]
-unsafe fn interleave<T: Scalar, S: Simd, const MR: usize, const NR: usize, const WAYS: usize>(
+unsafe fn interleave<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usize, const WAYS: usize>(
     simd: S,
     tile: &mut Tile<T, S, MR, NR>,
-    run: Run<T>,
+    run: Run<T, W>,
     columns: Columns,
 ) {
     let mut k = 0;
@@ -146,7 +162,7 @@ unsafe fn interleave<T: Scalar, S: Simd, const MR: usize, const NR: usize, const
         while k + WAYS <= run.len {
             for way in 0..WAYS {
                 // SAFETY: `k + way < run.len`.
-                unsafe { step::<T, S, MR, NR>(simd, &mut parts[way], run, k + way, columns) };
+                unsafe { step::<T, W, S, MR, NR>(simd, &mut parts[way], run, k + way, columns) };
             }
             k += WAYS;
         }
@@ -166,7 +182,7 @@ unsafe fn interleave<T: Scalar, S: Simd, const MR: usize, const NR: usize, const
     }
     while k < run.len {
         // SAFETY: `k < run.len`.
-        unsafe { step::<T, S, MR, NR>(simd, tile, run, k, columns) };
+        unsafe { step::<T, W, S, MR, NR>(simd, tile, run, k, columns) };
         k += 1;
     }
 }
@@ -176,10 +192,10 @@ unsafe fn interleave<T: Scalar, S: Simd, const MR: usize, const NR: usize, const
 /// # Safety
 /// As [`accumulate`], and `k < run.len`.
 #[inline(always)]
-unsafe fn step<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
+unsafe fn step<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usize>(
     simd: S,
     tile: &mut Tile<T, S, MR, NR>,
-    run: Run<T>,
+    run: Run<T, W>,
     k: usize,
     columns: Columns,
 ) {
@@ -188,7 +204,7 @@ unsafe fn step<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
         let (a, b) = (run.a.offset(k as isize * run.a_step), run.b.add(k * run.b_step));
         let mut right = [T::Vector::<S>::splat(simd, T::ZERO); NR];
         for n in 0..NR {
-            right[n] = columns.load::<T, S, NR>(simd, b, n);
+            right[n] = columns.load_stored::<T, W, S, NR>(simd, b, n);
         }
         for m in 0..MR {
             let a = a.add(m * run.a_row);
@@ -231,6 +247,38 @@ pub(crate) unsafe fn start<T: Scalar, S: Simd, const MR: usize, const NR: usize>
                 }
             }
             tile
+        },
+    )
+}
+
+/// The columns of what multiplies and is added to a finished tile: `tile[m][n] ← scale[n] · tile[m][n] + bias[n]`.
+///
+/// # Safety
+/// The columns must be readable at `scale`, and at `bias` if there is one.
+#[inline(always)]
+pub(crate) unsafe fn rescale<T: Scalar, S: Simd, const MR: usize, const NR: usize>(
+    simd: S,
+    tile: &mut Tile<T, S, MR, NR>,
+    scale: *const T,
+    bias: Option<*const T>,
+    columns: Columns,
+) {
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            for n in 0..NR {
+                // SAFETY: the caller vouches for just this.
+                let scale = unsafe { columns.load::<T, S, NR>(simd, scale, n) };
+                let bias = match bias {
+                    // SAFETY: as above.
+                    Some(bias) => unsafe { columns.load::<T, S, NR>(simd, bias, n) },
+                    None => T::Vector::<S>::splat(simd, T::ZERO),
+                };
+                for m in 0..MR {
+                    tile[m][n] = tile[m][n].mul_add(scale, bias);
+                }
+            }
         },
     )
 }
@@ -480,25 +528,26 @@ unsafe fn panel<T: Scalar, S: Simd, K: Tiles<T, S>, const MR: usize, const NR: u
     )
 }
 
-/// `y = f(x·W + b)`.
-struct Forward<T, A, const ROWS: usize, const IN: usize, const OUT: usize> {
+/// `y = f(x·W + b)`, or `y = f(s·(x·W) + b)` where the weights have scales.
+struct Forward<T, W, A, const ROWS: usize, const IN: usize, const OUT: usize> {
     x: *const T,
-    weight: *const T,
+    weight: *const W,
+    scale: *const T,
     bias: Option<*const T>,
     y: *mut T,
     activation: PhantomData<A>,
 }
 
-impl<T, A, const ROWS: usize, const IN: usize, const OUT: usize> Clone for Forward<T, A, ROWS, IN, OUT> {
+impl<T, W, A, const ROWS: usize, const IN: usize, const OUT: usize> Clone for Forward<T, W, A, ROWS, IN, OUT> {
     #[inline(always)]
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<T, A, const ROWS: usize, const IN: usize, const OUT: usize> Copy for Forward<T, A, ROWS, IN, OUT> {}
+impl<T, W, A, const ROWS: usize, const IN: usize, const OUT: usize> Copy for Forward<T, W, A, ROWS, IN, OUT> {}
 
-impl<T: Scalar, S: Simd, A: Activation<T>, const ROWS: usize, const IN: usize, const OUT: usize> Tiles<T, S>
-    for Forward<T, A, ROWS, IN, OUT>
+impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, const ROWS: usize, const IN: usize, const OUT: usize>
+    Tiles<T, S> for Forward<T, W, A, ROWS, IN, OUT>
 {
     const ROWS: usize = ROWS;
     const COLUMNS: usize = OUT;
@@ -512,14 +561,17 @@ impl<T: Scalar, S: Simd, A: Activation<T>, const ROWS: usize, const IN: usize, c
         column: usize,
         columns: Columns,
     ) {
-        // SAFETY: the rows are within `x` and `y`, the columns within a row of `weight`, `bias`
+        // SAFETY: the rows are within `x` and `y`, the columns within a row of `weight`, `scale`, `bias`
         // and `y`, and `k < IN`.
         unsafe {
             let bias = self.bias.map(|bias| bias.add(column));
-            let mut tile = start::<T, S, MR, NR>(simd, bias, columns);
+            let mut tile = start::<T, S, MR, NR>(simd, if W::SCALED { None } else { bias }, columns);
             let (a, b) = (self.x.add(row * IN), self.weight.add(column));
             let run = Run { a, a_row: IN, a_step: 1, by_column: false, b, b_step: OUT, len: IN };
             accumulate(simd, &mut tile, run, columns);
+            if const { W::SCALED } {
+                rescale::<T, S, MR, NR>(simd, &mut tile, self.scale.add(column), bias, columns);
+            }
             write::<T, S, A, MR, NR>(simd, tile, self.y.add(row * OUT + column), OUT, columns);
         }
     }
@@ -604,7 +656,7 @@ pub(crate) unsafe fn dot<T: Scalar, S: Simd, const NR: usize>(
 
 /// `Σₖ x[k]·w[k]`: a dense layer of one output, whose weights are one row.
 #[inline(always)]
-fn inner_product<T: Scalar, S: Simd, const LEN: usize>(simd: S, x: &[T; LEN], w: &[T]) -> T {
+fn inner_product<T: Scalar, W: Storage<T>, S: Simd, const LEN: usize>(simd: S, x: &[T; LEN], w: &[W]) -> T {
     // As many sums as the multiply-adds that are under way at the same time, or as there are registers.
     let mut sums = [T::Vector::<S>::splat(simd, T::ZERO); 8];
     let (lanes, x, w) = (lanes::<S, T>(), x.as_ptr(), w[..LEN].as_ptr());
@@ -614,10 +666,9 @@ fn inner_product<T: Scalar, S: Simd, const LEN: usize>(simd: S, x: &[T; LEN], w:
         // SAFETY: `k + count <= LEN`, the length of both.
         let (a, b) = unsafe {
             if count == lanes {
-                (T::Vector::<S>::load(simd, x.add(k)), T::Vector::<S>::load(simd, w.add(k)))
+                (T::Vector::<S>::load(simd, x.add(k)), W::load(simd, w.add(k)))
             } else {
-                let partial = T::Vector::<S>::load_partial;
-                (partial(simd, x.add(k), count), partial(simd, w.add(k), count))
+                (T::Vector::<S>::load_partial(simd, x.add(k), count), W::load_partial(simd, w.add(k), count))
             }
         };
         sums[way] = a.mul_add(b, sums[way]);
@@ -630,11 +681,11 @@ fn inner_product<T: Scalar, S: Simd, const LEN: usize>(simd: S, x: &[T; LEN], w:
 /// `start + x·W` of one sample, in the first `OUT` lanes, where several rows of `W` fit in a register: each
 /// number of `x` meets its row in lanes of its own, and those of a column are added up at the end.
 #[inline(always)]
-fn narrow<T: Scalar, S: Simd, const IN: usize, const OUT: usize>(
+fn narrow<T: Scalar, W: Storage<T>, S: Simd, const IN: usize, const OUT: usize>(
     simd: S,
     start: T::Vector<S>,
     x: &[T; IN],
-    w: &[T],
+    w: &[W],
 ) -> T::Vector<S> {
     let rows = const { lanes::<S, T>() / OUT };
     let zero = T::Vector::<S>::splat(simd, T::ZERO);
@@ -646,11 +697,7 @@ fn narrow<T: Scalar, S: Simd, const IN: usize, const OUT: usize>(
         // SAFETY: `k + count <= IN`, and a row of `w` has `OUT` numbers.
         let (mut left, right) = unsafe {
             let right = w.add(k * OUT);
-            let right = if count == rows {
-                T::Vector::<S>::load(simd, right)
-            } else {
-                T::Vector::<S>::load_partial(simd, right, count * OUT)
-            };
+            let right = if count == rows { W::load(simd, right) } else { W::load_partial(simd, right, count * OUT) };
             (T::Vector::<S>::load_partial(simd, x.add(k), count), right)
         };
         let mut times = 1;
@@ -759,10 +806,34 @@ pub fn dense_forward<
     bias: &[T; BIAS],
     y: &mut [[T; OUT]; B],
 ) {
+    stored_dense_forward::<T, T, S, A, B, IN, OUT, BIAS>(simd, x, weight, &[], bias, y);
+}
+
+/// [`dense_forward`] of weights that are stored as `W`: `y = f(s·(x·W) + b)`, where `W` has scales.
+#[inline(always)]
+pub fn stored_dense_forward<
+    T: Scalar,
+    W: Storage<T>,
+    S: Simd,
+    A: Activation<T>,
+    const B: usize,
+    const IN: usize,
+    const OUT: usize,
+    const BIAS: usize,
+>(
+    simd: S,
+    x: &[[T; IN]; B],
+    weight: &[[W; OUT]; IN],
+    scale: &[T],
+    bias: &[T; BIAS],
+    y: &mut [[T; OUT]; B],
+) {
     const { assert!(BIAS == OUT || BIAS == 0, "the bias has as many numbers as there are outputs, or none") };
+    assert!(scale.len() == if W::SCALED { OUT } else { 0 }, "there is a scale for every output, or none");
     if const { OUT == 1 } {
         for (x, y) in x.iter().zip(y) {
-            let sum = inner_product::<T, S, IN>(simd, x, weight.as_flattened());
+            let sum = inner_product::<T, W, S, IN>(simd, x, weight.as_flattened());
+            let sum = if W::SCALED { sum * scale[0] } else { sum };
             let sum = if BIAS == 0 { sum } else { sum + bias[0] };
             y[0] = A::apply(simd, T::Vector::<S>::splat(simd, sum)).lane(0);
         }
@@ -770,17 +841,24 @@ pub fn dense_forward<
     }
     if const { B == 1 && OUT < lanes::<S, T>() && lanes::<S, T>().is_multiple_of(OUT) && 2 * lanes::<S, T>() <= IN * OUT }
     {
-        // SAFETY: the bias is empty or has `OUT` numbers, as the output has.
+        // SAFETY: the scale and the bias are empty or have `OUT` numbers, as the output has.
         unsafe {
             let bias = T::Vector::<S>::load_partial(simd, bias.as_ptr(), BIAS);
-            let sum = narrow::<T, S, IN, OUT>(simd, bias, &x[0], weight.as_flattened());
+            let sum = if const { W::SCALED } {
+                let zero = T::Vector::<S>::splat(simd, T::ZERO);
+                let sum = narrow::<T, W, S, IN, OUT>(simd, zero, &x[0], weight.as_flattened());
+                sum.mul_add(T::Vector::<S>::load_partial(simd, scale.as_ptr(), OUT), bias)
+            } else {
+                narrow::<T, W, S, IN, OUT>(simd, bias, &x[0], weight.as_flattened())
+            };
             A::apply(simd, sum).store_partial(y[0].as_mut_ptr(), OUT);
         }
         return;
     }
-    let tiles = Forward::<T, A, B, IN, OUT> {
+    let tiles = Forward::<T, W, A, B, IN, OUT> {
         x: x.as_ptr().cast(),
         weight: weight.as_ptr().cast(),
+        scale: scale.as_ptr(),
         bias: if BIAS == 0 { None } else { Some(bias.as_ptr()) },
         y: y.as_mut_ptr().cast(),
         activation: PhantomData,

@@ -196,7 +196,8 @@ impl<
             || {
                 // In here, where the compiler knows how long they are.
                 let (x, y) = (batch_slice(input), batch_slice_mut(output));
-                conv::forward::<T, S, A, Self>(simd, x, self.weight.as_flattened().as_flattened(), &self.bias, y);
+                let weight = self.weight.as_flattened().as_flattened();
+                conv::forward::<T, T, S, A, Self>(simd, x, weight, &[], &self.bias, y);
             },
         );
     }

@@ -210,7 +210,7 @@ impl<
                 let weight = self.weight.as_flattened().as_flattened().as_flattened();
                 // In here, where the compiler knows how long they are.
                 let (x, y) = (batch_slice(input), batch_slice_mut(output));
-                conv::forward::<T, S, A, Self>(simd, x, weight, &self.bias, y);
+                conv::forward::<T, T, S, A, Self>(simd, x, weight, &[], &self.bias, y);
             },
         );
     }

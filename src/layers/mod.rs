@@ -14,6 +14,7 @@ mod passes;
 mod pool;
 mod rms_norm;
 mod softmax;
+mod stored;
 mod upsample2d;
 mod window;
 
@@ -28,5 +29,6 @@ pub use layer_norm::*;
 pub use pool::*;
 pub use rms_norm::*;
 pub use softmax::*;
+pub use stored::*;
 pub use upsample2d::*;
 pub use window::*;

@@ -15,7 +15,7 @@ use ::safetensors::tensor::{Metadata, TensorInfo};
 use ::safetensors::{SafeTensorError, SafeTensors};
 
 use super::{FORMAT, METADATA, VERSION, WeightsError, WeightsProblem};
-use crate::parameters::{Entry, Parameters, for_each_tensor};
+use crate::parameters::{Entry, Parameters, assert_tensors, for_each_tensor};
 use crate::scalar::Scalar;
 
 /// Tensors begin at a multiple of this, in a file or in flash.
@@ -138,6 +138,7 @@ impl<'a> CheckpointWriter<'a> {
     /// Adds the tensors of a network, or of something that has its form, such as an optimizer's
     /// moments. The prefix comes before each name: `optimizer.m.` makes `optimizer.m.conv1.weight`.
     pub fn tensors<T: Scalar, N: Parameters<T>>(mut self, prefix: &str, net: &'a N) -> Self {
+        const { assert_tensors::<T, N>() };
         let encode = Box::new(|bytes: &mut Vec<u8>| {
             let numbers = net.as_slice();
             // Tensor by tensor: between them may be padding.
@@ -495,6 +496,7 @@ type Decode<'a> = Box<dyn FnMut(Range<usize>, &[u8]) + 'a>;
 impl<'a> CheckpointReader<'a> {
     /// Adds a group, as [`CheckpointWriter::tensors`] wrote it.
     pub fn tensors<T: Scalar, N: Parameters<T>>(mut self, prefix: &str, net: &'a mut N) -> Self {
+        const { assert_tensors::<T, N>() };
         let numbers = net.as_mut_slice();
         let decode = Box::new(|range, bytes: &[u8]| decode(bytes, &mut numbers[range]));
         self.groups.push(Target {

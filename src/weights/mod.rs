@@ -4,9 +4,10 @@
 //! | --- | --- | --- | --- | --- |
 //! | `.safetensors` | `safetensors` | the tensors of a network | [`save`], [`to_bytes`] | [`load`], [`load_bytes`] |
 //! | the same, built into the program | none | the tensors of a network | | [`include_weights!`](crate::include_weights) |
+//! | [blob] | none | a network as it lies in memory, to be read in place | [`to_blob`](blob::to_blob) | [`from_blob`](blob::from_blob), `Net::from_bytes` |
 //! | `.safetensors` checkpoint | `safetensors` | the same, and what training needs to go on: further groups of tensors, and numbers | [`CheckpointWriter`] | [`Checkpoint`] |
 //!
-//! Both are files of the [safetensors](https://huggingface.co/docs/safetensors) format, version 1,
+//! All but blobs are files of the [safetensors](https://huggingface.co/docs/safetensors) format, version 1,
 //! which Python and other frameworks read as well. A tensor has its name in the network, such as
 //! `conv1.weight`; its shape and the order of its axes are those of the Rust array (dense weights
 //! are `[in][out]`, convolutions `[height][width][in][out]`), and its type is the network's, `F32`
@@ -33,6 +34,7 @@
 //! The value lies in the program's read-only data, that is in flash; a file that does not fit the
 //! network is a compile error that names the tensor.
 
+pub mod blob;
 #[cfg(feature = "safetensors")]
 mod checkpoint;
 #[cfg(feature = "safetensors")]
@@ -43,6 +45,8 @@ pub mod include;
 #[cfg(feature = "safetensors")]
 mod safetensors;
 
+#[doc(hidden)]
+pub use self::include::Stored;
 #[cfg(feature = "safetensors")]
 pub use self::{checkpoint::*, error::*, safetensors::*};
 pub use crate::include_weights;

@@ -1,5 +1,6 @@
-//! Makes, trains and evaluates networks in a thread with a stack of 256 KiB.
+//! Makes, trains and evaluates networks in threads with a stack of 256 KiB.
 
+use monomorph::parallel::{ParallelTrainer, evaluate_batch};
 use monomorph::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -23,7 +24,9 @@ network! {
     }
 }
 
-fn run<N: Network>(input: &[N::Input; 2])
+const STACK: usize = 256 * 1024;
+
+fn run<N: Network + Trainable>(input: &[N::Input; 2])
 where
     CrossEntropy: Loss<N::Scalar, N::Output, u8>,
 {
@@ -34,6 +37,14 @@ where
     assert!(after < before, "the loss rose from {before} to {after}");
     let score = Evaluator::<N, 2>::new().score(&*net, &CrossEntropy, input, &[3_u8, 5]).expect("a score");
     assert!(score.loss.is_finite());
+
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).stack_size(STACK).build().expect("a pool");
+    pool.install(|| {
+        let mut parallel = ParallelTrainer::new(Trainer::<N, _, 1>::new(Adam::default(), CrossEntropy));
+        assert!(parallel.step(&mut net, input, &[3_u8, 5]).expect("a step").loss < before);
+        let mut outputs = monomorph::memory::boxed::<[N::Output; 2]>();
+        evaluate_batch::<_, 1>(&*net, input, &mut *outputs).expect("as many outputs as inputs");
+    });
 }
 
 fn main() {
@@ -44,7 +55,7 @@ fn main() {
         images[1].as_flattened_mut().as_flattened_mut().fill(0.5);
         run::<Deep>(&images);
     };
-    let thread = std::thread::Builder::new().stack_size(256 * 1024).spawn(work).expect("a thread");
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(work).expect("a thread");
     thread.join().expect("the thread ran to its end");
     println!("50 MB network: initialised, trained and evaluated");
 }

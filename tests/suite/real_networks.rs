@@ -92,7 +92,7 @@ network! { pub Encoder: [64] -> [4] { Dense(16), Relu, Dense(4) } }
 network! { pub Autoencoder: [64] -> [64] { encoder: Encoder, Dense(16), Relu, Dense(64) } }
 
 /// Trains on one batch until the loss has fallen, and evaluates; returns the network.
-fn learns<N: Network, Y, L>(loss: L, targets: [Y; 2]) -> Box<N>
+fn learns<N: Network + Trainable, Y, L>(loss: L, targets: [Y; 2]) -> Box<N>
 where
     L: Loss<N::Scalar, N::Output, Y>,
 {

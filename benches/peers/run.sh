@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Measures monomorph and every library it is compared with, on one core of this machine, and writes
+# benches/RESULTS.md and results.svg.
+#
+#   benches/peers/run.sh               all of it: 6 minutes, the first time 20 more to build and install
+#   benches/peers/run.sh --quick       shorter measurements, the table only
+#   benches/peers/run.sh --only rust   monomorph and the Rust libraries; also: python, cpp
+#
+# Needs cargo, python3 with venv, taskset (util-linux), and g++ for RLtools and PyTorch's compiler. Python
+# packages go into an environment of their own under target/; PyTorch's take some 6 GB, a tenth of that
+# if PIP_EXTRA_INDEX_URL names PyTorch's index of CPU packages. CORE=n chooses the core.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+quick='' only=all
+while (($#)); do
+    case $1 in
+        --quick) quick=--quick ;;
+        --only) only=${2:?--only needs one of rust, python, cpp}; shift ;;
+        *) sed -n '2,/^set/s/^# \?//p' "$0" | sed '$d'; exit 2 ;;
+    esac
+    shift
+done
+[[ $only =~ ^(all|rust|python|cpp)$ ]] || { echo "--only takes rust, python or cpp, not $only" >&2; exit 2; }
+
+say() { printf '\n== %s\n' "$*" >&2; }
+wants() { [[ $only == all || $only == "$1" ]]; }
+for tool in cargo python3 taskset; do
+    command -v $tool >/dev/null || { echo "run.sh needs $tool; install it and start again" >&2; exit 1; }
+done
+
+core=${CORE:-$(($(nproc) - 1))}
+target=${CARGO_TARGET_DIR:-$PWD/target}
+peers=$target/release/peers networks=$target/peers-networks venv=$target/peers-venv
+results=$target/peers-results.jsonl log=$target/peers.log
+python=$venv/bin/python
+mkdir -p "$target"
+: >"$results"
+: >"$log"
+
+# One thread for everybody.
+export RAYON_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MKL_THREADING_LAYER=SEQUENTIAL
+export XLA_FLAGS='--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1'
+export JAX_PLATFORMS=cpu CUDA_VISIBLE_DEVICES= PYTHONWARNINGS=ignore
+
+skipped() { # NAME REASON: it will stand in the table.
+    printf '   not measured: %s: %s\n' "$1" "$2" >&2
+    printf '{"peer": "%s", "reason": "%s"}\n' "$1" "$2" >>"$results"
+}
+measure() { # NAME COMMAND..: appends its lines to the results.
+    local name=$1 status=0
+    shift
+    say "$name"
+    taskset -c "$core" "$@" $quick </dev/null >>"$results" 2> >(tee -a "$log" >&2) || status=$?
+    ((status == 0)) || skipped "$name" "it ended with status $status; see $log"
+}
+
+say "building (log: $log)"
+RUSTFLAGS='-C target-cpu=native' cargo build --release 2>>"$log" || {
+    tail -n 30 "$log" >&2
+    echo "the build failed; the whole log is $log" >&2
+    exit 1
+}
+
+say 'Python packages'
+[[ -x $python ]] || python3 -m venv "$venv" || {
+    echo "no virtual environment; on Debian: apt-get install python3-venv" >&2
+    exit 1
+}
+install() { # NAME PACKAGES..: whether they are there now.
+    local name=$1
+    shift
+    "$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir "$@" </dev/null >>"$log" 2>&1 ||
+        { skipped "$name" "pip could not install $1"; return 1; }
+}
+install 'the plot' 'matplotlib==3.11.2' || { echo "pip cannot reach packages; see $log" >&2; exit 1; }
+
+"$peers" export "$networks"
+measure 'limits of the core' "$peers" limits
+measure monomorph "$peers" monomorph
+if wants rust; then
+    for name in candle burn tract dfdx nalgebra 'plain arrays'; do
+        measure "$name" "$peers" "$name"
+    done
+fi
+if wants cpp; then
+    if ! command -v g++ >/dev/null; then
+        skipped RLtools 'there is no g++'
+    elif install RLtools 'rltools[mkl]==2.2.1'; then
+        # Its documented settings, with its own loops and with MKL; the better of the two counts.
+        headers=$("$python" -c 'import importlib.util as u; print(u.find_spec("rltools").submodule_search_locations[0])')
+        compile=(g++ -std=c++17 -O3 -ffast-math -march=native -I "$headers/external/rl_tools/include" rltools.cpp)
+        mkl=(-DRL_TOOLS_BACKEND_ENABLE_MKL -DRL_TOOLS_DISABLE_UNALIGNED_MEMORY_ALLOCATIONS -I "$venv/include"
+            "$venv"/lib/libmkl_rt.so.* "-Wl,-rpath,$venv/lib")
+        printf '{"peer": "RLtools", "version": "2.2.1"}\n' >>"$results"
+        if "${compile[@]}" -o "$target/rltools" 2>>"$log"; then measure RLtools "$target/rltools" "$networks"; fi
+        if "${compile[@]}" "${mkl[@]}" -o "$target/rltools-mkl" 2>>"$log"; then
+            measure 'RLtools with MKL' "$target/rltools-mkl" "$networks"
+        fi
+    fi
+fi
+if wants python; then
+    while read -r name packages; do
+        name=${name//_/ }
+        # shellcheck disable=SC2086 # several packages
+        if install "$name" $packages; then measure "$name" "$python" peers.py "$name" "$networks"; fi
+    done <<'EOF'
+ONNX_Runtime onnxruntime==1.32.0 numpy==2.4.6
+LiteRT ai-edge-litert==2.3.0 numpy==2.4.6
+PyTorch torch==2.15.0 numpy==2.4.6
+JAX jax==0.10.2 numpy==2.4.6
+EOF
+fi
+# Once more: a machine that slowed down in between must not favour anybody.
+measure monomorph "$peers" monomorph
+
+say 'table'
+if [[ $only == all && -z $quick ]]; then
+    "$python" render.py "$results" ..
+else
+    "$python" render.py "$results" "$target"
+    echo "a part of the whole: benches/RESULTS.md is as it was" >&2
+fi

@@ -1,0 +1,107 @@
+//! How things are timed, what must agree, and the lines that are printed.
+
+use std::fmt::Display;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::graph::{INPUTS, Net, STEPS, Task};
+
+/// Outputs agree if they differ by no more than this times the largest output, at least 1.
+pub const OUTPUT_TOLERANCE: f32 = 1e-4;
+/// Losses of training agree if they differ by no more than this share.
+pub const LOSS_TOLERANCE: f32 = 1e-3;
+
+/// Seconds a run, or why there are none.
+pub type Outcome = Result<f64, Failure>;
+
+pub enum Failure {
+    /// The library cannot do it.
+    NotMeasured(String),
+    /// It does something else than monomorph does.
+    Wrong(String),
+}
+
+impl<E: Display> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::NotMeasured(error.to_string())
+    }
+}
+
+pub struct Bench {
+    pub quick: bool,
+}
+
+impl Bench {
+    /// Times `run`, which is given the number of an input, after comparing what `read` takes from
+    /// its results with the outputs of `net`.
+    pub fn evaluate<O>(
+        &self,
+        net: &Net,
+        mut run: impl FnMut(usize) -> O,
+        mut read: impl FnMut(&O) -> Vec<f32>,
+    ) -> Outcome {
+        for (input, ours) in net.outputs.iter().enumerate() {
+            let theirs = read(&run(input));
+            let scale = ours.iter().fold(1.0, |scale: f32, x| scale.max(x.abs()));
+            let error = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let finite = theirs.iter().all(|x| x.is_finite());
+            if ours.len() != theirs.len() || !finite || error > OUTPUT_TOLERANCE * scale {
+                let (ours, theirs) = (&ours[..ours.len().min(4)], &theirs[..theirs.len().min(4)]);
+                return Err(Failure::Wrong(format!(
+                    "output for input {input} differs by {error}: ours {ours:?}.., theirs {theirs:?}.."
+                )));
+            }
+        }
+        Ok(self.time(|turn| drop(black_box(run(black_box(turn % INPUTS))))))
+    }
+
+    /// Times `step`, which is given the number of the step, after comparing its first losses.
+    pub fn train<L>(&self, task: &Task, mut step: impl FnMut(usize) -> L, mut read: impl FnMut(&L) -> f32) -> Outcome {
+        for (index, &ours) in task.losses.iter().enumerate() {
+            let theirs = read(&step(index));
+            let agrees = (ours - theirs).abs() <= LOSS_TOLERANCE * ours.abs();
+            if !agrees {
+                return Err(Failure::Wrong(format!("loss of step {index}: ours {ours}, theirs {theirs}")));
+            }
+        }
+        Ok(self.time(|turn| drop(black_box(step(STEPS + turn)))))
+    }
+
+    /// The least time of a run: windows of at least 2 ms, or one run, the best of at least 12.
+    pub fn time(&self, mut run: impl FnMut(usize)) -> f64 {
+        let (window, total) = (Duration::from_millis(2), Duration::from_millis(if self.quick { 100 } else { 1000 }));
+        let mut turn = 0;
+        let mut measure = |runs: usize| {
+            let start = Instant::now();
+            for _ in 0..runs {
+                run(turn);
+                turn += 1;
+            }
+            start.elapsed()
+        };
+        let mut runs = 1;
+        while measure(runs) < window {
+            runs *= 2;
+        }
+        let (start, mut windows, mut best) = (Instant::now(), 0, Duration::MAX);
+        while windows < 12 || start.elapsed() < total {
+            best = best.min(measure(runs));
+            windows += 1;
+        }
+        best.as_secs_f64() / runs as f64
+    }
+}
+
+/// One line of results.
+pub fn print(peer: &str, work: &str, outcome: Outcome) {
+    let mut line = json!({ "peer": peer, "work": work });
+    let (key, value): (_, Value) = match outcome {
+        Ok(seconds) => ("seconds", seconds.into()),
+        Err(Failure::NotMeasured(reason)) => ("reason", reason.into()),
+        Err(Failure::Wrong(what)) => ("wrong", what.into()),
+    };
+    line[key] = value;
+    println!("{line}");
+}

@@ -1,0 +1,147 @@
+//! monomorph itself, and the works every peer is given.
+
+use monomorph::memory;
+use monomorph::network::{Workspace, evaluate_in};
+use monomorph::prelude::*;
+use monomorph::{Layer, Tensor as _};
+
+use crate::bench::{Bench, Outcome};
+use crate::graph::{self, BATCH, INPUTS, Net, STEPS, Task, Work};
+use crate::workloads::*;
+
+type Input<N> = <N as Layer<f32>>::Input;
+type Output<N> = <N as Layer<f32>>::Output;
+
+const IMAGES: usize = 4;
+const LABELS: usize = 5;
+
+/// Calls a macro with the networks that are evaluated, and with those that are trained.
+macro_rules! networks {
+    ($evaluated:ident, $trained:ident) => {
+        $evaluated!(
+            PolicyTanh, PolicyRelu, Tiny16, Tiny8, Wide128, Digits128, LeNet5, Anomaly, Keywords, ResNet8, MobileNet
+        );
+        $trained!(Digits128, Digits512, LeNet5);
+    };
+}
+
+pub fn works() -> Vec<Work> {
+    let mut works = vec![];
+    macro_rules! evaluated {
+        ($($net:ident),*) => { $(works.push(Work::Evaluate(evaluated::<$net>()));)* };
+    }
+    macro_rules! trained {
+        ($($net:ident),*) => { $(for optimizer in [graph::Optimizer::Sgd, graph::Optimizer::Adam] {
+            works.push(Work::Train(trained::<$net>(optimizer)));
+        })* };
+    }
+    networks!(evaluated, trained);
+    works
+}
+
+pub fn run(work: &Work, bench: &Bench) -> Outcome {
+    match work {
+        Work::Evaluate(net) => {
+            macro_rules! evaluate {
+                ($($net:ident),*) => { match net.name {
+                    $($net::NAME => {
+                        let (network, inputs) = (network::<$net>(), inputs::<$net, INPUTS>());
+                        return bench.evaluate(net, |i| network.evaluate(&inputs[i]), |output| output.to_vec());
+                    })*
+                    _ => {}
+                } };
+            }
+            macro_rules! skip {
+                ($($net:ident),*) => {};
+            }
+            networks!(evaluate, skip);
+        }
+        Work::Train(task) => {
+            macro_rules! skip {
+                ($($net:ident),*) => {};
+            }
+            macro_rules! train {
+                ($($net:ident),*) => { match task.net.name {
+                    $($net::NAME => return bench.train(task, steps::<$net>(task.optimizer), |&loss| loss),)*
+                    _ => {}
+                } };
+            }
+            networks!(skip, train);
+        }
+    }
+    unreachable!("works are made of the same list")
+}
+
+/// The same at every call: random weights, and random biases instead of zeros.
+fn network<N: Network<Scalar = f32>>() -> Box<N> {
+    let mut noise = Noise::new(1);
+    let mut network = memory::boxed::<N>();
+    network.initialize(Init::default(), &mut noise);
+    for parameter in network.as_mut_slice() {
+        if *parameter == 0.0 {
+            *parameter = (0.2 * noise.uniform() - 0.1) as f32;
+        }
+    }
+    network
+}
+
+/// Normally distributed.
+fn inputs<N: Network<Scalar = f32>, const B: usize>() -> Box<[Input<N>; B]> {
+    let mut noise = Noise::new(2);
+    let mut inputs = memory::boxed::<[Input<N>; B]>();
+    for number in inputs.iter_mut().flat_map(|input| input.as_mut_slice()) {
+        *number = noise.normal() as f32;
+    }
+    inputs
+}
+
+fn labels() -> Vec<[u8; BATCH]> {
+    let mut noise = Noise::new(3);
+    (0..LABELS).map(|_| std::array::from_fn(|_| (noise.next_u64() % 10) as u8)).collect()
+}
+
+fn evaluated<N: Network<Scalar = f32>>() -> Net {
+    let (network, inputs) = (network::<N>(), inputs::<N, INPUTS>());
+    let mut outputs = memory::boxed::<[Output<N>; INPUTS]>();
+    evaluate_in(&*network, &inputs, &mut outputs, &mut memory::boxed::<Workspace<N, INPUTS>>());
+    let mut net = Net::of(&*network);
+    net.inputs = inputs.iter().map(|input| input.as_slice().to_vec()).collect();
+    net.outputs = outputs.iter().map(|output| output.as_slice().to_vec()).collect();
+    net
+}
+
+fn trained<N>(optimizer: graph::Optimizer) -> Task
+where
+    N: Network<Scalar = f32, Output = [f32; 10]>,
+{
+    let images = inputs::<N, { IMAGES * BATCH }>();
+    let images = images.chunks(BATCH).map(|batch| batch.iter().flat_map(|x| x.as_slice()).copied().collect());
+    let mut step = steps::<N>(optimizer);
+    let losses = (0..STEPS).map(&mut step).collect();
+    Task { net: Net::of(&*network::<N>()), optimizer, images: images.collect(), labels: labels(), losses }
+}
+
+/// A network in training.
+fn steps<N>(optimizer: graph::Optimizer) -> Box<dyn FnMut(usize) -> f32>
+where
+    N: Network<Scalar = f32, Output = [f32; 10]>,
+{
+    fn with<N, O>(optimizer: O) -> Box<dyn FnMut(usize) -> f32>
+    where
+        N: Network<Scalar = f32, Output = [f32; 10]>,
+        O: monomorph::optim::Optimizer<f32> + 'static,
+    {
+        let (mut network, images, labels) = (network::<N>(), inputs::<N, { IMAGES * BATCH }>(), labels());
+        let mut trainer = Trainer::<N, _, BATCH>::new(optimizer, CrossEntropy);
+        Box::new(move |step| {
+            let (images, _) = images.as_chunks::<BATCH>();
+            let step = trainer.step(&mut network, &images[step % IMAGES], &labels[step % LABELS]);
+            step.expect("labels fit and losses are finite").loss
+        })
+    }
+    let learning_rate = optimizer.learning_rate();
+    match optimizer {
+        graph::Optimizer::Sgd => with::<N, _>(Sgd { learning_rate, ..Sgd::default() }),
+        graph::Optimizer::Adam => with::<N, _>(Adam { learning_rate, ..Adam::default() }),
+    }
+}

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Reads the machine code of three tiny networks, at two SIMD levels.
+
+    python3 tests/codegen/check.py             # checks it
+    UPDATE=1 python3 tests/codegen/check.py    # accepts it as it is now
+
+Evaluating must call nothing (no panic, so no bounds check; no memcpy of weights), must keep next to
+nothing on the stack, and must not move numbers of the network to where a branch could depend on them:
+so it takes the same instructions for every input. With the compiler that wrote the `.s` files here, the
+text must be theirs to the letter; a change that is meant is accepted by `UPDATE=1`, and read in the diff.
+"""
+
+import difflib
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+FUNCTIONS = [f"{network}_{level}" for network in ["dense8", "conv3x3", "mlp"] for level in ["avx2", "avx512"]]
+MOST_STACK = 256
+
+MANIFEST = f"""[package]
+name = "codegen"
+version = "0.0.0"
+edition = "2024"
+
+[lib]
+path = {json.dumps(str(HERE / "networks.rs"))}
+
+[dependencies]
+monomorph = {{ path = {json.dumps(str(ROOT))}, default-features = false, features = ["std"] }}
+
+[workspace]
+"""
+
+# What no evaluation may contain.
+FORBIDDEN = {
+    r"call\b": "calls a function",
+    r"jmp\s+(?!\.L)": "jumps into another function, or to where a register says",
+    r"ud2|int3": "can crash",
+    r"rep\b|(movs|stos)[bdq]\b": "copies memory",
+    r"v?u?comis|v?ptest|vtestp|kortest|ktest": "compares numbers of the network for a branch",
+    r"v?p?movmsk|kmov\w\s+[er]|v?mov[dq]\s+[er]|v?cvtt?s[sd]2si|v?pextr[bwdq]\b|v?extractps": "moves numbers of the network to an "
+    "integer register",
+    r"\w+\s+[er]\w+, (dword|word|byte) ptr|(cmp|test)\s+(dword|word|byte) ptr": "reads numbers of the network as integers",
+}
+
+
+def assembly() -> str:
+    environment = {key: value for key, value in os.environ.items() if key not in ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS")}
+    target = Path(environment.get("CARGO_TARGET_DIR", ROOT / "target")) / "codegen"
+    output = target.resolve() / "networks.s"
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "Cargo.toml").write_text(MANIFEST)
+        environment["CARGO_TARGET_DIR"] = str(target.resolve())
+        flags = ["-Ccodegen-units=1", "-Csymbol-mangling-version=v0", "-Cllvm-args=-x86-asm-syntax=intel"]
+        subprocess.run(
+            ["cargo", "rustc", "--quiet", "--release", "--", f"--emit=asm={output}", *flags],
+            cwd=folder,
+            env=environment,
+            check=True,
+        )
+    return output.read_text()
+
+
+def functions(text: str) -> dict:
+    """The instructions and labels of every function, without what says nothing about them."""
+    found, body = {}, None
+    for line in text.splitlines():
+        line = line.split("#")[0].strip()
+        if match := re.fullmatch(r'"?([A-Za-z_][\w.$]*)"?:', line):
+            body = found.setdefault(match[1], [])
+        elif line.startswith(".Lfunc_end"):
+            body = None
+        elif body is not None and line and (not line.startswith(".") or line.endswith(":")):
+            body.append(line.replace("\t", " "))
+    return found
+
+
+def evaluation(found: dict, door: str) -> list:
+    """The function of the network behind a door, which must be all that the door calls."""
+    callees = [match[1] for line in found[door] if (match := re.match(r"(?:call|jmp) .*?(_R\w+)", line))]
+    if len(callees) != 1 or callees[0] not in found:
+        sys.exit(f"{door}: one function was expected behind it, but it calls {callees}")
+    return found[callees[0]]
+
+
+def readable(body: list) -> str:
+    """With labels counted from 0, and without the compiler's hashes."""
+    text = "\n".join(line if line.endswith(":") else f"    {line}" for line in body)
+    for pattern, name in [(r"\.LBB\d+_\d+", ".L"), (r"\.LCPI\d+_\d+", ".constant"), (r"\.Lanon\.\w+\.\d+", ".static")]:
+        for index, label in enumerate(dict.fromkeys(re.findall(pattern, text))):
+            text = re.sub(re.escape(label) + r"\b", f"{name}{index}", text)
+    return re.sub(r"17h[0-9a-f]{16}E", "E", re.sub(r"Cs[0-9A-Za-z]+_", "C_", text)) + "\n"
+
+
+def check(name: str, body: list) -> list:
+    problems = [
+        f"{name}: `{line}` {what}"
+        for line in body
+        for pattern, what in FORBIDDEN.items()
+        if re.match(pattern, line) and not line.endswith(":")
+    ]
+    stack = sum(int(match[1]) for line in body if (match := re.fullmatch(r"sub rsp, (\d+)", line)))
+    if stack > MOST_STACK:
+        problems.append(f"{name}: takes {stack} bytes of stack, more than {MOST_STACK}")
+    return problems
+
+
+def main() -> None:
+    version = subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout
+    about = dict(line.split(": ", 1) for line in version.splitlines() if ": " in line)
+    if platform.machine() != "x86_64" or platform.system() != "Linux":
+        return print(f"skipped: the machine code of {about['host']} is not looked at, only that of x86-64 Linux")
+    header = f"# {version.splitlines()[0]}, {about['host']}\n"
+    found, problems, changed = functions(assembly()), [], False
+    for name in FUNCTIONS:
+        body = evaluation(found, name)
+        problems += check(name, body)
+        text, file = header + readable(body), HERE / f"{name}.s"
+        instructions = sum(not line.endswith(":") for line in body)
+        recorded = file.read_text() if file.exists() else header
+        if os.environ.get("UPDATE"):
+            file.write_text(text)
+            print(f"{name}: {instructions} instructions, written")
+        elif not recorded.startswith(header):
+            print(f"{name}: {instructions} instructions; not compared with those of {recorded.splitlines()[0][2:]}")
+        elif recorded == text:
+            print(f"{name}: {instructions} instructions, as recorded")
+        else:
+            changes = difflib.unified_diff(recorded.splitlines(), text.splitlines(), "recorded", "now", lineterm="", n=1)
+            problems += [f"{name}: the machine code has changed:", *list(changes)[:60]]
+            changed = True
+    if changed:
+        problems.append("If the change is meant: UPDATE=1 python3 tests/codegen/check.py")
+    if problems:
+        sys.exit("\n".join(problems))
+
+
+if __name__ == "__main__":
+    main()

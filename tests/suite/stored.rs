@@ -1,0 +1,263 @@
+//! Networks whose weights are stored in fewer bits, and networks as bytes.
+
+use monomorph::network::StoredNetwork;
+use monomorph::prelude::*;
+use monomorph::storage::Storage;
+use monomorph::weights::blob::{Aligned, BlobError, from_blob, load_blob, to_blob};
+use monomorph::{Layer, Parameters, memory, simd, tensor};
+
+network! {
+    #[stored(ImagesBf16: bf16, ImagesF16: f16)]
+    #[stored(ImagesI8: i8)]
+    pub Images: [8, 6, 2] -> [5] {
+        stem: Conv2d(12, kernel = 3, padding = same), BatchNorm, Relu,
+        residual { DepthwiseConv2d(3, padding = same), BatchNorm, Relu, Conv2d(12, kernel = 1) },
+        MaxPool2d(2), GroupNorm(groups = 3), Flatten, Dense(17, bias = false), Tanh, Dense(5),
+    }
+}
+network! {
+    #[stored(SoundsI8: i8)]
+    pub Sounds(left: [16, 3], right: [16, 3]) -> (far: [4], near: [1]) {
+        let a = left |> ear: Conv1d(8, kernel = 3) |> Relu;
+        let b = right |> ear |> Relu;
+        let both = concat(a, b) |> Flatten |> Dense(6) |> Silu;
+        let far = both |> Dense(4);
+        let near = both |> Dense(1);
+    }
+}
+network! { #[stored(MlpHalf: f16)] pub Mlp<T, const IN: usize>: [IN] -> [2] { Dense(6), Tanh, Dense(2) } }
+network! { #[stored(OuterI8: i8)] pub Outer: [4] -> [3] { inner: Inner, Relu, Dense(3) } }
+network! { pub Inner: [4] -> [5] { Dense(5), Tanh } }
+
+type Input<N> = <N as Layer<f32>>::Input;
+type Output<N> = <N as Layer<f32>>::Output;
+
+/// A network with numbers in every tensor, statistics included.
+fn filled<N: Network<Scalar = f32>>() -> Box<N> {
+    let (mut net, mut noise) = (memory::boxed::<N>(), Noise::new(5));
+    net.initialize(Init::default(), &mut noise);
+    monomorph::parameters::for_each_tensor(N::ENTRIES, &mut |_, tensor, range| {
+        if tensor.start != monomorph::parameters::Start::Random {
+            net.as_mut_slice()[range].fill_with(|| 0.5 + noise.uniform() as f32);
+        }
+    });
+    net
+}
+
+fn input<N: Network<Scalar = f32>>() -> Box<[Input<N>; 3]> {
+    let (mut input, mut noise) = (memory::boxed::<[Input<N>; 3]>(), Noise::new(6));
+    tensor::batch_slice_mut(&mut input[..]).fill_with(|| noise.normal() as f32);
+    input
+}
+
+fn outputs<N: Network<Scalar = f32>>(level: simd::Level, net: &N, input: &[Input<N>; 3]) -> Vec<f32> {
+    let (mut output, mut workspace) = (memory::boxed::<[Output<N>; 3]>(), memory::boxed());
+    monomorph::network::evaluate_at(level, net, input, &mut output, &mut workspace);
+    tensor::batch_slice::<f32, _>(&output[..]).to_vec()
+}
+
+/// The stored network computes what the network computes whose weights are those that are stored, and about what
+/// the network itself computes.
+fn check<N, S, X, Y>(mut widen: impl FnMut(&S, &mut N), tolerance: f32)
+where
+    N: Network<Scalar = f32, Input = X, Output = Y>,
+    S: StoredNetwork<Of = N, Scalar = f32, Input = X, Output = Y>,
+{
+    let (net, input) = (filled::<N>(), input::<N>());
+    let stored = S::boxed_from(&net);
+    let mut widened = filled::<N>();
+    widen(&stored, &mut widened);
+    for level in simd::levels() {
+        let [exact, rounded] = [&net, &widened].map(|net| outputs(level, &**net, &input));
+        let actual = outputs(level, &*stored, &input);
+        let mut different = false;
+        for index in 0..exact.len() {
+            let (exact, rounded, actual) = (exact[index], rounded[index], actual[index]);
+            assert!((rounded - actual).abs() < 1e-5 * (1.0 + rounded.abs()), "{}: {actual} is {rounded}", S::NAME);
+            assert!((exact - actual).abs() < tolerance * (1.0 + exact.abs()), "{}: {actual} of {exact}", S::NAME);
+            different |= exact != actual;
+        }
+        assert!(different, "{} does not round", S::NAME);
+    }
+    assert_eq!(<S as Network>::PARAMS, <N as Network>::PARAMS);
+    assert_eq!(S::GRAPH, N::GRAPH);
+    assert!(S::PARAM_BYTES < N::PARAM_BYTES);
+}
+
+/// The weights of a layer as they are widened.
+fn widened<W: Storage<f32>>(stored: &[W], scale: &[f32], to: &mut [f32]) {
+    assert_eq!(stored.len(), to.len());
+    for (index, (stored, to)) in stored.iter().zip(to).enumerate() {
+        *to = stored.widen() * scale.get(index % scale.len().max(1)).copied().unwrap_or(1.0);
+    }
+}
+
+macro_rules! widen {
+    ($stored:ident, $net:ident: $($layer:ident $(.$flatten:ident $flatten_mut:ident)*);*) => {{
+        $(
+            let scale = $stored.$layer.scale.as_flattened();
+            widened(
+                $stored.$layer.weight.as_flattened()$(.$flatten())*,
+                scale,
+                $net.$layer.weight.as_flattened_mut()$(.$flatten_mut())*,
+            );
+        )*
+    }};
+}
+
+macro_rules! images {
+    ($($test:ident: $stored:ident, $tolerance:literal;)*) => { $(
+        #[test]
+        fn $test() {
+            check::<Images, $stored, _, _>(
+                |stored, net| widen!(stored, net:
+                    stem .as_flattened as_flattened_mut .as_flattened as_flattened_mut;
+                    conv1 .as_flattened as_flattened_mut .as_flattened as_flattened_mut;
+                    conv2 .as_flattened as_flattened_mut .as_flattened as_flattened_mut;
+                    dense1; dense2
+                ),
+                $tolerance,
+            );
+        }
+    )* };
+}
+images! {
+    images_in_bf16: ImagesBf16, 0.02;
+    images_in_f16: ImagesF16, 0.002;
+    images_in_i8: ImagesI8, 0.04;
+}
+
+#[test]
+fn graphs_with_several_inputs_and_outputs() {
+    check::<Sounds, SoundsI8, _, _>(
+        |stored, net| widen!(stored, net: ear .as_flattened as_flattened_mut; dense1; dense2; dense3),
+        0.04,
+    );
+}
+
+#[test]
+fn networks_inside_stay_as_they_are() {
+    check::<Outer, OuterI8, _, _>(|stored, net| widen!(stored, net: dense1), 0.04);
+    let net = filled::<Outer>();
+    assert_eq!(OuterI8::boxed_from(&net).inner.as_slice(), net.inner.as_slice());
+}
+
+#[test]
+fn networks_of_any_number_and_size() {
+    let mut net = Mlp::<f64, 3>::zeroed();
+    net.initialize(Init::default(), &mut Noise::new(1));
+    let mut half = MlpHalf::<f64, 3>::zeroed();
+    half.store(&net);
+    let ([exact, _], [actual, _]) = (net.evaluate(&[0.5, -1.0, 2.0]), half.evaluate(&[0.5, -1.0, 2.0]));
+    assert!(exact != actual && (exact - actual).abs() < 1e-3, "{exact} {actual}");
+}
+
+#[test]
+fn summaries_count_stored_bytes() {
+    let summary = ImagesI8::summary();
+    assert_eq!((summary.name, summary.number_bytes), ("ImagesI8", 1));
+    assert_eq!(summary.parameters(), Images::PARAMS);
+}
+
+/// A copy that begins so many bytes behind a multiple of 64.
+fn placed<R>(bytes: &[u8], by: usize, f: impl FnOnce(&[u8]) -> R) -> R {
+    let mut aligned = vec![0_u8; bytes.len() + 128];
+    let skip = aligned.as_ptr().align_offset(64) + by;
+    aligned[skip..skip + bytes.len()].copy_from_slice(bytes);
+    f(&aligned[skip..skip + bytes.len()])
+}
+
+fn round_trip<N: Network<Scalar = f32>>(net: &N) {
+    let bytes = to_blob(net);
+    assert_eq!(bytes.len(), 64 + N::PARAM_BYTES);
+    let input = input::<N>();
+    placed(&bytes, 0, |bytes| {
+        let read = from_blob::<N>(bytes).expect("a blob");
+        assert_eq!(core::ptr::from_ref(read).addr(), bytes.as_ptr().addr() + 64);
+        assert_eq!(outputs(simd::level(), read, &input), outputs(simd::level(), net, &input));
+        assert_eq!(to_blob(read), bytes);
+    });
+    let mut loaded = memory::boxed::<N>();
+    load_blob(&bytes, &mut *loaded).expect("a blob");
+    assert_eq!(to_blob(&*loaded), bytes);
+}
+
+#[test]
+fn networks_are_read_in_place() {
+    let (images, sounds) = (filled::<Images>(), filled::<Sounds>());
+    round_trip(&*images);
+    round_trip(&*ImagesBf16::boxed_from(&images));
+    round_trip(&*ImagesF16::boxed_from(&images));
+    round_trip(&*ImagesI8::boxed_from(&images));
+    round_trip(&*sounds);
+    round_trip(&*SoundsI8::boxed_from(&sounds));
+    round_trip(&*OuterI8::boxed_from(&filled::<Outer>()));
+}
+
+#[test]
+fn other_networks_are_refused() {
+    let images = filled::<Images>();
+    let (images, small) = (to_blob(&*images), to_blob(&*ImagesBf16::boxed_from(&images)));
+    let error = |result: Result<(), BlobError>| result.expect_err("another network");
+    assert_eq!(error(from_blob::<Sounds>(&images).map(drop)), BlobError::OtherNetwork("Sounds"));
+    assert_eq!(error(from_blob::<Images>(&small).map(drop)), BlobError::OtherNetwork("Images"));
+    // Of the same size.
+    assert_eq!(size_of::<ImagesF16>(), size_of::<ImagesBf16>());
+    assert_eq!(error(from_blob::<ImagesF16>(&small).map(drop)), BlobError::OtherNetwork("ImagesF16"));
+    let text = BlobError::OtherNetwork("Images").to_string();
+    assert!(text.starts_with("the blob holds another network than Images"), "{text}");
+}
+
+#[test]
+fn damaged_blobs_are_refused() {
+    let bytes = to_blob(&*ImagesI8::boxed_from(&filled::<Images>()));
+    for len in 0..bytes.len() {
+        let error = from_blob::<ImagesI8>(&bytes[..len]).map(drop).expect_err("cut short");
+        let expected =
+            if len < 8 { BlobError::NoBlob } else { BlobError::Length { expected: bytes.len(), found: len } };
+        assert_eq!(error, expected, "{len} bytes");
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    assert!(matches!(from_blob::<ImagesI8>(&longer).map(drop), Err(BlobError::Length { .. })));
+    let mut net = memory::boxed::<ImagesI8>();
+    placed(&bytes, 0, |bytes| assert!(from_blob::<ImagesI8>(bytes).is_ok()));
+    let mut damaged = bytes.clone();
+    for bit in 0..bytes.len() * 8 {
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert!(load_blob(&damaged, &mut *net).is_err(), "bit {bit}");
+        damaged[bit / 8] ^= 1 << (bit % 8);
+    }
+    assert!(to_blob(&*net)[64..].iter().all(|byte| *byte == 0), "a damaged blob was half loaded");
+    let mut turned = bytes;
+    turned[12..16].reverse();
+    assert_eq!(load_blob(&turned, &mut *net), Err(BlobError::ByteOrder));
+}
+
+#[test]
+fn misaligned_blobs_are_refused() {
+    let bytes = to_blob(&*filled::<Outer>());
+    for by in [1, 4, 32] {
+        let error = placed(&bytes, by, |bytes| Outer::from_bytes(bytes).map(drop)).expect_err("misaligned");
+        assert_eq!(error, BlobError::Misaligned(by));
+        assert!(error.to_string().contains("`&Aligned(*include_bytes!(\"net.blob\"))`"));
+    }
+    let aligned = Aligned([0_u8; 3]);
+    let unsized_: &Aligned<[u8]> = &aligned;
+    assert_eq!(unsized_.0.as_ptr().addr() % 64, 0);
+}
+
+network! { pub Small: [2] -> [2] { hidden: Dense(3), Tanh, head: Dense(2) } }
+static SMALL: Small = monomorph::include_weights!(Small, "../files/small.safetensors");
+
+/// Blobs that are in flash somewhere must be read by later versions too. `UPDATE=1 cargo test` writes it anew.
+#[test]
+fn the_kept_blob_is_read() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/files/small.blob");
+    let bytes = to_blob(&SMALL);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, &bytes).expect("written");
+    }
+    let kept = std::fs::read(path).expect("the kept blob");
+    assert_eq!(kept, bytes);
+}
