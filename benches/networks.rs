@@ -27,7 +27,7 @@ use workloads::*;
 
 const BATCH: usize = 64;
 
-fn measure<N: Network>(criterion: &mut Criterion)
+fn measure<N: Network + Trainable>(criterion: &mut Criterion)
 where
     Mse: Loss<N::Scalar, N::Output, N::Output>,
     Sgd: Optimizer<N::Scalar>,
@@ -41,7 +41,7 @@ where
     train::<N, _>(criterion, "Adam", &net, Adam { learning_rate: 1e-9, ..Adam::default() });
 }
 
-fn evaluate<N: Network, const B: usize>(criterion: &mut Criterion, net: &N) {
+fn evaluate<N: Network + Trainable, const B: usize>(criterion: &mut Criterion, net: &N) {
     let input = random::<_, N::Input, B>(2);
     let mut output = memory::boxed::<[N::Output; B]>();
     let mut workspace = memory::boxed::<Workspace<N, B>>();

@@ -20,14 +20,13 @@ code      bytes of machine code that `evaluate` adds, all SIMD levels together
 The guard compares the program that evaluates MobileNet with record.json: neither the machine code nor
 the time to compile it may rise by more than a fifth. So that a slow or busy machine does not fail,
 time is the processors' in user mode, divided by that of compiling templates/reference.rs, a program
-without monomorph, right before; the median of several such pairs counts.
+without monomorph, by turns, all rounds together.
 """
 
 import argparse
 import json
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -179,17 +178,16 @@ def cost(package: Package, rounds: int) -> dict:
     """What the guard compares, and with which compiler it came to be."""
     package.program("empty")
     package.cargo("build", "--release")
-    empty, ratios = package.code(), []
+    empty, network, reference = package.code(), 0.0, 0.0
     for _ in range(rounds):
         package.program("reference")
-        reference = package.seconds("build", "--release")["user_seconds"]
+        reference += package.seconds("build", "--release")["user_seconds"]
         package.program("evaluate", NETWORKS["mobilenet"][1])
-        network = package.seconds("build", "--release")["user_seconds"]
-        ratios.append(network / reference)
-        print(f"user seconds: {network:.2f}, of the reference program {reference:.2f}", file=sys.stderr)
+        network += package.seconds("build", "--release")["user_seconds"]
+    print(f"user seconds of {rounds} rounds: {network:.1f}, of the reference program {reference:.1f}", file=sys.stderr)
     version = subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout
     about = dict(line.split(": ", 1) for line in version.splitlines() if ": " in line)
-    figures = {"code_bytes": package.code() - empty, "relative_compile_time": round(statistics.median(ratios), 2)}
+    figures = {"code_bytes": package.code() - empty, "relative_compile_time": round(network / reference, 2)}
     return {about["host"]: {"rustc": about["release"], **figures}}
 
 
@@ -229,7 +227,7 @@ def record(measured: dict) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="*", metavar="network", help=", ".join(NETWORKS))
-    parser.add_argument("--runs", type=int, help="of how many runs the least counts (3), or the median for the guard (5)")
+    parser.add_argument("--runs", type=int, help="of how many runs the least counts (3); rounds of the guard (5)")
     parser.add_argument("--json", action="store_true", help="JSON, with seconds of all processors too")
     parser.add_argument("--run", action="store_true", help="also run the programs: time of an evaluation, of a step")
     parser.add_argument("--guard", action="store_true", help="fail if the cost of MobileNet is far above record.json")

@@ -57,6 +57,7 @@ struct Axis {
 impl Axis {
     /// Which tap positions `start ..` (already a multiple of the step) lie on an input that begins
     /// `before` later: those from the first to before the last, at most `most`.
+    #[inline(always)]
     const fn clip(self, start: usize, step: usize, most: usize) -> (usize, usize) {
         let from = self.before.saturating_sub(start).div_ceil(step);
         let to = (self.input + self.before).saturating_sub(start).div_ceil(step);
@@ -65,27 +66,32 @@ impl Axis {
     }
 
     /// The taps of a window that lie on the input.
+    #[inline(always)]
     const fn taps(self, window: usize) -> (usize, usize) {
         self.clip(window * self.stride, self.dilation, self.kernel)
     }
 
     /// The windows whose `tap` lies on the input.
+    #[inline(always)]
     const fn windows(self, tap: usize) -> (usize, usize) {
         self.clip(tap * self.dilation, self.stride, self.output)
     }
 
     /// The windows that lie on the input with all their taps.
+    #[inline(always)]
     const fn inside(self) -> (usize, usize) {
         let (from, to) = (self.windows(0).0, self.windows(self.kernel - 1).1);
         (if from < to { from } else { to }, to)
     }
 
     /// Where on the input a tap of a window lies, if it does.
+    #[inline(always)]
     const fn position(self, window: usize, tap: usize) -> usize {
         window * self.stride + tap * self.dilation - self.before
     }
 
     /// The taps among which are all those that read a position of the input.
+    #[inline(always)]
     const fn readers(self, position: usize) -> (usize, usize) {
         let at = position + self.before;
         let from = at.saturating_sub((self.output - 1) * self.stride).div_ceil(self.dilation);
@@ -94,6 +100,7 @@ impl Axis {
     }
 
     /// The positions of the input that every tap reads, if windows are next to each other.
+    #[inline(always)]
     const fn read_by_all(self) -> (usize, usize) {
         if self.stride > 1 {
             return (0, 0);

@@ -36,7 +36,7 @@ fn threads(count: usize) -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(count).build().expect("a pool")
 }
 
-fn bits<N: Network + Trainable<Scalar = f32>>(net: &N) -> Vec<u32> {
+fn bits<N: Network<Scalar = f32>>(net: &N) -> Vec<u32> {
     net.as_slice().iter().map(|parameter| parameter.to_bits()).collect()
 }
 
@@ -44,7 +44,7 @@ fn trainer<N: Network + Trainable, const B: usize>() -> ParallelTrainer<N, (Adam
     ParallelTrainer::new(Trainer::new(Adam::default(), CrossEntropy).clip(0.5).seed(3))
 }
 
-fn start<N: Network>() -> N {
+fn start<N: Network + Trainable>() -> N {
     N::init(&mut ChaCha8Rng::seed_from_u64(5))
 }
 
@@ -79,7 +79,9 @@ fn a_step_is_the_plain_trainers() {
 }
 
 /// Steps of several lengths, back and forth.
-fn trained<N: Network<Input = Image, Output = [f32; 3], Scalar = f32>>(count: usize) -> (Vec<u32>, Vec<u32>) {
+fn trained<N: Network<Input = Image, Output = [f32; 3], Scalar = f32> + Trainable>(
+    count: usize,
+) -> (Vec<u32>, Vec<u32>) {
     threads(count).install(|| {
         let mut net: N = start();
         let mut trainer = trainer::<N, 4>();
