@@ -11,6 +11,8 @@ extern crate std;
 pub mod __private;
 #[cfg(feature = "std")]
 pub mod data;
+#[doc = include_str!("../docs/from-notebook-to-microcontroller.md")]
+pub mod guide {}
 pub mod init;
 pub mod kernels;
 pub mod layer;
