@@ -57,7 +57,6 @@ struct Axis {
 impl Axis {
     /// Which tap positions `start ..` (already a multiple of the step) lie on an input that begins
     /// `before` later: those from the first to before the last, at most `most`.
-    #[inline(always)]
     const fn clip(self, start: usize, step: usize, most: usize) -> (usize, usize) {
         let from = self.before.saturating_sub(start).div_ceil(step);
         let to = (self.input + self.before).saturating_sub(start).div_ceil(step);
@@ -72,26 +71,22 @@ impl Axis {
     }
 
     /// The windows whose `tap` lies on the input.
-    #[inline(always)]
     const fn windows(self, tap: usize) -> (usize, usize) {
         self.clip(tap * self.dilation, self.stride, self.output)
     }
 
     /// The windows that lie on the input with all their taps.
-    #[inline(always)]
     const fn inside(self) -> (usize, usize) {
         let (from, to) = (self.windows(0).0, self.windows(self.kernel - 1).1);
         (if from < to { from } else { to }, to)
     }
 
     /// Where on the input a tap of a window lies, if it does.
-    #[inline(always)]
     const fn position(self, window: usize, tap: usize) -> usize {
         window * self.stride + tap * self.dilation - self.before
     }
 
     /// The taps among which are all those that read a position of the input.
-    #[inline(always)]
     const fn readers(self, position: usize) -> (usize, usize) {
         let at = position + self.before;
         let from = at.saturating_sub((self.output - 1) * self.stride).div_ceil(self.dilation);
@@ -100,7 +95,6 @@ impl Axis {
     }
 
     /// The positions of the input that every tap reads, if windows are next to each other.
-    #[inline(always)]
     const fn read_by_all(self) -> (usize, usize) {
         if self.stride > 1 {
             return (0, 0);
@@ -290,6 +284,7 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
                         b: self.weight.add(Geometry::<G>::weight(tap_row, from) + column),
                         b_step: Geometry::<G>::OC,
                         len: to - from,
+                        ahead: false,
                     };
                     gemm::accumulate(simd, &mut tile, run, columns);
                     continue;
@@ -306,6 +301,7 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
                         b: self.weight.add(Geometry::<G>::weight(tap_row, tap) + column),
                         b_step: Geometry::<G>::OC,
                         len: stretch * Geometry::<G>::CG,
+                        ahead: false,
                     };
                     gemm::accumulate(simd, &mut tile, run, columns);
                     tap += stretch;
@@ -555,6 +551,7 @@ impl<T: Scalar, S: Simd, G: Convolution, const BORDER: bool> Tiles<T, S> for Inp
                             b: self.weight.add(Geometry::<G>::weight(tap_row, tap) + column),
                             b_step: Geometry::<G>::OC,
                             len: stretch,
+                            ahead: false,
                         };
                         gemm::accumulate(simd, &mut tile, run, columns);
                     }
@@ -648,6 +645,7 @@ impl<T: Scalar, S: Simd, G: Convolution, const ROW: bool> Tiles<T, S> for Taps<T
                     b: self.grad_y.add(outer * self.y_outer + column),
                     b_step: self.y_step,
                     len: self.len,
+                    ahead: false,
                 };
                 gemm::accumulate(simd, &mut tile, run, columns);
             }

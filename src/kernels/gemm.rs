@@ -107,6 +107,8 @@ pub(crate) struct Run<T, W = T> {
     pub(crate) b: *const W,
     pub(crate) b_step: usize,
     pub(crate) len: usize,
+    /// Whether `b` is asked for some rows ahead, see [`AHEAD`].
+    pub(crate) ahead: bool,
 }
 
 /// Adds a run to a tile: `tile[m][n] += Σₖ a[m, k] · b[k, n]`.
@@ -187,10 +189,12 @@ unsafe fn interleave<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const N
     }
 }
 
-/// Bytes that surely do not fit the first cache.
+/// How many rows ahead weights are asked for where one sample reads each of them once and they do not fit the first
+/// cache. The processor foresees this by itself only as long as the compiler leaves the loop as it is. Measured best
+/// of 2, 4 and 8.
+const AHEAD: usize = 8;
+/// Bytes that do not fit the first cache.
 const FIRST_CACHE: usize = 49_152;
-/// How many bytes ahead weights are asked for, measured best of 1, 2 and 4 KiB.
-const AHEAD: usize = 2048;
 
 /// One `k` of [`accumulate`].
 ///
@@ -210,10 +214,8 @@ unsafe fn step<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usi
         let mut right = [T::Vector::<S>::splat(simd, T::ZERO); NR];
         for n in 0..NR {
             right[n] = columns.load_stored::<T, W, S, NR>(simd, b, n);
-            // One sample reads each weight once. Where they do not fit the first cache they are asked for some
-            // rows ahead: the processor foresees this by itself only as long as the compiler leaves the loop as it is.
-            if const { MR == 1 && NR >= 4 } && run.len * run.b_step * size_of::<W>() > FIRST_CACHE {
-                prefetch(b.wrapping_byte_add(AHEAD + n * lanes::<S, T>() * size_of::<W>()));
+            if run.ahead {
+                prefetch(b.wrapping_add(AHEAD * run.b_step + n * lanes::<S, T>()));
             }
         }
         for m in 0..MR {
@@ -577,7 +579,8 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, const ROWS: usize, con
             let bias = self.bias.map(|bias| bias.add(column));
             let mut tile = start::<T, S, MR, NR>(simd, if W::SCALED { None } else { bias }, columns);
             let (a, b) = (self.x.add(row * IN), self.weight.add(column));
-            let run = Run { a, a_row: IN, a_step: 1, by_column: false, b, b_step: OUT, len: IN };
+            let ahead = const { ROWS == 1 && NR >= 4 && IN * OUT * size_of::<W>() > FIRST_CACHE };
+            let run = Run { a, a_row: IN, a_step: 1, by_column: false, b, b_step: OUT, len: IN, ahead };
             accumulate(simd, &mut tile, run, columns);
             if const { W::SCALED } {
                 rescale::<T, S, MR, NR>(simd, &mut tile, self.scale.add(column), bias, columns);
@@ -614,7 +617,16 @@ impl<T: Scalar, S: Simd, const IN: usize, const OUT: usize> Tiles<T, S> for Weig
         unsafe {
             let mut tile = start::<T, S, MR, NR>(simd, None, columns);
             let (a, b) = (self.x.add(row), self.grad_y.add(column));
-            let run = Run { a, a_row: 1, a_step: IN as isize, by_column: false, b, b_step: OUT, len: self.samples };
+            let run = Run {
+                a,
+                a_row: 1,
+                a_step: IN as isize,
+                by_column: false,
+                b,
+                b_step: OUT,
+                len: self.samples,
+                ahead: false,
+            };
             accumulate(simd, &mut tile, run, columns);
             add::<T, S, MR, NR>(simd, tile, self.gradient.add(row * OUT + column), OUT, skip, columns);
         }
