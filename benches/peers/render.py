@@ -213,6 +213,7 @@ What is below 60 % of its limit, and why:
 - PolicyTanh: 128 hyperbolic tangents take as long as the products; the limit counts the products alone (PolicyRelu has no such work).
 - Tiny16, Tiny8: three layers that wait for each other, some 60 instructions, and the call, in 20 to 40 cycles; there is little left to
   compute.
+- Anomaly: 1.06 MB of weights do not quite fit the second cache of 1 MB; part of them comes from the third every time.
 - LeNet5, evaluated and trained: its first convolution has 6 output channels for the 16 lanes of a register and one input channel, so
   that 10 lanes of 16 compute nothing; with these counted it is at about 60 %.
 
