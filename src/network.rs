@@ -43,7 +43,7 @@ pub trait Network: Layer<Self::Scalar> + Send + Sync {
     const GRAPH: &'static [Node];
     /// How many parameters it has, running statistics included.
     const PARAMS: usize = parameters::tensor_count(<Self as Parameters<Self::Scalar>>::ENTRIES);
-    /// How many bytes its parameters take: it is a whole number of cache lines.
+    /// How many bytes its parameters take; of a network that begins at a cache line, whole lines.
     const PARAM_BYTES: usize = size_of::<Self>();
     /// How many bytes it works in while it evaluates one sample, beside input and output.
     const EVALUATE_BYTES: usize = size_of::<<Self as Layer<Self::Scalar>>::Workspace<1>>();

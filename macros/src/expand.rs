@@ -152,7 +152,6 @@ impl<'a> Network<'a> {
         let (impl_generics, _, where_clause) = generics.split_for_impl();
         // Stable Rust cannot compute with const parameters, so such a network has no padding.
         let padded = !fields.is_empty() && !self.model.parametric;
-        let aligned = padded && !self.model.unaligned;
         let padding = |index: usize| {
             let (field, ty) = (format_ident!("_padding{index}"), self.padding(index));
             quote!(#[doc(hidden)] #[parameters(padding)] #visibility #field: #ty,)
@@ -173,7 +172,7 @@ impl<'a> Network<'a> {
         });
         let where_clause = where_clause.cloned();
         let shapes = self.contents();
-        let representation = if aligned { quote!(#[repr(C, align(64))]) } else { quote!(#[repr(C)]) };
+        let representation = self.representation(padded);
         let end = padded.then(|| padding(fields.len()));
         quote! {
             #(#attributes)*
@@ -188,6 +187,11 @@ impl<'a> Network<'a> {
                 #phantom
             }
         }
+    }
+
+    /// How a struct lies in memory: at a cache line, if it `can` and the user has not said otherwise.
+    fn representation(&self, can: bool) -> TokenStream {
+        if can && !self.model.unaligned { quote!(#[repr(C, align(64))]) } else { quote!(#[repr(C)]) }
     }
 
     /// The type of the numbers that fill up a cache line before the field `index`, or after the last.
@@ -689,11 +693,7 @@ impl<'a> Network<'a> {
             let docs = format!("`{field}`, a layer of [`{small}`].");
             quote!(#[doc = #docs] #visibility #field: #ty)
         });
-        let representation = if self.model.unaligned || self.model.parametric {
-            quote!(#[repr(C)])
-        } else {
-            quote!(#[repr(C, align(64))])
-        };
+        let representation = self.representation(!self.model.parametric);
         let docs = format!(
             "[`{name}`] with the weights of dense and convolutional layers stored as `{format}`, for evaluation."
         );
