@@ -14,11 +14,6 @@ import subprocess
 import sys
 import tomllib
 
-import matplotlib
-
-matplotlib.use("svg")
-import matplotlib.pyplot as plt
-
 HERE = pathlib.Path(__file__).parent
 OURS = "monomorph"
 # In the order of the columns; Rust crates with the package that Cargo.lock names.
@@ -219,6 +214,8 @@ What is below 60 % of its limit, and why:
 
 ![ratios](peers/results.svg)
 
+At each SIMD level: [`LEVELS.md`](LEVELS.md).
+
 Networks, declared in [`workloads.rs`](workloads.rs): {networks}.
 
 Not measured:
@@ -234,6 +231,12 @@ Rust libraries and monomorph are one program built with `--release` and `-C targ
 
 
 def plot(results, path):
+    # Here, so that what needs no picture needs no package.
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+
     works = results.works()[::-1]
     peers = [peer for peer in PEERS if any(peer in results.ratios(work) for work in works)]
     figure, axes = plt.subplots(figsize=(10, 1.4 + 0.42 * len(works)))
