@@ -25,7 +25,7 @@ OURS, LOOPS = "monomorph", "plain arrays"
 # Name, level, what the whole program is compiled for, and what of it the processor must have. LLVM would take
 # registers of half the size for processors of the first kind, where 512 bits once slowed down the clock.
 LEVELS = [
-    ("AVX-512", "Avx512", "-Ctarget-cpu=x86-64-v4 -Ctarget-feature=-prefer-256-bit", "avx512vbmi2"),
+    ("AVX-512", "Avx512", "-Ctarget-cpu=x86-64-v4 -Ctarget-feature=-prefer-256-bit", "avx512_vbmi2"),
     ("AVX2", "Avx2", "-Ctarget-cpu=x86-64-v3", "avx2"),
     ("SSE2", "Sse2", "-Ctarget-cpu=x86-64", "sse2"),
 ]
