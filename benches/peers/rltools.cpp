@@ -136,6 +136,7 @@ int main(int count, char **arguments) {
     evaluate<RELU, 8, 8, 8, 1>(bench, "Tiny8");
     evaluate<RELU, 128, 128, 128, 128>(bench, "Wide128");
     evaluate<RELU, 784, 128, 10>(bench, "Digits128");
+    evaluate<RELU, 784, 512, 256, 10>(bench, "Digits512");
     evaluate<RELU, 640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640>(bench, "Anomaly");
     train<784, 128, 10>(bench, "Digits128");
     train<784, 512, 256, 10>(bench, "Digits512");

@@ -60,6 +60,7 @@ int main(int count, char **arguments) {
     evaluate<Relu, 8, 8, 8, 1>(bench, "Tiny8");
     evaluate<Relu, 128, 128, 128, 128>(bench, "Wide128");
     evaluate<Relu, 784, 128, 10>(bench, "Digits128");
+    evaluate<Relu, 784, 512, 256, 10>(bench, "Digits512");
     evaluate<Relu, 640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640>(bench, "Anomaly");
     for (auto work : {"LeNet5", "Keywords", "ResNet8", "MobileNet"})
         bench.print(work, "reason", "its convolutions walk over time, and it has no pooling");
