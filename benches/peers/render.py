@@ -14,16 +14,11 @@ import subprocess
 import sys
 import tomllib
 
-import matplotlib
-
-matplotlib.use("svg")
-import matplotlib.pyplot as plt
-
 HERE = pathlib.Path(__file__).parent
 OURS = "monomorph"
 # In the order of the columns; Rust crates with the package that Cargo.lock names.
 CRATES = {"candle": "candle-core", "burn": "burn", "tract": "tract-onnx", "dfdx": "dfdx", "nalgebra": "nalgebra"}
-PEERS = [*CRATES, "plain arrays", "RLtools", "ONNX Runtime", "LiteRT", "PyTorch", "JAX", "RTNeural"]
+PEERS = [*CRATES, "plain arrays", "RLtools", "RTNeural", "ONNX Runtime", "LiteRT", "PyTorch", "JAX"]
 SETTINGS = {
     "monomorph": "`evaluate` and `Trainer::step`, as in its README",
     "candle": "`candle-nn` layers, its own CPU backend with `gemm` (AVX-512)",
@@ -33,6 +28,7 @@ SETTINGS = {
     "nalgebra": "`SMatrix` and `gemv` for dense networks; im2col and `gemm` for others and in training; nothing allocated",
     "plain arrays": "const-size loops over arrays, vectorised by LLVM",
     "RLtools": "`-O3 -march=native -ffast-math`, once with its own loops and once with MKL: the better counts",
+    "RTNeural": "`ModelT`, `-O3 -march=native -ffast-math`, once with each of Eigen, xsimd and its own loops: the best counts",
     "ONNX Runtime": "all graph optimizations, input and output bound once; from Python",
     "LiteRT": "XNNPACK, rectifiers fused; from Python, without copying the input",
     "PyTorch": "the fastest of eager, traced and frozen, channels last, `torch.compile` with freezing; fused optimizers; from Python",
@@ -74,7 +70,6 @@ class Results:
                 self.reasons[work][peer] = "gave wrong numbers: " + line["wrong"]
             else:
                 self.reasons[work][peer] = line["reason"]
-        self.reasons[""].setdefault("RTNeural", "its headers are in no package registry")
         lock = tomllib.loads((HERE / "Cargo.lock").read_text())["package"]
         for peer, crate in CRATES.items():
             self.versions[peer] = next(package["version"] for package in lock if package["name"] == crate)
@@ -219,6 +214,8 @@ What is below 60 % of its limit, and why:
 
 ![ratios](peers/results.svg)
 
+At each SIMD level: [`LEVELS.md`](LEVELS.md).
+
 Networks, declared in [`workloads.rs`](workloads.rs): {networks}.
 
 Not measured:
@@ -234,6 +231,12 @@ Rust libraries and monomorph are one program built with `--release` and `-C targ
 
 
 def plot(results, path):
+    # Here, so that what needs no picture needs no package.
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+
     works = results.works()[::-1]
     peers = [peer for peer in PEERS if any(peer in results.ratios(work) for work in works)]
     figure, axes = plt.subplots(figsize=(10, 1.4 + 0.42 * len(works)))

@@ -1,12 +1,6 @@
 // RLtools, a library of C++ headers, from its Python package: the dense networks.
 // usage: rltools FOLDER [--quick]      lines of JSON to the output
-#include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <fstream>
-#include <iostream>
-#include <string>
-#include <vector>
+#include "bench.hpp"
 
 #include <rl_tools/operations/cpu_mux.h>
 
@@ -25,9 +19,9 @@ using Policy = rlt::numeric_types::Policy<float>;
 using Activation = rlt::nn::activation_functions::ActivationFunction;
 
 constexpr Activation NONE = Activation::IDENTITY, RELU = Activation::RELU, TANH = Activation::TANH;
-// As in src/graph.rs and src/bench.rs.
-constexpr TI INPUTS = 4, IMAGES = 4, LABELS = 5, BATCH = 64, STEPS = 10;
-constexpr float OUTPUT_TOLERANCE = 1e-4f, LOSS_TOLERANCE = 1e-3f;
+// As in src/ours.rs, src/graph.rs and src/bench.rs.
+constexpr TI IMAGES = 4, LABELS = 5, BATCH = 64, STEPS = 10;
+constexpr float LOSS_TOLERANCE = 1e-3f;
 
 template <TI B, TI N> using Shape = rlt::tensor::Shape<TI, 1, B, N>;
 template <TI B, TI N> using Rows = rlt::Tensor<rlt::tensor::Specification<float, TI, Shape<B, N>>>;
@@ -42,9 +36,6 @@ template <Activation F, TI N, TI... Rest> struct Chain {
 };
 template <Activation F, TI N> struct Chain<F, N> { using Type = Module<Dense<N, NONE>>; };
 
-std::string folder;
-bool quick = false;
-
 // Layer by layer as `peers export` writes them: weight [in][out], bias.
 template <typename M> void load(Device &device, M &module, const float *numbers) {
     auto &layer = module.content;
@@ -58,47 +49,11 @@ template <typename M> void load(Device &device, M &module, const float *numbers)
         load(device, module.next_module, numbers);
 }
 
-// The least time of a run: windows of at least 2 ms, the best of at least 12; as in src/bench.rs.
-template <typename F> double least_time(F run) {
-    using Clock = std::chrono::steady_clock;
-    TI turn = 0, runs = 1;
-    auto measure = [&] {
-        auto start = Clock::now();
-        for (TI i = 0; i < runs; i++) run(turn++);
-        return std::chrono::duration<double>(Clock::now() - start).count();
-    };
-    while (measure() < 2e-3) runs *= 2;
-    auto start = Clock::now();
-    double best = INFINITY;
-    for (int windows = 0;
-         windows < 12 || std::chrono::duration<double>(Clock::now() - start).count() < (quick ? 0.1 : 1.0); windows++)
-        best = std::min(best, measure());
-    return best / runs;
-}
-
-std::vector<float> read(const std::string &name) {
-    std::ifstream file(folder + "/" + name + ".last.f32", std::ios::binary | std::ios::ate);
-    if (!file) {
-        std::cerr << "cannot read " << name << " in " << folder << "; run `peers export FOLDER` first\n";
-        exit(1);
-    }
-    std::vector<float> numbers(file.tellg() / sizeof(float));
-    file.seekg(0).read(reinterpret_cast<char *>(numbers.data()), numbers.size() * sizeof(float));
-    return numbers;
-}
-
-// One line of results: seconds, or a text.
-template <typename X> void print(const std::string &work, const char *key, X value) {
-    std::cout << R"({"peer": "RLtools", "work": ")" << work << R"(", ")" << key << R"(": )";
-    if constexpr (std::is_floating_point_v<X>) std::cout << value << "}" << std::endl;
-    else std::cout << '"' << value << "\"}" << std::endl;
-}
-
-template <Activation F, TI IN, TI... SIZES> void evaluate(const std::string &name) {
+template <Activation F, TI IN, TI... SIZES> void evaluate(const Bench &bench, const std::string &name) {
     constexpr TI sizes[] = {SIZES...}, OUT = sizes[sizeof...(SIZES) - 1];
     using Model = rlt::nn_models::sequential::Build<rlt::nn::capability::Forward<>, typename Chain<F, SIZES...>::Type,
                                                     Shape<1, IN>>;
-    auto numbers = read(name);
+    auto numbers = bench.read(name);
     const float *outputs = numbers.data(), *inputs = outputs + INPUTS * OUT, *weights = inputs + INPUTS * IN;
 
     Device device;
@@ -114,30 +69,19 @@ template <Activation F, TI IN, TI... SIZES> void evaluate(const std::string &nam
         rlt::malloc(device, input[i]);
         std::copy_n(inputs + i * IN, IN, rlt::data(input[i]));
     }
-    auto run = [&](TI i) {
-        rlt::evaluate(device, model, input[i % INPUTS], output, buffer, rng);
-        asm volatile("" ::"r"(rlt::data(output)) : "memory");
-    };
-    for (TI i = 0; i < INPUTS; i++) {
-        run(i);
-        float error = 0, scale = 1;
-        for (TI o = 0; o < OUT; o++) {
-            error = std::max(error, std::abs(outputs[i * OUT + o] - rlt::data(output)[o]));
-            scale = std::max(scale, std::abs(outputs[i * OUT + o]));
-        }
-        if (!(error <= OUTPUT_TOLERANCE * scale))
-            return print(name, "wrong", "output for input " + std::to_string(i) + " differs by " + std::to_string(error));
-    }
-    print(name, "seconds", least_time(run));
+    bench.evaluate(name, outputs, OUT, [&](TI i) {
+        rlt::evaluate(device, model, input[i], output, buffer, rng);
+        return rlt::data(output);
+    });
 }
 
-template <TI IN, TI... SIZES> void train(const std::string &name) {
+template <TI IN, TI... SIZES> void train(const Bench &bench, const std::string &name) {
     constexpr TI sizes[] = {SIZES...}, OUT = sizes[sizeof...(SIZES) - 1];
     using Parameters = rlt::nn::optimizers::adam::DEFAULT_PARAMETERS_PYTORCH<Policy>;
     using Optimizer = rlt::nn::optimizers::Adam<rlt::nn::optimizers::adam::Specification<Policy, TI, Parameters>>;
     using Model = rlt::nn_models::sequential::Build<rlt::nn::capability::Gradient<rlt::nn::parameters::Adam>,
                                                     typename Chain<RELU, SIZES...>::Type, Shape<BATCH, IN>>;
-    auto numbers = read(name + "-Adam");
+    auto numbers = bench.read(name + "-Adam");
     const float *pictures = numbers.data(), *classes = pictures + IMAGES * BATCH * IN, *losses = classes + LABELS * BATCH;
 
     Device device;
@@ -178,29 +122,24 @@ template <TI IN, TI... SIZES> void train(const std::string &name) {
     for (TI n = 0; n < STEPS; n++) {
         float loss = step(n);
         if (!(std::abs(loss - losses[n]) <= LOSS_TOLERANCE * std::abs(losses[n])))
-            return print(name + " Adam", "wrong", "loss of step " + std::to_string(n) + ": ours " +
+            return bench.print(name + " Adam", "wrong", "loss of step " + std::to_string(n) + ": ours " +
                                                       std::to_string(losses[n]) + ", theirs " + std::to_string(loss));
     }
-    print(name + " Adam", "seconds", least_time([&](TI n) { step(STEPS + n); }));
+    bench.print(name + " Adam", "seconds", bench.least_time([&](TI n) { step(STEPS + n); }));
 }
 
 int main(int count, char **arguments) {
-    if (count < 2) {
-        std::cerr << "usage: rltools FOLDER [--quick]\n";
-        return 1;
-    }
-    folder = arguments[1];
-    quick = count > 2 && std::string(arguments[2]) == "--quick";
-    evaluate<TANH, 22, 64, 64, 4>("PolicyTanh");
-    evaluate<RELU, 22, 64, 64, 4>("PolicyRelu");
-    evaluate<RELU, 16, 16, 16, 1>("Tiny16");
-    evaluate<RELU, 8, 8, 8, 1>("Tiny8");
-    evaluate<RELU, 128, 128, 128, 128>("Wide128");
-    evaluate<RELU, 784, 128, 10>("Digits128");
-    evaluate<RELU, 640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640>("Anomaly");
-    train<784, 128, 10>("Digits128");
-    train<784, 512, 256, 10>("Digits512");
-    for (auto work : {"Digits128 Sgd", "Digits512 Sgd"}) print(work, "reason", "its SGD has no step");
+    Bench bench("RLtools", count, arguments);
+    evaluate<TANH, 22, 64, 64, 4>(bench, "PolicyTanh");
+    evaluate<RELU, 22, 64, 64, 4>(bench, "PolicyRelu");
+    evaluate<RELU, 16, 16, 16, 1>(bench, "Tiny16");
+    evaluate<RELU, 8, 8, 8, 1>(bench, "Tiny8");
+    evaluate<RELU, 128, 128, 128, 128>(bench, "Wide128");
+    evaluate<RELU, 784, 128, 10>(bench, "Digits128");
+    evaluate<RELU, 640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640>(bench, "Anomaly");
+    train<784, 128, 10>(bench, "Digits128");
+    train<784, 512, 256, 10>(bench, "Digits512");
+    for (auto work : {"Digits128 Sgd", "Digits512 Sgd"}) bench.print(work, "reason", "its SGD has no step");
     for (auto work : {"LeNet5", "Keywords", "ResNet8", "MobileNet", "LeNet5 Sgd", "LeNet5 Adam"})
-        print(work, "reason", "it has no convolutions");
+        bench.print(work, "reason", "it has no convolutions");
 }

@@ -6,9 +6,10 @@
 #   benches/peers/run.sh --quick       shorter measurements, the table only
 #   benches/peers/run.sh --only rust   monomorph and the Rust libraries; also: python, cpp
 #
-# Needs cargo, python3 with venv, taskset (util-linux), and g++ for RLtools and PyTorch's compiler. Python
-# packages go into an environment of their own under target/; PyTorch's take some 6 GB, a tenth of that
-# if PIP_EXTRA_INDEX_URL names PyTorch's index of CPU packages. CORE=n chooses the core.
+# Needs cargo, python3 with venv, taskset (util-linux), and g++ for RLtools, RTNeural and PyTorch's compiler.
+# Python packages go into an environment of their own under target/; PyTorch's take some 6 GB, a tenth of
+# that if PIP_EXTRA_INDEX_URL names PyTorch's index of CPU packages. CORE=n chooses the core. RTNeural's
+# headers come with Debian's source of guitarix, 80 MB by apt-get; elsewhere RTNEURAL names their folder.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -73,6 +74,29 @@ install() { # NAME PACKAGES..: whether they are there now.
     "$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir "$@" </dev/null >>"$log" 2>&1 ||
         { skipped "$name" "pip could not install $1"; return 1; }
 }
+rtneural_headers() { # Whether they are there now.
+    [[ -z ${RTNEURAL-} && ! -d $target/rtneural ]] || return 0
+    # From the machine's own mirror, with lists apart: its sources of packages stay as they are.
+    local apt=$target/apt keys=/usr/share/keyrings/debian-archive-keyring.gpg mirror=
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1) || true
+    if [[ -z $mirror || ! -f $keys ]]; then
+        skipped RTNeural 'this is no Debian to take its headers from, and RTNEURAL does not name their folder'
+        return 1
+    fi
+    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+    echo "deb-src [signed-by=$keys] $mirror trixie main" >"$apt/sources.list"
+    local options=(-qq -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o "APT::Sandbox::User=$(id -un)")
+    if ! (apt-get "${options[@]}" update && cd "$apt" &&
+        apt-get "${options[@]}" source --download-only --tar-only guitarix) >>"$log" 2>&1; then
+        skipped RTNeural "its headers could not be downloaded; see $log"
+        return 1
+    fi
+    mkdir -p "$apt/source"
+    tar -xf "$apt"/guitarix_*.orig.tar.* -C "$apt/source" --strip-components=4 --wildcards '*/src/RTNeural/RTNeural'
+    rm "$apt"/guitarix_*
+    mv "$apt/source" "$target/rtneural"
+}
 install 'the plot' 'matplotlib==3.11.2' || { echo "pip cannot reach packages; see $log" >&2; exit 1; }
 
 "$peers" export "$networks"
@@ -97,6 +121,22 @@ if wants cpp; then
         if "${compile[@]}" "${mkl[@]}" -o "$target/rltools-mkl" 2>>"$log"; then
             measure 'RLtools with MKL' "$target/rltools-mkl" "$networks"
         fi
+    fi
+    if ! command -v g++ >/dev/null; then
+        skipped RTNeural 'there is no g++'
+    elif rtneural_headers; then
+        # Each of its three ways to compute; the best counts. It wants to be told the size of registers.
+        headers=${RTNEURAL:-$target/rtneural}
+        compile=(g++ -std=c++17 -O3 -ffast-math -march=native -DRTNEURAL_NAMESPACE=RTNeural -DEIGEN_STACK_ALLOCATION_LIMIT=0
+            -isystem "$headers" -isystem "$headers/modules/Eigen" -isystem "$headers/modules/xsimd/include")
+        printf '{"peer": "RTNeural", "version": "%s"}\n' "$(sed -n 's/^project(RTNeural VERSION \(.*\))/\1/p' "$headers/CMakeLists.txt")" >>"$results"
+        for backend in EIGEN XSIMD STL; do
+            alignment=64
+            [[ $backend != EIGEN ]] || alignment=32
+            "${compile[@]}" "-DRTNEURAL_USE_$backend=1" "-DRTNEURAL_DEFAULT_ALIGNMENT=$alignment" rtneural.cpp \
+                -o "$target/rtneural-$backend" 2>>"$log" || { skipped RTNeural "it could not be built; see $log"; continue; }
+            measure "RTNeural with $backend" "$target/rtneural-$backend" "$networks"
+        done
     fi
 fi
 if wants python; then

@@ -388,7 +388,8 @@ pub(crate) trait Tiles<T: Scalar, S: Simd>: Copy {
 struct Cover<T, S, K>(PhantomData<(T, S, K)>);
 
 impl<T: Scalar, S: Simd, K: Tiles<T, S>> Cover<T, S, K> {
-    const TILE: (usize, usize) = best_tile(K::ROWS, K::COLUMNS.div_ceil(lanes::<S, T>()), registers::<S, T>());
+    const TILE: (usize, usize) =
+        best_tile(K::ROWS, K::COLUMNS.div_ceil(lanes::<S, T>()), registers::<S, T>(), shuffles::<S, T>());
     /// The columns of a full tile.
     const WIDTH: usize = Self::TILE.1 * lanes::<S, T>();
     /// How many full tiles lie side by side.
@@ -412,13 +413,19 @@ const fn registers<S: Simd, T: Scalar>() -> usize {
     if lanes::<S, T>() * size_of::<T>() == 64 || cfg!(target_arch = "aarch64") { 32 } else { 16 }
 }
 
+/// How many instructions beside the load it takes to fill a register with one number.
+const fn shuffles<S: Simd, T: Scalar>() -> usize {
+    let sse = cfg!(any(target_arch = "x86", target_arch = "x86_64")) && lanes::<S, T>() * size_of::<T>() == 16;
+    if sse { 2 } else { 0 }
+}
+
 /// The rows a tile may have.
 const MOST_ROWS: usize = 16;
 /// The registers of columns a tile may have.
 const MOST_VECTORS: usize = 8;
 
 /// The tile that covers `rows` × `vectors` registers with the least work.
-const fn best_tile(rows: usize, vectors: usize, registers: usize) -> (usize, usize) {
+const fn best_tile(rows: usize, vectors: usize, registers: usize, shuffles: usize) -> (usize, usize) {
     let (mut best, mut least) = ((1, 1), usize::MAX);
     let mut nr = 1;
     while nr <= MOST_VECTORS && nr <= vectors {
@@ -429,7 +436,8 @@ const fn best_tile(rows: usize, vectors: usize, registers: usize) -> (usize, usi
             let needed = mr * nr + (if mr > 1 { nr } else { 1 }) + 2;
             if needed <= registers {
                 let (panels, rest) = (vectors / nr, vectors % nr);
-                let panel = panels * tile_cost(mr, nr) + if rest > 0 { tile_cost(mr, rest) } else { 0 };
+                let panel =
+                    panels * tile_cost(mr, nr, shuffles) + if rest > 0 { tile_cost(mr, rest, shuffles) } else { 0 };
                 let cost = rows.div_ceil(mr) * panel;
                 if cost <= least {
                     (best, least) = ((mr, nr), cost);
@@ -444,9 +452,9 @@ const fn best_tile(rows: usize, vectors: usize, registers: usize) -> (usize, usi
 
 /// About what a step of a tile costs: the arithmetic and the loads run side by side, but loads
 /// that miss the first cache come on top.
-const fn tile_cost(mr: usize, nr: usize) -> usize {
+const fn tile_cost(mr: usize, nr: usize, shuffles: usize) -> usize {
     let (arithmetic, loads) = (mr * nr, mr + nr);
-    4 * (if arithmetic > loads { arithmetic } else { loads }) + loads + 4
+    4 * (if arithmetic > loads { arithmetic } else { loads }) + loads + 4 + shuffles * mr
 }
 
 /// Whether a number is in a list.

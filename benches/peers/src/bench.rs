@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use monomorph::simd::Level;
 use serde_json::{Value, json};
 
 use crate::graph::{INPUTS, Net, STEPS, Task};
@@ -31,6 +32,8 @@ impl<E: Display> From<E> for Failure {
 
 pub struct Bench {
     pub quick: bool,
+    /// At which monomorph is to compute, if not at the best.
+    pub level: Option<Level>,
 }
 
 impl Bench {

@@ -35,12 +35,19 @@ macro_rules! chains {
             "Tiny8" => chain!($net, $bench, relu; 8 8 8 1),
             "Wide128" => chain!($net, $bench, relu; 128 128 128 128),
             "Digits128" => chain!($net, $bench, relu; 784 128 10),
+            "Digits512" => chain!($net, $bench, relu; 784 512 256 10),
             "Anomaly" => chain!($net, $bench, relu; 640 128 128 128 128 8 128 128 128 128 640),
             _ => $otherwise,
         }
     }};
 }
 pub(crate) use chains;
+
+/// `x · w + sum`, in one instruction where the processor has it: the compiler may not round less often by itself.
+#[inline(always)]
+pub fn mul_add(x: f32, w: f32, sum: f32) -> f32 {
+    if cfg!(target_feature = "fma") { x.mul_add(w, sum) } else { x * w + sum }
+}
 
 /// A matrix in a slice; element (i, j) is at `i * strides[0] + j * strides[1]`.
 #[derive(Clone, Copy)]
@@ -109,7 +116,7 @@ fn apply(net: &Net, op: &Op, before: &mut [Vec<f32>], y: &mut Vec<f32>, products
                 _ => for_each_tap(window, from, to, |tap, from, to| {
                     let (weight, x) = (&weight[tap * op.shape[2]..], &x[from * op.shape[2]..]);
                     for ((y, x), w) in y[to * op.shape[2]..][..op.shape[2]].iter_mut().zip(x).zip(weight) {
-                        *y += x * w;
+                        *y = mul_add(*x, *w, *y);
                     }
                 }),
             }

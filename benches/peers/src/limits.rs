@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::bench::Bench;
 
 /// Enough independent sums to keep all units busy: more than latency times units, fewer than registers.
-const SUMS: usize = 10;
+const SUMS: usize = 12;
 
 type Register<S> = <f32 as Scalar>::Vector<S>;
 
@@ -34,7 +34,8 @@ fn caches() -> [(&'static str, usize); 3] {
 
 fn flops(bench: &Bench) -> f64 {
     let mut count = 0;
-    let seconds = bench.time(|_| count = dispatch(level(), Arithmetic));
+    let level = bench.level.unwrap_or_else(level);
+    let seconds = bench.time(|_| count = dispatch(level, Arithmetic));
     count as f64 / seconds
 }
 

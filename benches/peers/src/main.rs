@@ -1,51 +1,56 @@
 //! Measures one library on the networks of `benches/workloads.rs`; `run.sh` calls it for each.
 
-mod bench;
-mod burn;
-mod by_hand;
-mod candle;
-mod dfdx;
-mod export;
-mod graph;
-mod limits;
-mod nalgebra;
-mod onnx;
-mod ours;
-mod plain;
-mod tract;
-#[path = "../../workloads.rs"]
-mod workloads;
-
-use bench::{Bench, Outcome};
-use graph::Work;
+use monomorph::simd::levels;
+use peers::bench::{self, Bench, Outcome};
+use peers::graph::Work;
+#[cfg(feature = "libraries")]
+use peers::{burn, candle, dfdx, export, nalgebra, tract};
+use peers::{limits, ours, plain};
 
 /// What every library is: a function that runs a work if it can.
 type Peer = fn(&Work, &Bench) -> Outcome;
 
-const PEERS: [(&str, Peer); 7] = [
+const PEERS: &[(&str, Peer)] = &[
     ("monomorph", ours::run),
-    ("candle", candle::run),
-    ("burn", burn::run),
-    ("tract", tract::run),
-    ("dfdx", dfdx::run),
-    ("nalgebra", nalgebra::run),
     ("plain arrays", plain::run),
+    #[cfg(feature = "libraries")]
+    ("candle", candle::run),
+    #[cfg(feature = "libraries")]
+    ("burn", burn::run),
+    #[cfg(feature = "libraries")]
+    ("tract", tract::run),
+    #[cfg(feature = "libraries")]
+    ("dfdx", dfdx::run),
+    #[cfg(feature = "libraries")]
+    ("nalgebra", nalgebra::run),
 ];
 
 const USAGE: &str = "\
-usage: peers NAME [--quick]  measures a library, lines of JSON to the output
-       peers limits [--quick]  measures what the core can do at most
-       peers export FOLDER   writes the networks for programs in other languages";
+usage: peers NAME [OPTIONS]    measures a library, lines of JSON to the output
+       peers limits [OPTIONS]  measures what the core can do at most
+       peers export FOLDER     writes the networks for programs in other languages
+options: --quick               shorter measurements
+         --level=LEVEL         of monomorph: Avx512, Avx2, Sse2";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let bench = Bench { quick: arguments.iter().any(|argument| argument == "--quick") };
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).filter(|&argument| argument != "--quick").collect();
-    match arguments[..] {
+    let mut bench = Bench { quick: false, level: None };
+    let mut words = vec![];
+    for argument in std::env::args().skip(1) {
+        if argument == "--quick" {
+            bench.quick = true;
+        } else if let Some(name) = argument.strip_prefix("--level=") {
+            let level = levels().find(|level| format!("{level:?}").starts_with(&format!("{name}(")));
+            bench.level = Some(level.ok_or_else(|| format!("this processor has no level {name}"))?);
+        } else {
+            words.push(argument);
+        }
+    }
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["limits"] => println!("{}", serde_json::json!({ "limits": limits::measure(&bench) })),
+        #[cfg(feature = "libraries")]
         ["export", folder] => export::write(&ours::works(), folder.as_ref())?,
         [name] => {
-            let (_, run) = PEERS.into_iter().find(|&(peer, _)| peer == name).ok_or(USAGE)?;
+            let (_, run) = PEERS.iter().find(|&&(peer, _)| peer == name).ok_or(USAGE)?;
             for work in ours::works() {
                 bench::print(name, &work.name(), run(&work, &bench));
             }

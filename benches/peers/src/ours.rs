@@ -1,8 +1,9 @@
 //! monomorph itself, and the works every peer is given.
 
 use monomorph::memory;
-use monomorph::network::{Workspace, evaluate_in};
+use monomorph::network::{Trainable, Workspace, evaluate_at, evaluate_in};
 use monomorph::prelude::*;
+use monomorph::simd::{Level, level};
 use monomorph::{Layer, Tensor as _};
 
 use crate::bench::{Bench, Outcome};
@@ -19,7 +20,8 @@ const LABELS: usize = 5;
 macro_rules! networks {
     ($evaluated:ident, $trained:ident) => {
         $evaluated!(
-            PolicyTanh, PolicyRelu, Tiny16, Tiny8, Wide128, Digits128, LeNet5, Anomaly, Keywords, ResNet8, MobileNet
+            PolicyTanh, PolicyRelu, Tiny16, Tiny8, Wide128, Digits128, Digits512, LeNet5, Anomaly, Keywords, ResNet8,
+            MobileNet
         );
         $trained!(Digits128, Digits512, LeNet5);
     };
@@ -46,7 +48,12 @@ pub fn run(work: &Work, bench: &Bench) -> Outcome {
                 ($($net:ident),*) => { match net.name {
                     $($net::NAME => {
                         let (network, inputs) = (network::<$net>(), inputs::<$net, INPUTS>());
-                        return bench.evaluate(net, |i| network.evaluate(&inputs[i]), |output| output.to_vec());
+                        return match bench.level {
+                            None => bench.evaluate(net, |i| network.evaluate(&inputs[i]), |output| output.to_vec()),
+                            Some(level) => {
+                                bench.evaluate(net, |i| at(level, &*network, &inputs[i]), |output| output.to_vec())
+                            }
+                        };
                     })*
                     _ => {}
                 } };
@@ -62,7 +69,7 @@ pub fn run(work: &Work, bench: &Bench) -> Outcome {
             }
             macro_rules! train {
                 ($($net:ident),*) => { match task.net.name {
-                    $($net::NAME => return bench.train(task, steps::<$net>(task.optimizer), |&loss| loss),)*
+                    $($net::NAME => return bench.train(task, steps::<$net>(task.optimizer, bench.level.unwrap_or_else(level)), |&loss| loss),)*
                     _ => {}
                 } };
             }
@@ -112,36 +119,46 @@ fn evaluated<N: Network<Scalar = f32>>() -> Net {
 
 fn trained<N>(optimizer: graph::Optimizer) -> Task
 where
-    N: Network<Scalar = f32, Output = [f32; 10]>,
+    N: Network<Scalar = f32, Output = [f32; 10]> + Trainable,
 {
     let images = inputs::<N, { IMAGES * BATCH }>();
     let images = images.chunks(BATCH).map(|batch| batch.iter().flat_map(|x| x.as_slice()).copied().collect());
-    let mut step = steps::<N>(optimizer);
+    let mut step = steps::<N>(optimizer, level());
     let losses = (0..STEPS).map(&mut step).collect();
     Task { net: Net::of(&*network::<N>()), optimizer, images: images.collect(), labels: labels(), losses }
 }
 
+/// As `N::evaluate`, at a level that is given.
+fn at<N: Network<Scalar = f32>>(level: Level, network: &N, input: &Input<N>) -> Output<N> {
+    let mut output = memory::zeroed::<[Output<N>; 1]>();
+    let mut workspace = memory::zeroed::<Workspace<N, 1>>();
+    evaluate_at(level, network, std::array::from_ref(input), &mut output, &mut workspace);
+    let [output] = output;
+    output
+}
+
 /// A network in training.
-fn steps<N>(optimizer: graph::Optimizer) -> Box<dyn FnMut(usize) -> f32>
+fn steps<N>(optimizer: graph::Optimizer, level: Level) -> Box<dyn FnMut(usize) -> f32>
 where
-    N: Network<Scalar = f32, Output = [f32; 10]>,
+    N: Network<Scalar = f32, Output = [f32; 10]> + Trainable,
 {
-    fn with<N, O>(optimizer: O) -> Box<dyn FnMut(usize) -> f32>
+    fn with<N, O>(optimizer: O, level: Level) -> Box<dyn FnMut(usize) -> f32>
     where
-        N: Network<Scalar = f32, Output = [f32; 10]>,
+        N: Network<Scalar = f32, Output = [f32; 10]> + Trainable,
         O: monomorph::optim::Optimizer<f32> + 'static,
     {
         let (mut network, images, labels) = (network::<N>(), inputs::<N, { IMAGES * BATCH }>(), labels());
         let mut trainer = Trainer::<N, _, BATCH>::new(optimizer, CrossEntropy);
         Box::new(move |step| {
             let (images, _) = images.as_chunks::<BATCH>();
-            let step = trainer.step(&mut network, &images[step % IMAGES], &labels[step % LABELS]);
+            let (images, labels) = (&images[step % IMAGES], &labels[step % LABELS]);
+            let step = trainer.step_at(level, &mut network, images, labels);
             step.expect("labels fit and losses are finite").loss
         })
     }
     let learning_rate = optimizer.learning_rate();
     match optimizer {
-        graph::Optimizer::Sgd => with::<N, _>(Sgd { learning_rate, ..Sgd::default() }),
-        graph::Optimizer::Adam => with::<N, _>(Adam { learning_rate, ..Adam::default() }),
+        graph::Optimizer::Sgd => with::<N, _>(Sgd { learning_rate, ..Sgd::default() }, level),
+        graph::Optimizer::Adam => with::<N, _>(Adam { learning_rate, ..Adam::default() }, level),
     }
 }

@@ -1,7 +1,7 @@
 //! Plain arrays and loops, as one would write them without a library; the compiler vectorises them.
 
 use crate::bench::{Bench, Outcome};
-use crate::by_hand::{self, Matrix, Products, chain, chains, for_each_tap};
+use crate::by_hand::{self, Matrix, Products, chain, chains, for_each_tap, mul_add};
 use crate::graph::{Kind, Net, Op, Window, Work};
 
 pub fn run(work: &Work, bench: &Bench) -> Outcome {
@@ -33,7 +33,7 @@ impl<const I: usize, const O: usize> Dense<I, O> {
         let mut y = self.bias;
         for (x, weights) in x.iter().zip(&self.weight) {
             for (y, w) in y.iter_mut().zip(weights) {
-                *y += x * w;
+                *y = mul_add(*x, *w, *y);
             }
         }
         y.map(activation)
@@ -49,9 +49,9 @@ impl Products for Loops {
                 let x = a.data[i * a.strides[0] + j * a.strides[1]];
                 let b_row = &b.data[j * b.strides[0]..];
                 if b.strides[1] == 1 {
-                    c.iter_mut().zip(b_row).for_each(|(c, b)| *c += x * b);
+                    c.iter_mut().zip(b_row).for_each(|(c, b)| *c = mul_add(x, *b, *c));
                 } else {
-                    c.iter_mut().zip(b_row.iter().step_by(b.strides[1])).for_each(|(c, b)| *c += x * b);
+                    c.iter_mut().zip(b_row.iter().step_by(b.strides[1])).for_each(|(c, b)| *c = mul_add(x, *b, *c));
                 }
             }
         }
@@ -79,7 +79,7 @@ fn conv<const C: usize>(window: Window, from: &[usize], to: &[usize], x: &[f32],
         let mut sum = y[target];
         for (x, weights) in x.iter().zip(weight) {
             for (sum, w) in sum.iter_mut().zip(weights) {
-                *sum += x * w;
+                *sum = mul_add(*x, *w, *sum);
             }
         }
         y[target] = sum;

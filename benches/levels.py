@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Measures monomorph at each SIMD level of x86 beside plain loops that the compiler vectorised for the same
+level, on one core of this machine, and writes LEVELS.md beside this file.
+
+    benches/levels.py             # all levels: three builds of one minute, six minutes of measuring
+    benches/levels.py --quick     # shorter measurements, the table only
+
+Needs cargo and taskset (util-linux), and a processor with AVX-512; one with AVX2 measures two levels.
+CORE=n chooses the core.
+"""
+
+import collections
+import datetime
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "peers"))
+import render
+
+OURS, LOOPS = "monomorph", "plain arrays"
+# Name, level, what the whole program is compiled for, and what of it the processor must have. LLVM would take
+# registers of half the size for processors of the first kind, where 512 bits once slowed down the clock.
+LEVELS = [
+    ("AVX-512", "Avx512", "-Ctarget-cpu=x86-64-v4 -Ctarget-feature=-prefer-256-bit", "avx512vbmi2"),
+    ("AVX2", "Avx2", "-Ctarget-cpu=x86-64-v3", "avx2"),
+    ("SSE2", "Sse2", "-Ctarget-cpu=x86-64", "sse2"),
+]
+
+
+def build(level, flags, target):
+    environment = {**os.environ, "RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(target)}
+    command = ["cargo", "build", "--quiet", "--locked", "--release", "--no-default-features"]
+    # Not shown: that the compiler hands a feature on which it does not know.
+    done = subprocess.run(command, cwd=HERE / "peers", env=environment, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"the build for {level} failed:\n{done.stderr}")
+    return target / "release" / "peers"
+
+
+def measure(program, level, quick):
+    """Seconds by work and peer, why there are none, and the peak of the core."""
+    seconds, reasons, peak = collections.defaultdict(dict), {}, None
+    # Ours before and after: a machine that slows down in between must not favour anybody.
+    for peer in "limits", OURS, LOOPS, OURS:
+        command = ["taskset", "-c", os.environ.get("CORE", str(os.cpu_count() - 1)), program, peer, f"--level={level}"]
+        done = subprocess.run([*command, *quick], stdout=subprocess.PIPE, text=True, check=True)
+        for line in map(json.loads, done.stdout.splitlines()):
+            if "limits" in line:
+                peak = line["limits"]["flops"]
+            elif "wrong" in line:
+                sys.exit(f"wrong numbers: {level}, {peer}, {line['work']}: {line['wrong']}")
+            elif "seconds" in line:
+                of = seconds[line["work"]]
+                of[peer] = min(line["seconds"], of.get(peer, line["seconds"]))
+            else:
+                reasons[line["work"]] = line["reason"]
+    return seconds, reasons, peak
+
+
+def table(results):
+    best = results[0][1]
+    header, rows, notes = ["work"], [], []
+    for name, _, _ in results:
+        header += [name, *(["÷ " + results[0][0]] if name != results[0][0] else []), "loops ÷ ours"]
+    for work in best:
+        row = [render.label(work)]
+        for _, seconds, reasons in results:
+            ours, loops = seconds[work][OURS], seconds[work].get(LOOPS)
+            row.append(render.duration(ours))
+            if seconds is not best:
+                row.append(render.times(ours / best[work][OURS]))
+            if loops:
+                row.append(render.times(loops / ours))
+            else:
+                if reasons[work] not in notes:
+                    notes.append(reasons[work])
+                row.append(f"— [{notes.index(reasons[work]) + 1}]")
+        rows.append(row)
+    return render.markdown(header, rows), [f"[{number}] Of the loops: {note}." for number, note in enumerate(notes, 1)]
+
+
+def main():
+    if sys.argv[1:] not in ([], ["--quick"]):
+        sys.exit(__doc__)
+    quick = sys.argv[1:]
+    flags = pathlib.Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE / "peers" / "target")).resolve() / "levels"
+    results, peaks = [], []
+    for name, level, options, needed in LEVELS:
+        if needed not in flags:
+            print(f"not measured: this processor has no {name}", file=sys.stderr)
+            continue
+        print(f"== {name}", file=sys.stderr)
+        seconds, reasons, peak = measure(build(name, options, target / level), level, quick)
+        results.append((name, seconds, reasons))
+        peaks.append(f"{name} {peak / 1e9:.0f} Gflop/s")
+    text, notes = table(results)
+    print(text, *notes, sep="\n")
+    if quick or len(results) < len(LEVELS):
+        return print("a part of the whole: LEVELS.md is as it was", file=sys.stderr)
+    compiled = "; ".join(f"{name}: `{options}`" for name, _, options, _ in LEVELS)
+    (HERE / "LEVELS.md").write_text(f"""# Speed at each SIMD level
+
+monomorph at each level that it has for x86, and plain loops that the compiler vectorised for the same level, on one core of the same
+machine, in one run:
+
+```text
+benches/levels.py
+```
+
+{text}
+
+A level's column is monomorph's time; beside it how much longer that is than with {results[0][0]}, and the time of the loops divided by
+ours. The works and the method are those of [`RESULTS.md`](RESULTS.md): outputs and losses are compared before anything is timed, and a
+time is the least of many windows. The loops are [`plain.rs`](peers/src/plain.rs): sizes that the compiler knows wherever layers are
+dense, run-time sizes around the channels of a convolution; they use fused multiply-adds where the level has them, as monomorph does.
+
+A register holds 16, 8 and 4 numbers at the three levels, so that work bounded by arithmetic should take twice and four times as long
+as with the first; SSE2 has no fused multiply-add and no load that fills a register with one number, which costs it
+a quarter more. Work bounded by reading weights from the second and third cache is as fast at AVX2 as at AVX-512. Multiply-adds in
+registers alone, the peak of the core: {", ".join(peaks)}.
+
+Each level's program is compiled for it as a whole: {compiled}.
+
+- Machine: {render.machine()}.
+- Measured on {datetime.date.today()}, monomorph at commit {render.command("git", "rev-parse", "--short", "HEAD")}, {render.command("rustc", "--version")}.
+{chr(10).join("- " + note for note in notes)}
+""")
+
+
+if __name__ == "__main__":
+    main()
