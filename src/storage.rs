@@ -11,6 +11,7 @@
 
 use core::fmt::Debug;
 
+use crate::kernels::cortex_m;
 use crate::memory::Plain;
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector};
@@ -175,7 +176,7 @@ unsafe impl<T: Scalar> Storage<T> for T {
 }
 
 macro_rules! half {
-    ($half:ident, $name:literal) => {
+    ($half:ident, $name:literal, $widen:expr) => {
         // SAFETY: every pattern of 16 bits is a number.
         unsafe impl<T: Scalar> Storage<T> for $half {
             type Scale<X: Plain> = [X; 0];
@@ -184,7 +185,7 @@ macro_rules! half {
 
             #[inline(always)]
             fn widen(self) -> T {
-                T::from_f64(self.to_f32().into())
+                T::from_f64($widen(self).into())
             }
             fn store(weights: &[T], _channels: usize, to: &mut [Self], _scale: &mut [T]) {
                 for (to, weight) in to.iter_mut().zip(weights) {
@@ -194,8 +195,8 @@ macro_rules! half {
         }
     };
 }
-half!(Bf16, "bf16");
-half!(F16, "f16");
+half!(Bf16, "bf16", Bf16::to_f32);
+half!(F16, "f16", cortex_m::widen);
 
 /// Symmetric, a scale for each output channel: `scale = max |w| / 127`, `q = round(w / scale)`, ties to even.
 /// A channel of zeros has scale 1.

@@ -7,7 +7,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-targets=(thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imac-unknown-none-elf)
+targets=(thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imac-unknown-none-elf
+    riscv32imafc-unknown-none-elf)
 oldest=89 # The minimum supported Rust version is 1.89.
 
 # Whether a compiler, by its system root, can compile for all targets: it has their libraries, or the

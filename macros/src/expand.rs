@@ -709,6 +709,10 @@ impl<'a> Network<'a> {
             impl #impl_generics #small #type_generics #where_clause {
                 /// How many bytes its parameters take.
                 #visibility const PARAM_BYTES: usize = ::core::mem::size_of::<Self>();
+                /// How many bytes it works in while it evaluates one sample.
+                #visibility const EVALUATE_BYTES: usize = <Self as ::monomorph::Network>::EVALUATE_BYTES;
+                /// Multiply-accumulate operations of one evaluation.
+                #visibility const MACS: usize = <Self as ::monomorph::Network>::OPERATIONS;
 
                 #[doc = #store]
                 #visibility fn store(&mut self, network: &#name #type_generics) {
