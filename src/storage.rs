@@ -24,6 +24,7 @@ use crate::simd::{Simd, Vector};
 /// assert_eq!(Storage::<f32>::widen(Bf16(0x3f81)), 1.007_812_5);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(transparent)]
 pub struct Bf16(pub u16);
 
@@ -35,6 +36,7 @@ pub struct Bf16(pub u16);
 /// assert_eq!(Storage::<f32>::widen(F16(0x0001)), 2.0_f32.powi(-24));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(transparent)]
 pub struct F16(pub u16);
 

@@ -43,5 +43,8 @@ fn memory_map(out: &Path) -> Result<(), Box<dyn Error>> {
         println!("cargo:rustc-link-arg-bins=-Tmemory.x");
     }
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
+    if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
+        println!("cargo:rustc-link-arg-bin=log=-Tdefmt.x");
+    }
     Ok(())
 }

@@ -78,8 +78,9 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     "$cargo" build --quiet --locked --release --bins
 header=$(cat c/digits.h)
+export DEFMT_LOG=info
 for target in "${targets[@]}"; do
-    packages=(-p firmware)
+    packages=(-p firmware --features firmware/defmt)
     [[ $target != thumbv7em* ]] || packages+=(-p digits-c)
     "$cargo" build --quiet --locked --release "${flags[@]}" --target "$target" "${packages[@]}"
 done

@@ -56,6 +56,7 @@ pub struct Aligned<B: ?Sized>(pub B);
 
 /// Why bytes are not a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BlobError {
     /// The bytes do not begin as a blob does.

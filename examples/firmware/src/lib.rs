@@ -54,14 +54,15 @@ pub fn measure(times: u32, mut f: impl FnMut()) {
     }
 }
 
-fn write(text: &str) {
+/// Prints a text.
+pub fn write(text: &str) {
     for byte in text.bytes() {
         machine::write(byte);
     }
 }
 
-/// Writes a number with at least so many digits.
-fn digits(number: u32, base: u32, least: u32) {
+/// Prints a number with at least so many digits.
+pub fn digits(number: u32, base: u32, least: u32) {
     // The largest power of the base with as many digits as the number, or more.
     let mut power = 1;
     for _ in 1..least {
