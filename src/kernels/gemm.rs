@@ -16,7 +16,7 @@ use core::marker::PhantomData;
 use crate::kernels::cortex_m;
 use crate::layer::{Activation, lanes};
 use crate::scalar::Scalar;
-use crate::simd::{SCALAR, Simd, Vector, prefetch, share};
+use crate::simd::{SCALAR, Simd, Vector, keep_rolled, share};
 use crate::storage::Storage;
 
 /// Where the columns of a tile lie: `NR` registers, of which all but the last are adjacent.
@@ -107,8 +107,8 @@ pub(crate) struct Run<T, W = T> {
     pub(crate) b: *const W,
     pub(crate) b_step: usize,
     pub(crate) len: usize,
-    /// Whether `b` is asked for some rows ahead, see [`AHEAD`].
-    pub(crate) ahead: bool,
+    /// Whether `b` is read once and comes from beyond the first cache, see [`keep_rolled`].
+    pub(crate) streams: bool,
 }
 
 /// Adds a run to a tile: `tile[m][n] += Σₖ a[m, k] · b[k, n]`.
@@ -146,6 +146,13 @@ pub(crate) unsafe fn accumulate<T: Scalar, W: Storage<T>, S: Simd, const MR: usi
     )
 }
 
+/// What a sum begins with: −0 and not 0, because adding it changes no number, not even −0, and so the compiler
+/// leaves it out.
+#[inline(always)]
+fn nothing<T: Scalar, S: Simd>(simd: S) -> T::Vector<S> {
+    T::Vector::<S>::splat(simd, -T::ZERO)
+}
+
 /// [`accumulate`] in `WAYS` partial sums.
 ///
 /// # Safety
@@ -159,7 +166,7 @@ unsafe fn interleave<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const N
 ) {
     let mut k = 0;
     if const { WAYS > 1 } && run.len >= WAYS {
-        let mut parts = [[[T::Vector::<S>::splat(simd, T::ZERO); NR]; MR]; WAYS];
+        let mut parts = [[[nothing::<T, S>(simd); NR]; MR]; WAYS];
         parts[0] = *tile;
         while k + WAYS <= run.len {
             for way in 0..WAYS {
@@ -186,13 +193,12 @@ unsafe fn interleave<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const N
         // SAFETY: `k < run.len`.
         unsafe { step::<T, W, S, MR, NR>(simd, tile, run, k, columns) };
         k += 1;
+        if run.streams {
+            keep_rolled();
+        }
     }
 }
 
-/// How many rows ahead weights are asked for where one sample reads each of them once and they do not fit the first
-/// cache. The processor foresees this by itself only as long as the compiler leaves the loop as it is. Measured best
-/// of 2, 4 and 8.
-const AHEAD: usize = 8;
 /// Bytes that do not fit the first cache.
 const FIRST_CACHE: usize = 49_152;
 
@@ -214,9 +220,6 @@ unsafe fn step<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usi
         let mut right = [T::Vector::<S>::splat(simd, T::ZERO); NR];
         for n in 0..NR {
             right[n] = columns.load_stored::<T, W, S, NR>(simd, b, n);
-            if run.ahead {
-                prefetch(b.wrapping_add(AHEAD * run.b_step + n * lanes::<S, T>()));
-            }
         }
         for m in 0..MR {
             let a = a.add(m * run.a_row);
@@ -575,8 +578,8 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, const ROWS: usize, con
             let bias = self.bias.map(|bias| bias.add(column));
             let mut tile = start::<T, S, MR, NR>(simd, if W::SCALED { None } else { bias }, columns);
             let (a, b) = (self.x.add(row * IN), self.weight.add(column));
-            let ahead = const { ROWS == 1 && NR >= 4 && IN * OUT * size_of::<W>() > FIRST_CACHE };
-            let run = Run { a, a_row: IN, a_step: 1, by_column: false, b, b_step: OUT, len: IN, ahead };
+            let streams = const { ROWS == 1 && NR >= 4 && IN * OUT * size_of::<W>() > FIRST_CACHE };
+            let run = Run { a, a_row: IN, a_step: 1, by_column: false, b, b_step: OUT, len: IN, streams };
             accumulate(simd, &mut tile, run, columns);
             if const { W::SCALED } {
                 rescale::<T, S, MR, NR>(simd, &mut tile, self.scale.add(column), bias, columns);
@@ -621,7 +624,7 @@ impl<T: Scalar, S: Simd, const IN: usize, const OUT: usize> Tiles<T, S> for Weig
                 b,
                 b_step: OUT,
                 len: self.samples,
-                ahead: false,
+                streams: false,
             };
             accumulate(simd, &mut tile, run, columns);
             add::<T, S, MR, NR>(simd, tile, self.gradient.add(row * OUT + column), OUT, skip, columns);
@@ -676,7 +679,7 @@ pub(crate) unsafe fn dot<T: Scalar, S: Simd, const NR: usize>(
 #[inline(always)]
 fn inner_product<T: Scalar, W: Storage<T>, S: Simd, const LEN: usize>(simd: S, x: &[T; LEN], w: &[W]) -> T {
     // As many sums as the multiply-adds that are under way at the same time, or as there are registers.
-    let mut sums = [T::Vector::<S>::splat(simd, T::ZERO); 8];
+    let mut sums = [nothing::<T, S>(simd); 8];
     let (lanes, x, w) = (lanes::<S, T>(), x.as_ptr(), w[..LEN].as_ptr());
     let (mut k, mut way) = (0, 0);
     while k < LEN {
@@ -706,8 +709,8 @@ fn narrow<T: Scalar, W: Storage<T>, S: Simd, const IN: usize, const OUT: usize>(
     w: &[W],
 ) -> T::Vector<S> {
     let rows = const { lanes::<S, T>() / OUT };
-    let zero = T::Vector::<S>::splat(simd, T::ZERO);
-    let mut sums = [start, zero, zero, zero];
+    let nothing = nothing::<T, S>(simd);
+    let mut sums = [start, nothing, nothing, nothing];
     let (x, w) = (x.as_ptr(), w[..IN * OUT].as_ptr());
     let (mut k, mut way) = (0, 0);
     while k < IN {
@@ -863,8 +866,7 @@ pub fn stored_dense_forward<
         unsafe {
             let bias = T::Vector::<S>::load_partial(simd, bias.as_ptr(), BIAS);
             let sum = if const { W::SCALED } {
-                let zero = T::Vector::<S>::splat(simd, T::ZERO);
-                let sum = narrow::<T, W, S, IN, OUT>(simd, zero, &x[0], weight.as_flattened());
+                let sum = narrow::<T, W, S, IN, OUT>(simd, nothing::<T, S>(simd), &x[0], weight.as_flattened());
                 sum.mul_add(T::Vector::<S>::load_partial(simd, scale.as_ptr(), OUT), bias)
             } else {
                 narrow::<T, W, S, IN, OUT>(simd, bias, &x[0], weight.as_flattened())

@@ -4,94 +4,83 @@
     mov rdx, qword ptr [rdi + 16]
     add rdx, 96
     xor esi, esi
-    vxorps xmm0, xmm0, xmm0
 .L0:
-    vmovaps ymm1, ymmword ptr [rax + 288]
-    vbroadcastss zmm2, dword ptr [rcx + rsi + 12]
-    vmovaps ymm3, ymmword ptr [rax]
-    vmovaps ymm4, ymmword ptr [rax + 32]
+    vmovaps ymm4, ymmword ptr [rax + 288]
+    vmovaps ymm7, ymmword ptr [rax]
+    vmovaps ymm8, ymmword ptr [rax + 32]
     vmovaps ymm5, ymmword ptr [rax + 64]
-    vmovaps ymm6, ymmword ptr [rax + 96]
-    vmovaps zmm7, zmm3
-    vfmadd213ps zmm7, zmm2, zmm1
-    vbroadcastss zmm8, dword ptr [rcx + rsi + 16]
-    vmovaps zmm9, zmm4
-    vfmadd213ps zmm9, zmm8, zmm0
-    vbroadcastss zmm10, dword ptr [rcx + rsi + 8]
-    vaddps zmm7, zmm7, zmm9
-    vmovaps zmm9, zmm3
-    vfmadd213ps zmm9, zmm10, zmm1
-    vmovaps zmm11, zmm4
-    vfmadd213ps zmm11, zmm2, zmm0
-    vaddps zmm9, zmm11, zmm9
-    vbroadcastss zmm11, dword ptr [rcx + rsi + 4]
-    vmovaps zmm12, zmm3
-    vfmadd213ps zmm12, zmm11, zmm1
-    vmovaps zmm13, zmm4
-    vfmadd213ps zmm13, zmm10, zmm0
-    vaddps zmm12, zmm13, zmm12
-    vfmadd132ps zmm3, zmm1, dword ptr [rcx + rsi]{1to16}
-    vfmadd213ps zmm4, zmm11, zmm0
-    vaddps zmm3, zmm4, zmm3
-    vfmadd231ps zmm3, zmm5, zmm10
-    vfmadd231ps zmm12, zmm5, zmm2
-    vfmadd231ps zmm9, zmm5, zmm8
-    vfmadd231ps zmm7, zmm5, dword ptr [rcx + rsi + 20]{1to16}
-    vbroadcastss zmm4, dword ptr [rcx + rsi + 36]
-    vfmadd231ps zmm7, zmm4, zmm6
-    vbroadcastss zmm5, dword ptr [rcx + rsi + 40]
-    vmovaps ymm8, ymmword ptr [rax + 128]
-    vmovaps zmm1, zmm8
-    vfmadd213ps zmm1, zmm5, zmm0
-    vbroadcastss zmm10, dword ptr [rcx + rsi + 32]
-    vaddps zmm2, zmm7, zmm1
-    vfmadd231ps zmm9, zmm10, zmm6
-    vmovaps zmm1, zmm8
-    vfmadd213ps zmm1, zmm4, zmm0
-    vaddps zmm1, zmm1, zmm9
-    vbroadcastss zmm7, dword ptr [rcx + rsi + 28]
-    vfmadd231ps zmm12, zmm7, zmm6
-    vmovaps zmm9, zmm8
-    vfmadd213ps zmm9, zmm10, zmm0
-    vfmadd231ps zmm3, zmm6, dword ptr [rcx + rsi + 24]{1to16}
-    vaddps zmm6, zmm9, zmm12
-    vfmadd213ps zmm8, zmm7, zmm0
-    vaddps zmm3, zmm8, zmm3
-    vmovaps ymm7, ymmword ptr [rax + 160]
-    vfmadd231ps zmm3, zmm7, zmm10
-    vfmadd231ps zmm6, zmm7, zmm4
-    vfmadd231ps zmm2, zmm7, dword ptr [rcx + rsi + 44]{1to16}
-    vfmadd231ps zmm1, zmm7, zmm5
-    vbroadcastss ymm4, dword ptr [rcx + rsi + 60]
-    vbroadcastss zmm5, xmm4
-    vmovaps ymm7, ymmword ptr [rax + 192]
-    vfmadd231ps zmm2, zmm5, zmm7
-    vbroadcastss ymm8, dword ptr [rcx + rsi + 64]
-    vbroadcastss zmm9, xmm8
-    vmovaps ymm10, ymmword ptr [rax + 224]
-    vbroadcastss ymm11, dword ptr [rcx + rsi + 56]
-    vfmadd213ps zmm9, zmm10, zmm0
-    vbroadcastss zmm12, xmm11
-    vfmadd231ps zmm1, zmm12, zmm7
-    vfmadd213ps zmm5, zmm10, zmm0
-    vbroadcastss zmm13, dword ptr [rcx + rsi + 52]
-    vfmadd231ps zmm6, zmm13, zmm7
-    vfmadd213ps zmm12, zmm10, zmm0
-    vfmadd231ps zmm3, zmm7, dword ptr [rcx + rsi + 48]{1to16}
-    vfmadd213ps zmm10, zmm13, zmm0
-    vmovaps ymm7, ymmword ptr [rax + 256]
-    vaddps ymm3, ymm10, ymm3
-    vaddps ymm2, ymm9, ymm2
-    vfmadd231ps ymm2, ymm7, dword ptr [rcx + rsi + 68]{1to8}
-    vfmadd231ps ymm3, ymm7, ymm11
-    vmovups ymmword ptr [rdx - 96], ymm3
-    vaddps ymm3, ymm12, ymm6
-    vfmadd231ps ymm3, ymm7, ymm4
-    vmovups ymmword ptr [rdx - 64], ymm3
-    vaddps ymm1, ymm5, ymm1
-    vfmadd231ps ymm1, ymm8, ymm7
-    vmovups ymmword ptr [rdx - 32], ymm1
-    vmovups ymmword ptr [rdx], ymm2
+    vmovaps ymm2, ymmword ptr [rax + 96]
+    vmovaps ymm9, ymmword ptr [rax + 128]
+    vmovaps ymm1, ymmword ptr [rax + 160]
+    vmovaps ymm0, ymmword ptr [rax + 192]
+    vmovaps ymm11, ymmword ptr [rax + 224]
+    vbroadcastss ymm6, dword ptr [rcx + rsi + 56]
+    vbroadcastss ymm13, dword ptr [rcx + rsi + 52]
+    vmovaps ymm3, ymmword ptr [rax + 256]
+    vmulps ymm14, ymm11, ymm13
+    vbroadcastss ymm10, dword ptr [rcx + rsi + 32]
+    vbroadcastss ymm15, dword ptr [rcx + rsi + 28]
+    vbroadcastss ymm12, dword ptr [rcx + rsi + 8]
+    vmulps ymm16, ymm9, ymm15
+    vbroadcastss ymm17, dword ptr [rcx + rsi + 4]
+    vmulps ymm18, ymm8, ymm17
+    vbroadcastss ymm19, dword ptr [rcx + rsi]
+    vfmadd132ps ymm19, ymm4, ymm7
+    vaddps ymm18, ymm18, ymm19
+    vfmadd231ps ymm18, ymm12, ymm5
+    vfmadd231ps ymm18, ymm2, dword ptr [rcx + rsi + 24]{1to8}
+    vaddps ymm16, ymm16, ymm18
+    vfmadd231ps ymm16, ymm10, ymm1
+    vfmadd231ps ymm16, ymm0, dword ptr [rcx + rsi + 48]{1to8}
+    vaddps ymm14, ymm14, ymm16
+    vbroadcastss ymm16, dword ptr [rcx + rsi + 60]
+    vbroadcastss ymm18, dword ptr [rcx + rsi + 36]
+    vbroadcastss ymm19, dword ptr [rcx + rsi + 12]
+    vbroadcastss ymm20, dword ptr [rcx + rsi + 64]
+    vbroadcastss ymm21, dword ptr [rcx + rsi + 40]
+    vbroadcastss ymm22, dword ptr [rcx + rsi + 16]
+    vmovaps ymm23, ymm7
+    vfmadd213ps ymm23, ymm19, ymm4
+    vmulps ymm24, ymm22, ymm8
+    vaddps ymm23, ymm23, ymm24
+    vfmadd231ps ymm23, ymm5, dword ptr [rcx + rsi + 20]{1to8}
+    vfmadd231ps ymm23, ymm18, ymm2
+    vmulps ymm24, ymm21, ymm9
+    vaddps ymm23, ymm23, ymm24
+    vfmadd231ps ymm23, ymm1, dword ptr [rcx + rsi + 44]{1to8}
+    vfmadd231ps ymm23, ymm16, ymm0
+    vmulps ymm24, ymm20, ymm11
+    vaddps ymm23, ymm23, ymm24
+    vfmadd231ps ymm23, ymm3, dword ptr [rcx + rsi + 68]{1to8}
+    vfmadd231ps ymm14, ymm6, ymm3
+    vmovups ymmword ptr [rdx - 96], ymm14
+    vmulps ymm14, ymm11, ymm6
+    vmulps ymm24, ymm9, ymm10
+    vmulps ymm25, ymm8, ymm12
+    vfmadd213ps ymm17, ymm7, ymm4
+    vaddps ymm17, ymm25, ymm17
+    vfmadd231ps ymm17, ymm19, ymm5
+    vfmadd231ps ymm17, ymm2, ymm15
+    vaddps ymm15, ymm24, ymm17
+    vfmadd231ps ymm15, ymm18, ymm1
+    vfmadd231ps ymm15, ymm0, ymm13
+    vaddps ymm13, ymm14, ymm15
+    vfmadd231ps ymm13, ymm16, ymm3
+    vmovups ymmword ptr [rdx - 64], ymm13
+    vmulps ymm11, ymm16, ymm11
+    vmulps ymm9, ymm18, ymm9
+    vmulps ymm8, ymm19, ymm8
+    vfmadd213ps ymm7, ymm12, ymm4
+    vaddps ymm4, ymm8, ymm7
+    vfmadd231ps ymm4, ymm22, ymm5
+    vfmadd231ps ymm4, ymm10, ymm2
+    vaddps ymm2, ymm9, ymm4
+    vfmadd231ps ymm2, ymm21, ymm1
+    vfmadd231ps ymm2, ymm6, ymm0
+    vaddps ymm0, ymm11, ymm2
+    vfmadd231ps ymm0, ymm20, ymm3
+    vmovups ymmword ptr [rdx - 32], ymm0
+    vmovups ymmword ptr [rdx], ymm23
     sub rdx, -128
     add rsi, 24
     cmp rsi, 96

@@ -7,22 +7,21 @@
     vfmadd213ps ymm2, ymm1, ymmword ptr [rcx + 256]
     vfmadd231ps ymm2, ymm0, ymmword ptr [rcx + 128]
     vbroadcastss ymm0, dword ptr [rax + 24]
-    mov rdx, qword ptr [rdi + 16]
     vbroadcastss ymm1, dword ptr [rax + 8]
-    vxorps xmm3, xmm3, xmm3
-    vfmadd132ps ymm1, ymm3, ymmword ptr [rcx + 64]
+    vmulps ymm1, ymm1, ymmword ptr [rcx + 64]
     vfmadd231ps ymm1, ymm0, ymmword ptr [rcx + 192]
     vbroadcastss ymm0, dword ptr [rax + 20]
-    vbroadcastss ymm4, dword ptr [rax + 4]
-    vfmadd132ps ymm4, ymm3, ymmword ptr [rcx + 32]
-    vfmadd231ps ymm4, ymm0, ymmword ptr [rcx + 160]
-    vbroadcastss ymm0, dword ptr [rax + 12]
-    vfmadd132ps ymm0, ymm3, ymmword ptr [rcx + 96]
-    vbroadcastss ymm3, dword ptr [rax + 28]
-    vfmadd231ps ymm0, ymm3, ymmword ptr [rcx + 224]
-    vaddps ymm1, ymm2, ymm1
-    vaddps ymm0, ymm4, ymm0
-    vaddps ymm0, ymm1, ymm0
-    vmovups ymmword ptr [rdx], ymm0
+    vbroadcastss ymm3, dword ptr [rax + 4]
+    vmulps ymm3, ymm3, ymmword ptr [rcx + 32]
+    vfmadd231ps ymm3, ymm0, ymmword ptr [rcx + 160]
+    vbroadcastss ymm0, dword ptr [rax + 28]
+    vbroadcastss ymm4, dword ptr [rax + 12]
+    vmulps ymm4, ymm4, ymmword ptr [rcx + 96]
+    vfmadd231ps ymm4, ymm0, ymmword ptr [rcx + 224]
+    mov rax, qword ptr [rdi + 16]
+    vaddps ymm0, ymm2, ymm1
+    vaddps ymm1, ymm3, ymm4
+    vaddps ymm0, ymm0, ymm1
+    vmovups ymmword ptr [rax], ymm0
     vzeroupper
     ret
