@@ -205,7 +205,7 @@ def main():
             check(stack <= 1024, f"{what}: {stack} bytes of stack")
         # On RISC-V a rectifier is a branch.
         if program not in TRAINING and name in CORTEX_WITH_FLOATS:
-            # `every_layer` has four networks, four inputs each.
+            # `every_layer` has five networks, four inputs each.
             size = 4 if program == "every_layer" else max(len(instructions), 1)
             for first in range(0, len(instructions), size):
                 alike = set(instructions[first : first + size])
