@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | `f32` | | 1.4 |
 //! | `f16` | a conversion | 2.4 |
-//! | `bf16` | a shift or a mask, moved in pairs | 2.9 |
+//! | `bf16` | a shift or a mask, moved in pairs | 3.0 |
 //! | `i8` | extending the sign, moved in pairs, and a conversion | 3.9 |
 //!
 //! Scales are no part of it: sums are multiplied by them.
@@ -108,8 +108,8 @@ mod here {
     ///
     /// Products are rounded before they are added, as everywhere where four lanes are four registers.
     ///
-    /// The macro is given what the stack holds before the fifth argument, the registers kept there, and how eight
-    /// numbers of a row are brought to s16 … s23. It may change r4 … r6 and lr.
+    /// The macro is given how the fifth argument is read, what is pushed before that and popped at last, and how the next
+    /// eight numbers of a row come to s16 … s23.
     macro_rules! sixteen {
         ($name:ident, $len:literal, [$($enter:literal)?], [$($leave:literal)?], $($widen:literal),*) => {
             /// # Safety
@@ -227,11 +227,12 @@ mod here {
     macro_rules! instruction {
         ($name:literal, $number:expr) => {{
             let mut bits: u32 = $number;
-            // SAFETY: every such unit has the instruction, and it changes but the register that is named.
+            // SAFETY: every such unit has the instruction, and it changes but the registers that are named and flags of
+            // the unit.
             unsafe {
                 asm!(
                     "vmov s0, {bits}", concat!($name, " s0, s0"), "vmov {bits}, s0",
-                    bits = inout(reg) bits, out("s0") _, options(pure, nomem, nostack, preserves_flags)
+                    bits = inout(reg) bits, out("s0") _, options(pure, nomem, nostack)
                 );
             }
             f32::from_bits(bits)
