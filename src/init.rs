@@ -21,6 +21,7 @@ use crate::scalar::Scalar;
 /// assert!(weight.as_flattened().iter().all(|w| w.abs() <= bound));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Init {
     /// Uniform in `±√(6/fan_in)`, for layers before a ReLU: their outputs keep the size of their

@@ -66,7 +66,8 @@ pub use layer::{Activation, Layer};
 ///
 /// Attributes are passed on to the struct, except for three: `#[budget(flash = "64 KiB", ram = "8 KiB")]` is a
 /// limit of what a network may take; `#[stored(NameSmall: i8)]` declares [the same network with its weights in fewer
-/// bits](network::StoredNetwork) beside it, as `bf16`, `f16` or `i8`; a network that is `#[unaligned]` may begin anywhere in memory. Others
+/// bits](network::StoredNetwork) beside it, as `bf16`, `f16` or `i8`, and `#[stored(NameSmall: i8 { eye: EyeSmall })]`
+/// says as what a network inside is stored; a network that is `#[unaligned]` may begin anywhere in memory. Others
 /// begin at a cache line, because registers are read faster so. A network with const parameters has
 /// no alignment, since stable Rust cannot compute its size, and what it contains must be `#[unaligned]` too.
 ///

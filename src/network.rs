@@ -141,8 +141,29 @@ pub trait Trainable: Network {}
 /// const { assert!(DigitsSmall::PARAM_BYTES < Digits::PARAM_BYTES * 27 / 100) };
 /// ```
 ///
-/// Layers and networks that are used by their path, and everything that is neither dense nor a convolution, stay as
-/// they are. It cannot be a layer of another network. [`weights::blob`] keeps it in files and flash.
+/// Everything that is neither dense nor a convolution stays as it is, and so do layers and networks that are used by
+/// their path. Networks inside can be stored too: braces say as what.
+///
+/// ```
+/// # use monomorph::prelude::*;
+/// network! { #[stored(EyeSmall: i8)] pub Eye: [64] -> [16] { Dense(16), Relu } }
+/// network! {
+///     #[stored(FaceSmall: i8 { eye: EyeSmall })]
+///     pub Face: [64] -> [2] { eye: Eye, Dense(2) }
+/// }
+/// # let mut net = Face::zeroed();
+/// # net.initialize(Init::default(), &mut Noise::new(1));
+///
+/// let small = FaceSmall::boxed_from(&net);
+/// assert_eq!(small.eye.dense1.weight.len(), 64); // of `[i8; 16]`
+/// # assert!((small.evaluate(&[0.5; 64])[0] - net.evaluate(&[0.5; 64])[0]).abs() < 0.02);
+/// ```
+///
+/// A stored network cannot be a layer of one that is trained. [`weights::blob`] keeps it in files and flash.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a stored network",
+    label = "not a network that `#[stored(..)]` declares"
+)]
 pub trait StoredNetwork: Network {
     /// The network that it is stored from.
     type Of: Network<Scalar = Self::Scalar>;

@@ -11,6 +11,7 @@ use crate::scalar::Scalar;
 
 /// What the trainer does with a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Role {
     /// Learned: the optimizer moves it along its gradient.
     Learned,
@@ -21,6 +22,7 @@ pub enum Role {
 
 /// The value a tensor has before training.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Start {
     /// Drawn by an [`Init`](crate::init::Init) from the tensor's fan-in and fan-out.
     Random,
@@ -30,6 +32,7 @@ pub enum Start {
 
 /// A tensor of a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TensorInfo {
     /// Its name within the layer.
     pub name: &'static str,
@@ -67,6 +70,18 @@ pub enum Entry {
     Layer(&'static str, &'static [Entry]),
     /// So many zeros that are nothing but room, up to the next cache line.
     Padding(usize),
+}
+
+// Not derived, because entries hold entries.
+#[cfg(feature = "defmt")]
+impl defmt::Format for Entry {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        match self {
+            Self::Tensor(tensor) => defmt::write!(f, "Tensor({})", tensor),
+            Self::Layer(name, entries) => defmt::write!(f, "Layer({=str}, {})", name, entries),
+            Self::Padding(len) => defmt::write!(f, "Padding({=usize})", len),
+        }
+    }
 }
 
 /// How many numbers the entries take, [padding](Entry::Padding) included.
@@ -137,6 +152,16 @@ pub const fn has_state(entries: &[Entry]) -> bool {
 pub struct Path<'a> {
     outer: Option<&'a Path<'a>>,
     name: &'a str,
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Path<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        match self.outer {
+            Some(outer) => defmt::write!(f, "{}.{=str}", outer, self.name),
+            None => defmt::write!(f, "{=str}", self.name),
+        }
+    }
 }
 
 impl fmt::Display for Path<'_> {

@@ -3,6 +3,7 @@
 use core::fmt::{Debug, Display};
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use crate::kernels::cortex_m;
 use crate::memory::Plain;
 use crate::simd::{Lanes, Simd, Vector};
 
@@ -77,7 +78,7 @@ pub trait Scalar:
 // The scalar functions come from `libm`, not from the C library of the platform, so that a seed
 // gives the same network everywhere.
 macro_rules! float {
-    ($T:ident, $name:literal, $sqrt:ident, $exp:ident, $ln:ident, $pow:ident) => {
+    ($T:ident, $name:literal, $sqrt:path, $exp:ident, $ln:ident, $pow:ident) => {
         #[diagnostic::do_not_recommend]
         impl Scalar for $T {
             type Vector<S: Simd> = Lanes<S, $T>;
@@ -100,7 +101,7 @@ macro_rules! float {
             }
             #[inline(always)]
             fn sqrt(self) -> Self {
-                libm::$sqrt(self)
+                $sqrt(self)
             }
             #[inline]
             fn exp(self) -> Self {
@@ -117,8 +118,8 @@ macro_rules! float {
         }
     };
 }
-float!(f32, "F32", sqrtf, expf, logf, powf);
-float!(f64, "F64", sqrt, exp, log, pow);
+float!(f32, "F32", cortex_m::sqrt, expf, logf, powf);
+float!(f64, "F64", libm::sqrt, exp, log, pow);
 
 /// Encodes a hyper-parameter for a const generic parameter: its bits.
 ///

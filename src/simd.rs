@@ -298,6 +298,10 @@ pub trait Vector<S: Simd, T: Scalar>:
     fn erf(self, simd: S) -> Self;
 }
 
+/// Whether the processor has no vectors, so that a [`Vector`] of four lanes is four registers.
+pub(crate) const SCALAR: bool =
+    cfg!(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")));
+
 /// Whether `max` of a register may give a number where the second operand is NaN: on x86 it is the
 /// second operand then, on Arm and WebAssembly NaN.
 const IGNORES_NAN: bool = cfg!(not(any(
@@ -379,7 +383,14 @@ impl<S: Simd, T: Scalar + SimdFloatElement + crate::kernels::math::Float> Vector
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
-        Self(self.0.sqrt())
+        if !SCALAR {
+            return Self(self.0.sqrt());
+        }
+        let mut roots = self.0;
+        for lane in roots.as_mut_slice() {
+            *lane = lane.sqrt();
+        }
+        Self(roots)
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {

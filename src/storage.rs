@@ -11,6 +11,7 @@
 
 use core::fmt::Debug;
 
+use crate::kernels::cortex_m;
 use crate::memory::Plain;
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector};
@@ -23,6 +24,7 @@ use crate::simd::{Simd, Vector};
 /// assert_eq!(Storage::<f32>::widen(Bf16(0x3f81)), 1.007_812_5);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(transparent)]
 pub struct Bf16(pub u16);
 
@@ -34,6 +36,7 @@ pub struct Bf16(pub u16);
 /// assert_eq!(Storage::<f32>::widen(F16(0x0001)), 2.0_f32.powi(-24));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(transparent)]
 pub struct F16(pub u16);
 
@@ -175,7 +178,7 @@ unsafe impl<T: Scalar> Storage<T> for T {
 }
 
 macro_rules! half {
-    ($half:ident, $name:literal) => {
+    ($half:ident, $name:literal, $widen:expr) => {
         // SAFETY: every pattern of 16 bits is a number.
         unsafe impl<T: Scalar> Storage<T> for $half {
             type Scale<X: Plain> = [X; 0];
@@ -184,7 +187,7 @@ macro_rules! half {
 
             #[inline(always)]
             fn widen(self) -> T {
-                T::from_f64(self.to_f32().into())
+                T::from_f64($widen(self).into())
             }
             fn store(weights: &[T], _channels: usize, to: &mut [Self], _scale: &mut [T]) {
                 for (to, weight) in to.iter_mut().zip(weights) {
@@ -194,8 +197,8 @@ macro_rules! half {
         }
     };
 }
-half!(Bf16, "bf16");
-half!(F16, "f16");
+half!(Bf16, "bf16", Bf16::to_f32);
+half!(F16, "f16", cortex_m::widen);
 
 /// Symmetric, a scale for each output channel: `scale = max |w| / 127`, `q = round(w / scale)`, ties to even.
 /// A channel of zeros has scale 1.

@@ -16,6 +16,7 @@ pub use svg::Svg;
 
 /// A node of a network's graph: an input, a layer, a sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Node {
     /// Its name in the network, such as `conv1`.
     pub name: &'static str,
@@ -67,6 +68,7 @@ pub struct Node {
 /// ");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Summary {
     /// The name of the network.
     pub name: &'static str,

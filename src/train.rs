@@ -335,6 +335,7 @@ where
 
 /// What a step says of its batch, before the update.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Step<T> {
     /// The mean loss.
     pub loss: T,
@@ -344,6 +345,7 @@ pub struct Step<T> {
 
 /// Why a step was not taken.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TrainError {
     /// The loss refused the target.
     Loss(LossError),
@@ -400,6 +402,7 @@ impl core::error::Error for TrainError {
 
 /// How well a network does on a set of samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Score {
     /// The mean loss.
     pub loss: f64,

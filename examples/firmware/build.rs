@@ -1,23 +1,50 @@
-//! Says to the linker where memory is.
+//! Writes what the programs include: networks as blobs, and for the linker where memory is.
 
-use std::{env, fs, path::PathBuf};
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
-fn main() {
+use monomorph::memory;
+use monomorph::network::StoredNetwork;
+use monomorph::weights::{blob::to_blob, load_bytes};
+use networks::{Digits, DigitsHalf, DigitsSmall};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    blobs(&out)?;
+    memory_map(&out)
+}
+
+/// Stores the weights in fewer bits.
+fn blobs(out: &Path) -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=weights/digits.safetensors");
+    let mut net = memory::boxed::<Digits>();
+    load_bytes(&fs::read("weights/digits.safetensors")?, &mut *net)?;
+    fs::write(out.join("digits_half.blob"), to_blob(&*DigitsHalf::boxed_from(&net)))?;
+    fs::write(out.join("digits_small.blob"), to_blob(&*DigitsSmall::boxed_from(&net)))?;
+    Ok(())
+}
+
+/// Says to the linker where memory is.
+fn memory_map(out: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=memory");
-    let architecture = env::var("CARGO_CFG_TARGET_ARCH").expect("set by cargo");
-    if env::var("CARGO_CFG_TARGET_OS").expect("set by cargo") != "none" {
-        return;
+    if env::var("CARGO_CFG_TARGET_OS")? != "none" {
+        return Ok(());
     }
+    let architecture = env::var("CARGO_CFG_TARGET_ARCH")?;
     let memory = match architecture.as_str() {
         "arm" => "memory/cortex-m.x",
         "riscv32" => "memory/riscv.x",
-        other => panic!("there is no memory map for {other}; write one into `memory`"),
+        other => return Err(format!("there is no memory map for {other}; write one into `memory`").into()),
     };
-    let out = PathBuf::from(env::var("OUT_DIR").expect("set by cargo"));
-    fs::copy(memory, out.join("memory.x")).expect("copied");
+    fs::copy(memory, out.join("memory.x"))?;
     println!("cargo:rustc-link-search={}", out.display());
     if architecture == "riscv32" {
         println!("cargo:rustc-link-arg-bins=-Tmemory.x");
     }
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
+    if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
+        println!("cargo:rustc-link-arg-bin=log=-Tdefmt.x");
+    }
+    Ok(())
 }

@@ -7,13 +7,12 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-targets=(thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imac-unknown-none-elf)
+targets=(thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imac-unknown-none-elf
+    riscv32imafc-unknown-none-elf)
 oldest=89 # The minimum supported Rust version is 1.89.
 
-# Whether a compiler, by its system root, can compile for all targets: it has their libraries, or the
-# source to build `core` from.
+# Whether a compiler, by its system root, has the libraries of all targets.
 has_targets() { for target in "${targets[@]}"; do [[ -d $1/lib/rustlib/$target/lib ]] || return 1; done; }
-has_source() { [[ -f $1/lib/rustlib/src/rust/library/core/Cargo.toml ]]; }
 is_new_enough() { [[ $("$1" --version) =~ ^rustc\ 1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= oldest)); }
 
 missing=()
@@ -23,16 +22,12 @@ look() {
     need qemu-system-arm qemu-system-arm
     need qemu-system-riscv32 qemu-system-misc
     need arm-none-eabi-gcc gcc-arm-none-eabi
-    toolchain=none
-    if command -v rustc >/dev/null && is_new_enough rustc; then
-        root=$(rustc --print sysroot)
-        if has_targets "$root"; then toolchain=targets; elif has_source "$root"; then toolchain=source; fi
-    fi
-    if [[ $toolchain == none ]]; then
+    toolchain=rustup
+    if ! command -v rustc >/dev/null || ! is_new_enough rustc || ! has_targets "$(rustc --print sysroot)"; then
         # Debian's packages of a newer Rust, which have the source of `core` but no linker.
         toolchain=debian
         if [[ ! -x /usr/bin/rustc ]] || ! is_new_enough /usr/bin/rustc; then missing+=(rustc-web cargo-web); fi
-        has_source /usr || missing+=(rust-web-src)
+        [[ -f /usr/lib/rustlib/src/rust/library/core/Cargo.toml ]] || missing+=(rust-web-src)
         need riscv64-unknown-elf-ld binutils-riscv64-unknown-elf
     fi
 }
@@ -50,13 +45,8 @@ if ((${#missing[@]})); then
     exit 1
 fi
 
-case $toolchain in
-targets) cargo=cargo flags=() ;;
-source)
-    cargo=cargo flags=(-Zbuild-std=core)
-    export RUSTC_BOOTSTRAP=1
-    ;;
-debian)
+cargo=cargo flags=()
+if [[ $toolchain == debian ]]; then
     cargo=/usr/bin/cargo flags=(-Zbuild-std=core)
     export RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc
     for target in "${targets[@]}"; do
@@ -67,9 +57,8 @@ debian)
         esac
         export "${name}_LINKER=$linker" "${name}_RUSTFLAGS=-Clinker-flavor=ld $options"
     done
-    ;;
-esac
-echo "$("${RUSTC:-rustc}" --version), core from: $toolchain; $(qemu-system-arm --version | head -n 1)"
+fi
+echo "$("${RUSTC:-rustc}" --version), $toolchain; $(qemu-system-arm --version | head -n 1)"
 [[ ${1-} != --check ]] || exit 0
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
@@ -77,11 +66,14 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     "$cargo" build --quiet --locked --release --bins
 header=$(cat c/digits.h)
-for target in "${targets[@]}"; do
-    packages=(-p firmware)
-    [[ $target != thumbv7em* ]] || packages+=(-p digits-c)
-    "$cargo" build --quiet --locked --release "${flags[@]}" --target "$target" "${packages[@]}"
+export DEFMT_LOG=info
+# All processors of an architecture at once, so that all cores are busy. (Both at once would mix up their features.)
+for architecture in thumb riscv; do
+    group=()
+    for target in "${targets[@]}"; do [[ $target != $architecture* ]] || group+=("--target=$target"); done
+    "$cargo" build --quiet --locked --release "${flags[@]}" "${group[@]}" -p firmware --features firmware/defmt
 done
+"$cargo" build --quiet --locked --release "${flags[@]}" "--target=${targets[0]}" -p digits-c
 if [[ $header != "$(cat c/digits.h)" ]]; then
     echo 'run.sh: the functions for C have changed, and c/digits.h with them; look at it and commit it' >&2
     exit 1

@@ -11,9 +11,8 @@ target=wasm32-unknown-unknown
 weights=../firmware/weights/digits.safetensors
 oldest=89 # The minimum supported Rust version is 1.89.
 
-# Whether a compiler, by its system root, has the target's libraries, or the source to build `core` from.
+# Whether a compiler, by its system root, has the target's libraries.
 has_target() { [[ -d $1/lib/rustlib/$target/lib ]]; }
-has_source() { [[ -f $1/lib/rustlib/src/rust/library/core/Cargo.toml ]]; }
 is_new_enough() { [[ $("$1" --version) =~ ^rustc\ 1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= oldest)); }
 
 # The linker is part of every Rust but Debian's; any will do.
@@ -26,16 +25,12 @@ linker() {
 
 missing=()
 look() {
-    missing=() toolchain=none
-    if command -v rustc >/dev/null && is_new_enough rustc; then
-        root=$(rustc --print sysroot)
-        if has_target "$root"; then toolchain=target; elif has_source "$root"; then toolchain=source; fi
-    fi
-    if [[ $toolchain == none ]]; then
+    missing=() toolchain=rustup
+    if ! command -v rustc >/dev/null || ! is_new_enough rustc || ! has_target "$(rustc --print sysroot)"; then
         # Debian's packages of a newer Rust, which have the source of `core`.
         toolchain=debian
         if [[ ! -x /usr/bin/rustc ]] || ! is_new_enough /usr/bin/rustc; then missing+=(rustc-web cargo-web); fi
-        has_source /usr || missing+=(rust-web-src)
+        [[ -f /usr/lib/rustlib/src/rust/library/core/Cargo.toml ]] || missing+=(rust-web-src)
         [[ -n $(linker) ]] || missing+=(lld)
     fi
     [[ -z ${1-} ]] || command -v chromium >/dev/null || missing+=(chromium)
@@ -58,18 +53,16 @@ fi
 build=(build --quiet --locked --release --lib --target "$target")
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS='-Ctarget-feature=+simd128'
-case $toolchain in
-target) cargo "${build[@]}" ;;
-source) RUSTC_BOOTSTRAP=1 cargo "${build[@]}" -Zbuild-std=core,panic_abort ;;
-debian)
+if [[ $toolchain == rustup ]]; then
+    cargo "${build[@]}"
+else
     CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$(linker) RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc \
         /usr/bin/cargo "${build[@]}" -Zbuild-std=core,panic_abort
-    ;;
-esac
+fi
 cp "$CARGO_TARGET_DIR/$target/release/digits.wasm" digits.wasm
 
 size=$(stat -c %s digits.wasm) parameters=$(stat -c %s "$weights")
-echo "digits.wasm: $size bytes, for a file of weights of $parameters (core from: $toolchain)"
+echo "digits.wasm: $size bytes, for a file of weights of $parameters ($toolchain)"
 if ((size > parameters + 20 * 1024)); then
     echo 'run.sh: that is more than 20 KiB beside the weights' >&2
     exit 1

@@ -1,7 +1,7 @@
 //! `#[derive(Parameters)]`: the table of contents of a struct of tensors.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Field, Fields, GenericParam, Result, Type};
 
@@ -37,7 +37,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         None => quote!(T),
     };
 
-    let mut entries = Vec::new();
+    let (mut entries, mut refusals) = (Vec::new(), Vec::new());
     for field in fields {
         if is_phantom(&field.ty) {
             continue;
@@ -58,6 +58,16 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 })
             }
         } else {
+            let (whole, part) = (&input.ident, quote!(#ty));
+            let refusal = format!(
+                "{whole} cannot be trained with `{name}` in it, which is stored in fewer bits; put there what it is stored \
+                 from, and store it as a part of {whole}: `#[stored({whole}Small: i8 {{ {name}: {part} }})]`"
+            );
+            refusals.push(quote_spanned! {ty.span()=>
+                if <#ty as ::monomorph::Parameters<#scalar>>::ENTRIES.is_empty() && ::core::mem::size_of::<#ty>() > 0 {
+                    ::core::panic!("{}", #refusal);
+                }
+            });
             quote! {
                 ::monomorph::parameters::Entry::Layer(#name, <#ty as ::monomorph::Parameters<#scalar>>::ENTRIES)
             }
@@ -105,13 +115,13 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         #[automatically_derived]
         unsafe impl #impl_generics ::monomorph::Parameters<#scalar> for #ident #type_generics #where_clause {
             const ENTRIES: &'static [::monomorph::parameters::Entry] = {
+                #(#refusals)*
                 let entries: &'static [::monomorph::parameters::Entry] = &[#(#entries),*];
                 ::core::assert!(
                     ::core::mem::size_of::<Self>()
                         == ::monomorph::parameters::count(entries) * ::core::mem::size_of::<#scalar>(),
                     "a struct of parameters has no padding and holds nothing but tensors of one number type; \
-                    a network within one that has const parameters must be declared `#[unaligned]`; a stored network cannot \
-                    be part of another",
+                    a network within one that has const parameters must be declared `#[unaligned]`",
                 );
                 entries
             };

@@ -1,7 +1,8 @@
 //! The code of a network: a struct with a field a layer, and passes in straight lines.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
+use syn::spanned::Spanned;
 use syn::{Generics, Ident, parse_quote};
 
 use crate::model::{Along, Model, Node, Op, Shape, Stored, ValueId};
@@ -83,6 +84,23 @@ struct Network<'a> {
     /// Whether buffers lie in an arena at planned offsets. Else each is a field of its own,
     /// because stable Rust cannot compute with the parameters of a network.
     arena: bool,
+}
+
+/// A field of a network that stores its weights.
+struct StoredField<'a> {
+    name: &'a Ident,
+    ty: TokenStream,
+    how: How,
+}
+
+/// How a field comes to be stored.
+enum How {
+    /// It is the same as before.
+    Copy,
+    /// A layer whose weights are in fewer bits.
+    Weights,
+    /// A stored network; here the user has named it.
+    Network(Span),
 }
 
 /// The memory of a pass: where its buffers lie and what its ends are called.
@@ -292,7 +310,7 @@ impl<'a> Network<'a> {
         let (Some(budget), name, scalar) = (&self.model.budget, self.name, self.scalar) else {
             return TokenStream::new();
         };
-        let check = |(span, limit): (proc_macro2::Span, usize), what: &str, needs: TokenStream, of: &[TokenStream]| {
+        let check = |(span, limit): (Span, usize), what: &str, needs: TokenStream, of: &[TokenStream]| {
             let stop = quote::quote_spanned!(span=> ::core::panic!("{}", error.as_str()));
             let limit = index(limit);
             quote! {
@@ -670,15 +688,22 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// The fields of a network that stores its weights: name, type, and whether the type is another one.
-    fn stored_fields(&self, stored: &Stored) -> Vec<(&'a Ident, TokenStream, bool)> {
+    /// The fields of a network that stores its weights.
+    fn stored_fields(&self, stored: &Stored) -> Vec<StoredField<'a>> {
         let (scalar, format) = (self.scalar, stored.format_type());
         let own = self.model.nodes.iter().filter(|node| node.uses == 0);
         own.filter_map(|node| {
             let (name, ty) = node.field.as_ref()?;
             let stores = matches!(node.op, Op::Layer(traits) if traits.stores);
-            let ty = if stores { quote!(::monomorph::layers::Stored<#scalar, #ty, #format>) } else { ty.clone() };
-            Some((name, ty, stores))
+            let network = stored.networks.iter().find(|(field, _)| field == name);
+            Some(match network {
+                Some((_, ty)) => StoredField { name, ty: ty.to_token_stream(), how: How::Network(ty.span()) },
+                None if stores => {
+                    let ty = quote!(::monomorph::layers::Stored<#scalar, #ty, #format>);
+                    StoredField { name, ty, how: How::Weights }
+                }
+                None => StoredField { name, ty: ty.clone(), how: How::Copy },
+            })
         })
         .collect()
     }
@@ -689,7 +714,7 @@ impl<'a> Network<'a> {
         let (visibility, small, format) = (&self.model.declaration.visibility, &stored.name, stored.format);
         let evaluations = self.evaluations();
         let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
-        let fields = self.stored_fields(stored).into_iter().map(|(field, ty, _)| {
+        let fields = self.stored_fields(stored).into_iter().map(|StoredField { name: field, ty, .. }| {
             let docs = format!("`{field}`, a layer of [`{small}`].");
             quote!(#[doc = #docs] #visibility #field: #ty)
         });
@@ -709,6 +734,10 @@ impl<'a> Network<'a> {
             impl #impl_generics #small #type_generics #where_clause {
                 /// How many bytes its parameters take.
                 #visibility const PARAM_BYTES: usize = ::core::mem::size_of::<Self>();
+                /// How many bytes it works in while it evaluates one sample.
+                #visibility const EVALUATE_BYTES: usize = <Self as ::monomorph::Network>::EVALUATE_BYTES;
+                /// Multiply-accumulate operations of one evaluation.
+                #visibility const MACS: usize = <Self as ::monomorph::Network>::OPERATIONS;
 
                 #[doc = #store]
                 #visibility fn store(&mut self, network: &#name #type_generics) {
@@ -731,19 +760,23 @@ impl<'a> Network<'a> {
         let of_layer = quote!(<#name #type_generics as Layer<#scalar>>);
         let refusal = format!("{small} is stored in {format} and cannot be trained; train {name} and store it");
         let fields = self.stored_fields(stored);
-        let stores = fields.iter().map(|(field, _, stores)| {
-            if *stores {
-                quote!(self.#field.store(&network.#field);)
-            } else {
+        let stores = fields.iter().map(|StoredField { name: field, how, .. }| match how {
+            How::Copy => {
                 quote!(::monomorph::__private::copy_parameters::<#scalar, _>(&network.#field, &mut self.#field);)
             }
+            How::Weights => quote!(self.#field.store(&network.#field);),
+            How::Network(span) => quote::quote_spanned! {*span=>
+                ::monomorph::network::StoredNetwork::store(&mut self.#field, &network.#field);
+            },
         });
-        let pieces = fields.iter().map(|(field, _, stores)| {
-            if *stores {
-                quote!(self.#field.pieces(f);)
-            } else {
-                quote!(::monomorph::__private::pieces::<#scalar, _>(&self.#field, f);)
-            }
+        let pieces = fields.iter().map(|StoredField { name: field, how, .. }| match how {
+            How::Copy => quote!(::monomorph::__private::pieces::<#scalar, _>(&self.#field, f);),
+            How::Weights => quote!(self.#field.pieces(f);),
+            How::Network(_) => quote!(::monomorph::Network::pieces(&self.#field, f);),
+        });
+        let inside = fields.iter().filter(|field| matches!(field.how, How::Network(_))).map(|field| {
+            let ty = &field.ty;
+            quote!(<#ty as ::monomorph::Network>::STRUCTURE)
         });
         quote! {
             // SAFETY: every field is plain data, for which zeros are valid.
@@ -806,7 +839,8 @@ impl<'a> Network<'a> {
                 const NAME: &'static str = #text;
                 const GRAPH: &'static [Node] = #of::GRAPH;
                 const PARAMS: usize = #of::PARAMS;
-                const STRUCTURE: u64 = ::monomorph::weights::blob::structure_stored(#of::STRUCTURE, #format);
+                const STRUCTURE: u64 =
+                    ::monomorph::weights::blob::structure_stored(#of::STRUCTURE, #format, &[#(#inside),*]);
 
                 fn pieces(&self, f: &mut dyn FnMut(&[u8]))
                 where

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Expr, GenericParam, Generics, Ident, Lit};
+use syn::{Expr, GenericParam, Generics, Ident, Lit, Type};
 
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::{Body, Call, Combine, Declaration, Dims, Flow, Let, Port, Residual, Source, Step};
@@ -212,10 +213,12 @@ pub(crate) struct Budget {
     pub ram: Option<(Span, usize)>,
 }
 
-/// `#[stored(DigitsSmall: i8)]`: a network beside the declared one, and the format of its weights.
+/// `#[stored(DigitsSmall: i8 { eye: EyeSmall })]`: a network beside the declared one, the format of its weights, and
+/// which networks inside it are stored as which.
 pub(crate) struct Stored {
     pub name: Ident,
     pub format: &'static str,
+    pub networks: Vec<(Ident, Type)>,
 }
 
 impl Stored {
@@ -287,13 +290,19 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
     }
 
     let Builder { scalar, values, nodes, constants, errors, .. } = builder;
-    let stores = nodes.iter().any(|node| matches!(node.op, Op::Layer(traits) if traits.stores));
-    if let (Some(first), true, false) = (stored.first(), errors.is_empty(), stores) {
-        let message = format!(
-            "{} has no dense or convolutional layer, whose weights could be stored; leave out `#[stored(..)]`",
-            declaration.name
-        );
-        errors.at(first.name.span(), message);
+    if errors.is_empty() {
+        let stores = nodes.iter().any(|node| matches!(node.op, Op::Layer(traits) if traits.stores));
+        for stored in &stored {
+            stored_networks(&declaration.name, stored, &nodes, errors);
+            if !stores && stored.networks.is_empty() {
+                let message = format!(
+                    "{} has no dense or convolutional layer, whose weights could be stored; leave out `#[stored(..)]`",
+                    declaration.name
+                );
+                errors.at(stored.name.span(), message);
+                break;
+            }
+        }
     }
     Model {
         declaration,
@@ -384,25 +393,31 @@ fn stored(declaration: &mut Declaration, errors: &mut Errors) -> Vec<Stored> {
     let mut stored: Vec<Stored> = Vec::new();
     let network = declaration.name.clone();
     const EXAMPLE: &str = "stored takes names and formats, such as `#[stored(DigitsSmall: i8)]`";
+    const INSIDE: &str = "in braces stand networks inside, and what they are stored as, such as `#[stored(BothSmall: i8 { eye: EyeSmall })]`";
     declaration.attributes.retain(|attribute| {
         if !attribute.path().is_ident("stored") {
             return true;
         }
         let pairs = attribute.parse_args_with(|input: syn::parse::ParseStream| {
-            syn::punctuated::Punctuated::<(Ident, Ident), syn::Token![,]>::parse_terminated_with(input, |input| {
-                let name = input.parse().map_err(|error| syn::Error::new(error.span(), EXAMPLE))?;
-                input.parse::<syn::Token![:]>().map_err(|error| syn::Error::new(error.span(), EXAMPLE))?;
-                Ok((name, input.parse().map_err(|error| syn::Error::new(error.span(), EXAMPLE))?))
+            Punctuated::<_, syn::Token![,]>::parse_terminated_with(input, |input| {
+                let (name, format) = pair::<Ident>(input, EXAMPLE)?;
+                let mut networks = Punctuated::<_, syn::Token![,]>::new();
+                if input.peek(syn::token::Brace) {
+                    let inside;
+                    syn::braced!(inside in input);
+                    networks = Punctuated::parse_terminated_with(&inside, |input| pair::<Type>(input, INSIDE))?;
+                }
+                Ok((name, format, networks.into_iter().collect()))
             })
         });
         match pairs {
             Ok(pairs) if pairs.is_empty() => errors.at(attribute.span(), EXAMPLE),
             Ok(pairs) => {
-                for (name, format) in pairs {
+                for (name, format, networks) in pairs {
                     if name == network || stored.iter().any(|other| other.name == name) {
                         errors.at(name.span(), format!("there is a network `{name}` already; choose another name"));
                     } else if let Some(format) = FORMATS.into_iter().find(|known| format == known) {
-                        stored.push(Stored { name, format });
+                        stored.push(Stored { name, format, networks });
                     } else {
                         let hint = match did_you_mean(&format.to_string(), FORMATS) {
                             Some(hint) => format!("did you mean `{hint}`?"),
@@ -417,6 +432,41 @@ fn stored(declaration: &mut Declaration, errors: &mut Errors) -> Vec<Stored> {
         false
     });
     stored
+}
+
+/// `name: what`.
+fn pair<T: syn::parse::Parse>(input: syn::parse::ParseStream, example: &str) -> syn::Result<(Ident, T)> {
+    let expected = |error: syn::Error| syn::Error::new(error.span(), example);
+    let name = input.parse().map_err(expected)?;
+    input.parse::<syn::Token![:]>().map_err(expected)?;
+    Ok((name, input.parse().map_err(expected)?))
+}
+
+/// Whether what stands in the braces of `#[stored(..)]` are networks inside.
+fn stored_networks(network: &Ident, stored: &Stored, nodes: &[Node], errors: &mut Errors) {
+    let fields = |own: bool| {
+        let fields = nodes.iter().filter(move |node| matches!(node.op, Op::Layer(traits) if traits.own) == own);
+        fields.filter_map(|node| node.field.as_ref().map(|field| field.0.to_string()))
+    };
+    let known: Vec<_> = fields(true).collect();
+    for (index, (name, _)) in stored.networks.iter().enumerate() {
+        let text = name.to_string();
+        let message = if stored.networks[..index].iter().any(|(other, _)| other == name) {
+            format!("`{name}` stands here already")
+        } else if known.contains(&text) {
+            continue;
+        } else if fields(false).any(|field| field == text) {
+            format!(
+                "`{name}` is no network inside {network}; leave it out, weights of {network} itself are stored anyway"
+            )
+        } else {
+            match did_you_mean(&text, known.iter().map(String::as_str)) {
+                Some(hint) => format!("{network} has no layer `{name}`; did you mean `{hint}`?"),
+                None => format!("{network} has no network inside that is called `{name}`"),
+            }
+        };
+        errors.at(name.span(), message);
+    }
 }
 
 /// `"64 KiB"`, `"1 MiB"`, `"512 B"`, `512`.

@@ -16,7 +16,7 @@ use core::marker::PhantomData;
 use crate::kernels::cortex_m;
 use crate::layer::{Activation, lanes};
 use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector, keep_rolled, share};
+use crate::simd::{SCALAR, Simd, Vector, keep_rolled, share};
 use crate::storage::Storage;
 
 /// Where the columns of a tile lie: `NR` registers, of which all but the last are adjacent.
@@ -399,10 +399,6 @@ impl<T: Scalar, S: Simd, K: Tiles<T, S>> Cover<T, S, K> {
     /// The registers that they take.
     const REST_VECTORS: usize = Self::REST.div_ceil(lanes::<S, T>());
 }
-
-/// Whether the processor has no vectors, so that a [`Vector`] of four lanes is four registers.
-const SCALAR: bool =
-    cfg!(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")));
 
 /// How many registers the level has.
 const fn registers<S: Simd, T: Scalar>() -> usize {

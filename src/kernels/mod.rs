@@ -2,7 +2,7 @@
 //! SIMD level.
 
 pub mod conv;
-mod cortex_m;
+pub(crate) mod cortex_m;
 pub mod elementwise;
 pub mod gemm;
 pub mod math;

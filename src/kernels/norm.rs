@@ -326,12 +326,13 @@ pub fn batch_backward<T: Scalar, S: Simd>(
 }
 
 /// Normalises every row: `y = (x − mean) · r · weight + bias` with `r = 1 / √(variance + ε)` over
-/// the row. `saved` gets mean and `r` of every row.
+/// the row; or, unless `CENTER`, `y = x · r · weight` with `r = 1 / √(mean(x²) + ε)`, and then there
+/// are no biases and no means. `saved` gets mean and `r` of every row.
 ///
 /// # Panics
 /// If the slices do not fit each other; with constant sizes the check folds away.
 #[inline(always)]
-pub fn layer_forward<T: Scalar, S: Simd>(
+pub fn row_forward<T: Scalar, S: Simd, const CENTER: bool>(
     simd: S,
     input: &[T],
     output: &mut [T],
@@ -345,30 +346,34 @@ pub fn layer_forward<T: Scalar, S: Simd>(
         #[inline(always)]
         || {
             let channels = weight.len();
-            assert!(channels > 0 && bias.len() == channels);
+            assert!(channels > 0 && bias.len() == if CENTER { channels } else { 0 });
             let rows = input.len() / channels;
             assert!(input.len() == rows * channels && output.len() == rows * channels);
             let (input, output, weight, bias) = (input.as_ptr(), output.as_mut_ptr(), weight.as_ptr(), bias.as_ptr());
             let size = count_of::<T>(channels);
             let saved = saved.map(|[mean, inverse]| {
-                assert!(mean.len() == rows && inverse.len() == rows);
+                assert!(mean.len() == if CENTER { rows } else { 0 } && inverse.len() == rows);
                 (mean.as_mut_ptr(), inverse.as_mut_ptr())
             });
             // Deviations from the mean must not count in the lanes beyond the last channel.
             let tail = first::<T, S>(simd, channels % lanes::<S, T>());
             let mut row = 0;
             while row < rows {
-                // SAFETY: `row < rows`, blocks end at `channels`, and the tensors are `rows · channels`
-                // long.
+                // SAFETY: `row < rows`, blocks end at `channels`, the tensors are `rows · channels` long, and
+                // so long as they are used the biases `channels` and the means `rows`.
                 unsafe {
                     let (from, to) = (input.add(row * channels), output.add(row * channels));
-                    let [sum] = row_sums::<T, S, 1>(
-                        simd,
-                        channels,
-                        #[inline(always)]
-                        |at, count, [sum]| [sum + read::<T, S>(simd, from.add(at), count)],
-                    );
-                    let mean = sum / size;
+                    let mean = if CENTER {
+                        let [sum] = row_sums::<T, S, 1>(
+                            simd,
+                            channels,
+                            #[inline(always)]
+                            |at, count, [sum]| [sum + read::<T, S>(simd, from.add(at), count)],
+                        );
+                        sum / size
+                    } else {
+                        T::ZERO
+                    };
                     let center = splat::<T, S>(simd, mean);
                     let tail_center = center * tail;
                     let [sum] = row_sums::<T, S, 1>(
@@ -377,23 +382,31 @@ pub fn layer_forward<T: Scalar, S: Simd>(
                         #[inline(always)]
                         |at, count, [sum]| {
                             let center = if count == lanes::<S, T>() { center } else { tail_center };
-                            let deviation = read::<T, S>(simd, from.add(at), count) - center;
+                            let deviation =
+                                from_center::<T, S, CENTER>(read::<T, S>(simd, from.add(at), count), center);
                             [deviation.mul_add(deviation, sum)]
                         },
                     );
                     let inverse = inverse_deviation::<T, S>(simd, splat::<T, S>(simd, sum / size), epsilon);
                     if let Some((means, inverses)) = saved {
-                        *means.add(row) = mean;
+                        if CENTER {
+                            *means.add(row) = mean;
+                        }
                         *inverses.add(row) = inverse.lane(0);
                     }
                     blocks::<T, S>(
                         channels,
                         #[inline(always)]
                         |at, count| {
-                            let normal = (read::<T, S>(simd, from.add(at), count) - center) * inverse;
+                            let x = read::<T, S>(simd, from.add(at), count);
+                            let normal = from_center::<T, S, CENTER>(x, center) * inverse;
                             let weight = read::<T, S>(simd, weight.add(at), count);
-                            let bias = read::<T, S>(simd, bias.add(at), count);
-                            write::<T, S>(normal.mul_add(weight, bias), to.add(at), count);
+                            let y = if CENTER {
+                                normal.mul_add(weight, read::<T, S>(simd, bias.add(at), count))
+                            } else {
+                                normal * weight
+                            };
+                            write::<T, S>(y, to.add(at), count);
                         },
                     );
                 }
@@ -403,15 +416,22 @@ pub fn layer_forward<T: Scalar, S: Simd>(
     )
 }
 
-/// The derivative of [`layer_forward`], whose means and `r` it takes.
+/// `x − center`, or `x` where there is no mean.
+#[inline(always)]
+fn from_center<T: Scalar, S: Simd, const CENTER: bool>(x: T::Vector<S>, center: T::Vector<S>) -> T::Vector<S> {
+    if CENTER { x - center } else { x }
+}
+
+/// The derivative of [`row_forward`], whose means and `r` it takes.
 ///
 /// With `x̂ = (x − mean) · r`, `g = ∂y · weight` and means over the row,
-/// `∂x = r · (g − mean(g) − x̂ · mean(g · x̂))`, `∂weight += Σ ∂y · x̂`, `∂bias += Σ ∂y`.
+/// `∂x = r · (g − mean(g) − x̂ · mean(g · x̂))`, `∂weight += Σ ∂y · x̂`, `∂bias += Σ ∂y`. Unless `CENTER`,
+/// `x̂ = x · r` and `∂x = r · (g − x̂ · mean(g · x̂))`.
 ///
 /// # Panics
 /// If the slices do not fit each other; with constant sizes the check folds away.
 #[inline(always)]
-pub fn layer_backward<T: Scalar, S: Simd>(
+pub fn row_backward<T: Scalar, S: Simd, const CENTER: bool>(
     simd: S,
     input: &[T],
     grad_output: &[T],
@@ -427,10 +447,11 @@ pub fn layer_backward<T: Scalar, S: Simd>(
         #[inline(always)]
         || {
             let channels = weight.len();
-            assert!(channels > 0 && grad_weight.len() == channels && grad_bias.len() == channels);
+            assert!(channels > 0 && grad_weight.len() == channels);
+            assert!(grad_bias.len() == if CENTER { channels } else { 0 });
             let rows = input.len() / channels;
             assert!(input.len() == rows * channels && grad_output.len() == rows * channels);
-            assert!(mean.len() == rows && inverse.len() == rows);
+            assert!(mean.len() == if CENTER { rows } else { 0 } && inverse.len() == rows);
             let grad_input = grad_input.map(|gradient| {
                 assert!(gradient.len() == rows * channels);
                 gradient.as_mut_ptr()
@@ -446,10 +467,11 @@ pub fn layer_backward<T: Scalar, S: Simd>(
             let mut row = 0;
             while row < rows {
                 // SAFETY: `row < rows`, blocks end at `channels`, the tensors are `rows · channels` long,
-                // the parameters `channels`, the statistics `rows`.
+                // the parameters `channels`, the statistics `rows`; without `CENTER` biases and means are
+                // not used.
                 unsafe {
                     let (x, dy) = (input.add(row * channels), grad_output.add(row * channels));
-                    let center = splat::<T, S>(simd, *mean.add(row));
+                    let center = splat::<T, S>(simd, if CENTER { *mean.add(row) } else { T::ZERO });
                     let inverse = splat::<T, S>(simd, *inverse.add(row));
                     // The parameters' gradients are taken along, because the row is being read anyway.
                     let [sum, product] = row_sums::<T, S, 2>(
@@ -457,11 +479,14 @@ pub fn layer_backward<T: Scalar, S: Simd>(
                         channels,
                         #[inline(always)]
                         |at, count, [sum, product]| {
-                            let normal = (read::<T, S>(simd, x.add(at), count) - center) * inverse;
+                            let x = read::<T, S>(simd, x.add(at), count);
+                            let normal = from_center::<T, S, CENTER>(x, center) * inverse;
                             let dy = read::<T, S>(simd, dy.add(at), count);
                             if count == lanes::<S, T>() {
-                                let to = grad_bias.add(at);
-                                (T::Vector::<S>::load(simd, to) + dy).store(to);
+                                if CENTER {
+                                    let to = grad_bias.add(at);
+                                    (T::Vector::<S>::load(simd, to) + dy).store(to);
+                                }
                                 let to = grad_weight.add(at);
                                 dy.mul_add(normal, T::Vector::<S>::load(simd, to)).store(to);
                             } else {
@@ -470,7 +495,7 @@ pub fn layer_backward<T: Scalar, S: Simd>(
                             }
                             // Lanes beyond the last channel are 0 in `dy`.
                             let g = dy * read::<T, S>(simd, weight.add(at), count);
-                            [sum + g, g.mul_add(normal, product)]
+                            [if CENTER { sum + g } else { sum }, g.mul_add(normal, product)]
                         },
                     );
                     if let Some(grad_input) = grad_input {
@@ -481,163 +506,11 @@ pub fn layer_backward<T: Scalar, S: Simd>(
                             channels,
                             #[inline(always)]
                             |at, count| {
-                                let deviation = read::<T, S>(simd, x.add(at), count) - center;
-                                let g =
-                                    read::<T, S>(simd, dy.add(at), count) * read::<T, S>(simd, weight.add(at), count);
-                                let dx = g.mul_add(inverse, deviation.mul_add(slope, offset));
-                                write::<T, S>(dx, to.add(at), count);
-                            },
-                        );
-                    }
-                }
-                row += 1;
-            }
-            let count = channels % lanes::<S, T>();
-            if count > 0 {
-                // SAFETY: the `count` numbers before the end of the parameters.
-                unsafe {
-                    let to = grad_bias.add(channels - count);
-                    write::<T, S>(read::<T, S>(simd, to, count) + tail_bias, to, count);
-                    let to = grad_weight.add(channels - count);
-                    write::<T, S>(read::<T, S>(simd, to, count) + tail_weight, to, count);
-                }
-            }
-        },
-    )
-}
-
-/// Scales every row: `y = x · r · weight` with `r = 1 / √(mean(x²) + ε)`. `saved` gets
-/// `r` of every row.
-///
-/// # Panics
-/// If the slices do not fit each other; with constant sizes the check folds away.
-#[inline(always)]
-pub fn rms_forward<T: Scalar, S: Simd>(
-    simd: S,
-    input: &[T],
-    output: &mut [T],
-    weight: &[T],
-    epsilon: T,
-    saved: Option<&mut [T]>,
-) {
-    share(
-        simd,
-        #[inline(always)]
-        || {
-            let channels = weight.len();
-            assert!(channels > 0);
-            let rows = input.len() / channels;
-            assert!(input.len() == rows * channels && output.len() == rows * channels);
-            let (input, output, weight) = (input.as_ptr(), output.as_mut_ptr(), weight.as_ptr());
-            let saved = saved.map(|inverse| {
-                assert!(inverse.len() == rows);
-                inverse.as_mut_ptr()
-            });
-            let size = count_of::<T>(channels);
-            let mut row = 0;
-            while row < rows {
-                // SAFETY: `row < rows`, blocks end at `channels`, and the tensors are `rows · channels`
-                // long.
-                unsafe {
-                    let (from, to) = (input.add(row * channels), output.add(row * channels));
-                    let [sum] = row_sums::<T, S, 1>(
-                        simd,
-                        channels,
-                        #[inline(always)]
-                        |at, count, [sum]| {
-                            let x = read::<T, S>(simd, from.add(at), count);
-                            [x.mul_add(x, sum)]
-                        },
-                    );
-                    let inverse = inverse_deviation::<T, S>(simd, splat::<T, S>(simd, sum / size), epsilon);
-                    if let Some(inverses) = saved {
-                        *inverses.add(row) = inverse.lane(0);
-                    }
-                    blocks::<T, S>(
-                        channels,
-                        #[inline(always)]
-                        |at, count| {
-                            let normal = read::<T, S>(simd, from.add(at), count) * inverse;
-                            write::<T, S>(normal * read::<T, S>(simd, weight.add(at), count), to.add(at), count);
-                        },
-                    );
-                }
-                row += 1;
-            }
-        },
-    )
-}
-
-/// The derivative of [`rms_forward`], whose `r` it takes.
-///
-/// With `x̂ = x · r` and `g = ∂y · weight`, `∂x = r · (g − x̂ · mean(g · x̂))` and
-/// `∂weight += Σ ∂y · x̂`.
-///
-/// # Panics
-/// If the slices do not fit each other; with constant sizes the check folds away.
-#[inline(always)]
-pub fn rms_backward<T: Scalar, S: Simd>(
-    simd: S,
-    input: &[T],
-    grad_output: &[T],
-    grad_input: Option<&mut [T]>,
-    weight: &[T],
-    inverse: &[T],
-    grad_weight: &mut [T],
-) {
-    share(
-        simd,
-        #[inline(always)]
-        || {
-            let channels = weight.len();
-            assert!(channels > 0 && grad_weight.len() == channels);
-            let rows = input.len() / channels;
-            assert!(input.len() == rows * channels && grad_output.len() == rows * channels && inverse.len() == rows);
-            let grad_input = grad_input.map(|gradient| {
-                assert!(gradient.len() == rows * channels);
-                gradient.as_mut_ptr()
-            });
-            let (input, grad_output, weight) = (input.as_ptr(), grad_output.as_ptr(), weight.as_ptr());
-            let (inverse, grad_weight) = (inverse.as_ptr(), grad_weight.as_mut_ptr());
-            let size = count_of::<T>(channels);
-            // What the last, short register of the parameters' gradients gets: a load right after a masked
-            // store of the same numbers would have to wait for it.
-            let mut tail_weight = splat::<T, S>(simd, T::ZERO);
-            let mut row = 0;
-            while row < rows {
-                // SAFETY: `row < rows`, blocks end at `channels`, the tensors are `rows · channels` long,
-                // the parameters `channels`, the statistics `rows`.
-                unsafe {
-                    let (x, dy) = (input.add(row * channels), grad_output.add(row * channels));
-                    let inverse = splat::<T, S>(simd, *inverse.add(row));
-                    let [product] = row_sums::<T, S, 1>(
-                        simd,
-                        channels,
-                        #[inline(always)]
-                        |at, count, [product]| {
-                            let normal = read::<T, S>(simd, x.add(at), count) * inverse;
-                            let dy = read::<T, S>(simd, dy.add(at), count);
-                            if count == lanes::<S, T>() {
-                                let to = grad_weight.add(at);
-                                dy.mul_add(normal, T::Vector::<S>::load(simd, to)).store(to);
-                            } else {
-                                tail_weight = dy.mul_add(normal, tail_weight);
-                            }
-                            let g = dy * read::<T, S>(simd, weight.add(at), count);
-                            [g.mul_add(normal, product)]
-                        },
-                    );
-                    if let Some(grad_input) = grad_input {
-                        let to = grad_input.add(row * channels);
-                        let slope = -(inverse * inverse * splat::<T, S>(simd, product / size));
-                        blocks::<T, S>(
-                            channels,
-                            #[inline(always)]
-                            |at, count| {
                                 let x = read::<T, S>(simd, x.add(at), count);
                                 let g =
                                     read::<T, S>(simd, dy.add(at), count) * read::<T, S>(simd, weight.add(at), count);
-                                write::<T, S>(g.mul_add(inverse, x * slope), to.add(at), count);
+                                let rest = if CENTER { (x - center).mul_add(slope, offset) } else { x * slope };
+                                write::<T, S>(g.mul_add(inverse, rest), to.add(at), count);
                             },
                         );
                     }
@@ -648,6 +521,10 @@ pub fn rms_backward<T: Scalar, S: Simd>(
             if count > 0 {
                 // SAFETY: the `count` numbers before the end of the parameters.
                 unsafe {
+                    if CENTER {
+                        let to = grad_bias.add(channels - count);
+                        write::<T, S>(read::<T, S>(simd, to, count) + tail_bias, to, count);
+                    }
                     let to = grad_weight.add(channels - count);
                     write::<T, S>(read::<T, S>(simd, to, count) + tail_weight, to, count);
                 }

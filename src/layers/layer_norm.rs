@@ -56,7 +56,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for Layer
             simd,
             #[inline(always)]
             || {
-                norm::layer_forward(
+                norm::row_forward::<T, S, true>(
                     simd,
                     batch_slice(input),
                     batch_slice_mut(output),
@@ -83,7 +83,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for Layer
             simd,
             #[inline(always)]
             || {
-                norm::layer_forward(
+                norm::row_forward::<T, S, true>(
                     simd,
                     batch_slice(input),
                     batch_slice_mut(output),
@@ -111,7 +111,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for Layer
             simd,
             #[inline(always)]
             || {
-                norm::layer_backward(
+                norm::row_backward::<T, S, true>(
                     simd,
                     batch_slice(input),
                     batch_slice(grad_output),

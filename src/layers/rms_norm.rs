@@ -52,11 +52,12 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for RmsNo
             simd,
             #[inline(always)]
             || {
-                norm::rms_forward(
+                norm::row_forward::<T, S, false>(
                     simd,
                     batch_slice(input),
                     batch_slice_mut(output),
                     &self.weight,
+                    &[],
                     T::from_f64(f64::from_bits(EPS)),
                     None,
                 );
@@ -78,13 +79,14 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for RmsNo
             simd,
             #[inline(always)]
             || {
-                norm::rms_forward(
+                norm::row_forward::<T, S, false>(
                     simd,
                     batch_slice(input),
                     batch_slice_mut(output),
                     &self.weight,
+                    &[],
                     T::from_f64(f64::from_bits(EPS)),
-                    Some(batch_slice_mut(inverse)),
+                    Some([&mut [], batch_slice_mut(inverse)]),
                 );
             },
         );
@@ -105,14 +107,16 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for RmsNo
             simd,
             #[inline(always)]
             || {
-                norm::rms_backward(
+                norm::row_backward::<T, S, false>(
                     simd,
                     batch_slice(input),
                     batch_slice(grad_output),
                     grad_input.map(|gradient| batch_slice_mut(gradient)),
                     &self.weight,
+                    &[],
                     batch_slice(inverse),
                     &mut gradient.weight,
+                    &mut [],
                 );
             },
         );

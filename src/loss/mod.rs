@@ -85,6 +85,7 @@ pub trait Loss<T: Scalar, Output: Tensor<T>, Target> {
 
 /// Why a loss could not be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum LossError {
     /// A target names a class that the output does not have.

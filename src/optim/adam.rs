@@ -17,6 +17,7 @@ use crate::simd::{Simd, Vector};
 /// assert_eq!((optimizer.beta1, optimizer.beta2), (0.9, 0.999));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Adam {
     /// η, by default 0.001.
     pub learning_rate: f64,
@@ -46,6 +47,7 @@ impl Default for Adam {
 /// assert_eq!(optimizer.learning_rate, 1e-3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AdamW {
     /// η, by default 0.001.
     pub learning_rate: f64,

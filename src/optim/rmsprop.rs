@@ -16,6 +16,7 @@ use crate::simd::{Simd, Vector};
 /// assert_eq!(optimizer.alpha, 0.99);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RmsProp {
     /// η, by default 0.01.
     pub learning_rate: f64,

@@ -16,6 +16,7 @@ use core::f64::consts::PI;
 /// assert_eq!(schedule.rate(1000), 0.0);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Schedule {
     /// Always 1.
     #[default]

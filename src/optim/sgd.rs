@@ -19,6 +19,7 @@ use crate::simd::{Simd, Vector};
 /// assert_eq!(optimizer.weight_decay, 0.0);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sgd {
     /// η, by default 0.001.
     pub learning_rate: f64,
@@ -72,6 +73,7 @@ impl<T: Scalar> Optimizer<T> for Sgd {
 /// assert_eq!(optimizer.momentum, 0.9);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Momentum {
     /// η, by default 0.001.
     pub learning_rate: f64,

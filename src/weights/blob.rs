@@ -56,6 +56,7 @@ pub struct Aligned<B: ?Sized>(pub B);
 
 /// Why bytes are not a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BlobError {
     /// The bytes do not begin as a blob does.
@@ -263,10 +264,15 @@ pub const fn structure<T: Scalar>(entries: &[Entry], graph: &[Node]) -> u64 {
     tensors(hash, entries)
 }
 
-/// The hash of the same network with its weights stored in a format.
+/// The hash of the same network with its weights stored in a format, and stored networks inside.
 #[doc(hidden)]
-pub const fn structure_stored(hash: u64, format: &str) -> u64 {
-    text(hash, format)
+pub const fn structure_stored(hash: u64, format: &str, inside: &[u64]) -> u64 {
+    let (mut hash, mut index) = (text(hash, format), 0);
+    while index < inside.len() {
+        hash = fnv(hash, &inside[index].to_le_bytes());
+        index += 1;
+    }
+    hash
 }
 
 const fn tensors(mut hash: u64, entries: &[Entry]) -> u64 {

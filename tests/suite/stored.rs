@@ -26,8 +26,23 @@ network! {
     }
 }
 network! { #[stored(MlpHalf: f16)] pub Mlp<T, const IN: usize>: [IN] -> [2] { Dense(6), Tanh, Dense(2) } }
-network! { #[stored(OuterI8: i8)] pub Outer: [4] -> [3] { inner: Inner, Relu, Dense(3) } }
-network! { pub Inner: [4] -> [5] { Dense(5), Tanh } }
+network! {
+    #[stored(OuterI8: i8, WholeSmall: i8 { inner: InnerHalf })]
+    pub Outer: [4] -> [3] { inner: Inner, Relu, Dense(3) }
+}
+network! { #[stored(InnerHalf: f16)] pub Inner: [4] -> [5] { Dense(5), Tanh } }
+network! {
+    #[stored(TwiceSmall: i8 { left: OuterI8, right: WholeSmall })]
+    pub Twice: [4] -> [2] {
+        let a = input |> left: Outer |> Relu;
+        let b = input |> right: Outer;
+        concat(a, b) |> Dense(2)
+    }
+}
+network! {
+    #[stored(ParentSmall: i8 { only: WholeSmall })]
+    pub Parent: [4] -> [3] { only: Outer, Relu }
+}
 
 type Input<N> = <N as Layer<f32>>::Input;
 type Output<N> = <N as Layer<f32>>::Output;
@@ -133,6 +148,44 @@ fn graphs_with_several_inputs_and_outputs() {
         |stored, net| widen!(stored, net: ear .as_flattened as_flattened_mut; dense1; dense2; dense3),
         0.04,
     );
+}
+
+/// The numbers of [`Outer`] stored as [`WholeSmall`].
+fn widen_whole(stored: &WholeSmall, net: &mut Outer) {
+    widen!(stored, net: dense1);
+    let (stored, net) = (&stored.inner, &mut net.inner);
+    widen!(stored, net: dense1);
+}
+
+#[test]
+fn networks_inside_are_stored_with_what_they_are_in() {
+    check::<Outer, WholeSmall, _, _>(widen_whole, 0.04);
+    check::<Parent, ParentSmall, _, _>(|stored, net| widen_whole(&stored.only, &mut net.only), 0.04);
+    check::<Twice, TwiceSmall, _, _>(
+        |stored, net| {
+            widen!(stored, net: dense1);
+            widen_whole(&stored.right, &mut net.right);
+            let (stored, net) = (&stored.left, &mut net.left);
+            widen!(stored, net: dense1);
+        },
+        0.04,
+    );
+    let net = filled::<Twice>();
+    let small = TwiceSmall::boxed_from(&net);
+    assert_eq!(small.left.inner.as_slice(), net.left.inner.as_slice());
+}
+
+#[test]
+fn blobs_hold_networks_inside() {
+    let net = filled::<Twice>();
+    let small = TwiceSmall::boxed_from(&net);
+    let mut again = TwiceSmall::zeroed();
+    load_blob(&to_blob(&*small), &mut again).unwrap();
+    let input = [0.3, -1.0, 0.0, 2.0];
+    assert_eq!(again.evaluate(&input), small.evaluate(&input));
+    // What is stored inside belongs to the structure.
+    let outer = OuterI8::boxed_from(&filled());
+    assert_eq!(load_blob(&to_blob(&*outer), &mut WholeSmall::zeroed()), Err(BlobError::OtherNetwork("WholeSmall")));
 }
 
 #[test]

@@ -31,6 +31,7 @@ pub fn run(work: &Work, bench: &Bench) -> Outcome {
             "Tiny8" => evaluate::<Tiny<8>, 8, 1>(net, bench),
             "Wide128" => evaluate::<Wide, 128, 128>(net, bench),
             "Digits128" => evaluate::<Digits128, 784, 10>(net, bench),
+            "Digits512" => evaluate::<Digits512, 784, 10>(net, bench),
             "Anomaly" => evaluate::<Anomaly, 640, 640>(net, bench),
             _ => no_convolutions(),
         },

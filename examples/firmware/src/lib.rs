@@ -6,6 +6,7 @@
 
 #[cfg(target_os = "none")]
 mod device;
+mod images;
 #[cfg(not(target_os = "none"))]
 mod pc;
 
@@ -16,11 +17,13 @@ use pc as machine;
 
 #[cfg(target_os = "none")]
 pub use device::entry;
+pub use images::{IMAGES, digit, load};
 pub use machine::{Ticker, exit, fail};
 
 /// Prints a line: `name value value ..`, numbers as the hexadecimal digits of their bits.
 ///
 /// Printing decimals would take more flash than the networks here.
+#[inline(never)]
 pub fn print(name: &str, values: &[f32]) {
     write(name);
     for value in values {
@@ -31,6 +34,7 @@ pub fn print(name: &str, values: &[f32]) {
 }
 
 /// Prints a line: `name number`.
+#[inline(never)]
 pub fn print_number(name: &str, number: u32) {
     write(name);
     machine::write(b' ');
@@ -50,14 +54,15 @@ pub fn measure(times: u32, mut f: impl FnMut()) {
     }
 }
 
-fn write(text: &str) {
+/// Prints a text.
+pub fn write(text: &str) {
     for byte in text.bytes() {
         machine::write(byte);
     }
 }
 
-/// Writes a number with at least so many digits.
-fn digits(number: u32, base: u32, least: u32) {
+/// Prints a number with at least so many digits.
+pub fn digits(number: u32, base: u32, least: u32) {
     // The largest power of the base with as many digits as the number, or more.
     let mut power = 1;
     for _ in 1..least {

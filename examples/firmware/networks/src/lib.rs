@@ -5,6 +5,7 @@ use monomorph::prelude::*;
 
 network! {
     /// Reads a digit in an image of 28×28 grey pixels.
+    #[stored(DigitsHalf: f16, DigitsSmall: i8)]
     pub Digits: [28, 28, 1] -> [10] {
         Conv2d(8, kernel = 5, stride = 2), Relu,
         Conv2d(16, kernel = 3, stride = 2), Relu,

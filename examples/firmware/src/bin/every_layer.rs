@@ -6,9 +6,9 @@ use core::hint::black_box;
 
 use firmware::{exit, measure, print};
 use monomorph::memory::zeroed;
-use monomorph::network::evaluate;
+use monomorph::network::{StoredNetwork, evaluate};
 use monomorph::prelude::*;
-use monomorph::{Layer, Tensor};
+use monomorph::{Layer, Parameters, Tensor};
 
 network! { Images: [8, 8, 3] -> [10] {
     Conv2d(8, kernel = 3, padding = same), BatchNorm, Relu,
@@ -36,18 +36,34 @@ network! { Two(image: [2, 2, 1], speed: [2]) -> (turn: [1], brake: [2]) {
     let brake = multiply(both, both) |> inner: Inner;
 } }
 network! { Inner: [5] -> [2] { Dense(2), Sigmoid } }
+network! { #[stored(WideHalf: bf16)] Wide: [5] -> [2] { Dense(32), Tanh, Dense(2) } }
 
 /// Evaluates a network with numbers that any machine computes alike.
 #[inline(never)]
 fn run<N: Network<Scalar = f32>>(name: &str) {
-    let (mut net, mut input): (N, <N as Layer<f32>>::Input) = (zeroed(), zeroed());
+    let mut net: N = zeroed();
     fill(net.as_mut_slice(), 0.2);
+    evaluations(name, &net);
+}
+
+/// The same with weights in fewer bits.
+#[inline(never)]
+fn run_stored<N: StoredNetwork<Scalar = f32>>(name: &str) {
+    let (mut net, mut stored): (N::Of, N) = (zeroed(), zeroed());
+    fill(net.as_mut_slice(), 0.2);
+    stored.store(&net);
+    evaluations(name, &stored);
+}
+
+#[inline(always)]
+fn evaluations<N: Network<Scalar = f32>>(name: &str, net: &N) {
+    let mut input: <N as Layer<f32>>::Input = zeroed();
     // Of either sign, none at all, and so large that functions saturate: it takes the same time.
     for most in [1.0, -3.0, 0.0, 1000.0] {
         fill(input.as_mut_slice(), most);
-        print(name, evaluate(&net, &input).as_slice());
+        print(name, evaluate(net, &input).as_slice());
         measure(8, || {
-            black_box(evaluate(black_box(&net), black_box(&input)));
+            black_box(evaluate(black_box(net), black_box(&input)));
         });
     }
 }
@@ -67,5 +83,6 @@ fn main() -> ! {
     run::<Signals>("signals");
     run::<Activations>("activations");
     run::<Two>("two");
+    run_stored::<WideHalf>("wide");
     exit()
 }
