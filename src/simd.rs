@@ -192,6 +192,20 @@ pub fn keep_rolled() {
     }
 }
 
+/// Asks for the cache line at an address, which need not be valid; does nothing where there is no such
+/// instruction.
+#[inline(always)]
+pub fn prefetch<X>(at: *const X) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: it is part of every x86-64 processor, and an address that is not valid is ignored.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = at;
+}
+
 /// A register of `LANES` numbers.
 ///
 /// Everything is lane by lane unless it says otherwise. Loads and stores take pointers because
