@@ -120,8 +120,9 @@ time is the least of many windows. The loops are [`plain.rs`](peers/src/plain.rs
 dense, run-time sizes around the channels of a convolution; they use fused multiply-adds where the level has them, as monomorph does.
 
 A register holds 16, 8 and 4 numbers at the three levels, so that work bounded by arithmetic should take twice and four times as long
-as with the first; SSE2 has no fused multiply-add and no load that fills a register with one number, which costs it
-a quarter more. Work bounded by reading weights from the second and third cache is as fast at AVX2 as at AVX-512. Multiply-adds in
+as with the first; SSE2 has no fused multiply-add and no load that fills a register with one number, which costs it a
+fifth more. Wide128, Digits128, Digits512 and Anomaly wait for their weights from the second and third cache: there the level matters
+little, and so does who wrote the loop. Multiply-adds in
 registers alone, the peak of the core: {", ".join(peaks)}.
 
 Each level's program is compiled for it as a whole: {compiled}.
