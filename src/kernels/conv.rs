@@ -284,7 +284,7 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
                         b: self.weight.add(Geometry::<G>::weight(tap_row, from) + column),
                         b_step: Geometry::<G>::OC,
                         len: to - from,
-                        streams: false,
+                        from: gemm::Cache::First,
                     };
                     gemm::accumulate(simd, &mut tile, run, columns);
                     continue;
@@ -301,7 +301,7 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
                         b: self.weight.add(Geometry::<G>::weight(tap_row, tap) + column),
                         b_step: Geometry::<G>::OC,
                         len: stretch * Geometry::<G>::CG,
-                        streams: false,
+                        from: gemm::Cache::First,
                     };
                     gemm::accumulate(simd, &mut tile, run, columns);
                     tap += stretch;
@@ -551,7 +551,7 @@ impl<T: Scalar, S: Simd, G: Convolution, const BORDER: bool> Tiles<T, S> for Inp
                             b: self.weight.add(Geometry::<G>::weight(tap_row, tap) + column),
                             b_step: Geometry::<G>::OC,
                             len: stretch,
-                            streams: false,
+                            from: gemm::Cache::First,
                         };
                         gemm::accumulate(simd, &mut tile, run, columns);
                     }
@@ -645,7 +645,7 @@ impl<T: Scalar, S: Simd, G: Convolution, const ROW: bool> Tiles<T, S> for Taps<T
                     b: self.grad_y.add(outer * self.y_outer + column),
                     b_step: self.y_step,
                     len: self.len,
-                    streams: false,
+                    from: gemm::Cache::First,
                 };
                 gemm::accumulate(simd, &mut tile, run, columns);
             }

@@ -107,9 +107,36 @@ pub(crate) struct Run<T, W = T> {
     pub(crate) b: *const W,
     pub(crate) b_step: usize,
     pub(crate) len: usize,
-    /// Whether `b` is read once and comes from beyond the first cache, see [`keep_rolled`].
-    pub(crate) streams: bool,
+    /// From where `b` is read.
+    pub(crate) from: Cache,
 }
+
+/// Where weights that are read once come from, which decides how the loop over them is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cache {
+    /// The first cache, or it does not matter, because numbers are used several times.
+    First,
+    /// The second: the loop is [kept rolled](keep_rolled).
+    Second,
+    /// Beyond it, from where the processor does not foresee early enough what is read: besides, weights are asked for
+    /// [some rows ahead](AHEAD).
+    Beyond,
+}
+
+impl Cache {
+    /// Where so many bytes lie.
+    const fn of(bytes: usize) -> Self {
+        match bytes {
+            0..=49_152 => Self::First,
+            // With what else is there, more does not fit the second cache.
+            49_153..=786_432 => Self::Second,
+            _ => Self::Beyond,
+        }
+    }
+}
+
+/// How many rows ahead weights are asked for. Measured best of 3, 4, 6 and 8.
+const AHEAD: usize = 6;
 
 /// Adds a run to a tile: `tile[m][n] += Σₖ a[m, k] · b[k, n]`.
 ///
@@ -193,19 +220,11 @@ unsafe fn interleave<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const N
         // SAFETY: `k < run.len`.
         unsafe { step::<T, W, S, MR, NR>(simd, tile, run, k, columns) };
         k += 1;
-        if run.streams {
+        if run.from != Cache::First {
             keep_rolled();
         }
     }
 }
-
-/// Bytes that do not fit the first cache.
-const FIRST_CACHE: usize = 49_152;
-/// Bytes that, with what else is there, do not fit the second cache.
-const SECOND_CACHE: usize = 786_432;
-/// How many rows ahead weights are asked for that do not fit the second cache: what comes from beyond it the processor
-/// does not foresee early enough. Measured best of 3, 4, 6 and 8.
-const AHEAD: usize = 6;
 
 /// One `k` of [`accumulate`].
 ///
@@ -225,9 +244,9 @@ unsafe fn step<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usi
         let mut right = [T::Vector::<S>::splat(simd, T::ZERO); NR];
         for n in 0..NR {
             right[n] = columns.load_stored::<T, W, S, NR>(simd, b, n);
-            let (far, at) = (run.b_step * run.len * size_of::<W>() > SECOND_CACHE, n * lanes::<S, T>());
+            let at = n * lanes::<S, T>();
             // Once for each cache line.
-            if run.streams && far && (at * size_of::<W>()).is_multiple_of(64) {
+            if run.from == Cache::Beyond && (at * size_of::<W>()).is_multiple_of(64) {
                 prefetch(b.wrapping_add(AHEAD * run.b_step + at));
             }
         }
@@ -596,8 +615,8 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, const ROWS: usize, con
             let bias = self.bias.map(|bias| bias.add(column));
             let mut tile = start::<T, S, MR, NR>(simd, if W::SCALED { None } else { bias }, columns);
             let (a, b) = (self.x.add(row * IN), self.weight.add(column));
-            let streams = const { ROWS == 1 && NR >= 4 && IN * OUT * size_of::<W>() > FIRST_CACHE };
-            let run = Run { a, a_row: IN, a_step: 1, by_column: false, b, b_step: OUT, len: IN, streams };
+            let from = const { if ROWS == 1 && NR >= 4 { Cache::of(IN * OUT * size_of::<W>()) } else { Cache::First } };
+            let run = Run { a, a_row: IN, a_step: 1, by_column: false, b, b_step: OUT, len: IN, from };
             accumulate(simd, &mut tile, run, columns);
             if const { W::SCALED } {
                 rescale::<T, S, MR, NR>(simd, &mut tile, self.scale.add(column), bias, columns);
@@ -642,7 +661,7 @@ impl<T: Scalar, S: Simd, const IN: usize, const OUT: usize> Tiles<T, S> for Weig
                 b,
                 b_step: OUT,
                 len: self.samples,
-                streams: false,
+                from: Cache::First,
             };
             accumulate(simd, &mut tile, run, columns);
             add::<T, S, MR, NR>(simd, tile, self.gradient.add(row * OUT + column), OUT, skip, columns);
