@@ -280,6 +280,9 @@ impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution> Image<T, W, A, 
                 }
             }
         }
+        if const { Geometry::<G>::INSIDE.0 == 0 && Geometry::<G>::INSIDE.1 == Geometry::<G>::COLUMNS.output } {
+            return;
+        }
         let mut column = if left == 0 { right } else { 0 };
         while column < columns.output {
             let across = columns.taps(column);
