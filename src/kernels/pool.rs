@@ -247,27 +247,10 @@ pub(super) unsafe fn write<T: Scalar, S: Simd>(vector: T::Vector<S>, to: *mut T,
     }
 }
 
-/// A maximum that NaN wins: the largest number, and a NaN if there was one, else 0. Hardware
-/// disagrees on the maximum of NaN, so it is kept apart.
-#[derive(Clone, Copy)]
-struct Maximum<V> {
-    largest: V,
-    nan: V,
-}
-
+/// The larger of both, lane by lane; NaN where either is.
 #[inline(always)]
-fn nothing<T: Scalar, S: Simd>(simd: S) -> Maximum<T::Vector<S>> {
-    Maximum { largest: lowest::<T, S>(simd), nan: T::Vector::<S>::splat(simd, T::ZERO) }
-}
-
-#[inline(always)]
-fn larger<T: Scalar, S: Simd>(maximum: Maximum<T::Vector<S>>, x: T::Vector<S>) -> Maximum<T::Vector<S>> {
-    Maximum { largest: maximum.largest.max(x), nan: T::Vector::<S>::select(x.eq(x), maximum.nan, x) }
-}
-
-#[inline(always)]
-fn maximum_of<T: Scalar, S: Simd>(maximum: Maximum<T::Vector<S>>) -> T::Vector<S> {
-    T::Vector::<S>::select(maximum.nan.eq(maximum.nan), maximum.largest, maximum.nan)
+fn larger<T: Scalar, S: Simd>(a: T::Vector<S>, b: T::Vector<S>) -> T::Vector<S> {
+    T::Vector::<S>::select(a.eq(a), a.max(b), a)
 }
 
 #[inline(always)]
@@ -291,19 +274,17 @@ pub fn max<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: 
         #[inline(always)]
         || {
             if windows.is_global() {
-                return fold::<T, S, _>(
+                return fold::<T, S>(
                     simd,
                     windows,
                     batch,
                     input,
                     output,
-                    nothing::<T, S>(simd),
+                    lowest::<T, S>(simd),
                     #[inline(always)]
-                    |maximum, x| larger::<T, S>(maximum, x),
+                    |a, b| larger::<T, S>(a, b),
                     #[inline(always)]
-                    |a, b| Maximum { nan: a.nan + b.nan, ..larger::<T, S>(a, b.largest) },
-                    #[inline(always)]
-                    |maximum| maximum_of::<T, S>(maximum),
+                    |maximum| maximum,
                 );
             }
             assert!(input.len() == batch * windows.input_len() && output.len() == batch * windows.output_len());
@@ -317,7 +298,7 @@ pub fn max<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: 
                         windows.channels,
                         #[inline(always)]
                         |channel, count| {
-                            let mut maximum = nothing::<T, S>(simd);
+                            let mut maximum = lowest::<T, S>(simd);
                             taps.each(
                                 windows,
                                 #[inline(always)]
@@ -329,7 +310,7 @@ pub fn max<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: 
                                 },
                             );
                             // SAFETY: likewise for the pixel `at` of the output.
-                            unsafe { write::<T, S>(maximum_of::<T, S>(maximum), output.add(at + channel), count) };
+                            unsafe { write::<T, S>(maximum, output.add(at + channel), count) };
                         },
                     );
                 },
@@ -424,15 +405,13 @@ pub fn average<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, inp
         || {
             let share = T::Vector::<S>::splat(simd, reciprocal(windows.input[0] * windows.input[1]));
             if windows.is_global() {
-                return fold::<T, S, _>(
+                return fold::<T, S>(
                     simd,
                     windows,
                     batch,
                     input,
                     output,
                     T::Vector::<S>::splat(simd, T::ZERO),
-                    #[inline(always)]
-                    |sum, x| sum + x,
                     #[inline(always)]
                     |a, b| a + b,
                     #[inline(always)]
@@ -531,16 +510,15 @@ pub fn average_backward<T: Scalar, S: Simd>(
 /// Folds all pixels of every sample into one, several at a time so that no addition waits for the
 /// one before.
 #[inline(always)]
-fn fold<T: Scalar, S: Simd, A: Copy>(
+fn fold<T: Scalar, S: Simd>(
     simd: S,
     windows: &Windows,
     batch: usize,
     input: &[T],
     output: &mut [T],
-    start: A,
-    add: impl Fn(A, T::Vector<S>) -> A,
-    merge: impl Fn(A, A) -> A,
-    finish: impl Fn(A) -> T::Vector<S>,
+    start: T::Vector<S>,
+    join: impl Fn(T::Vector<S>, T::Vector<S>) -> T::Vector<S>,
+    finish: impl Fn(T::Vector<S>) -> T::Vector<S>,
 ) {
     let (channels, pixels) = (windows.channels, windows.input[0] * windows.input[1]);
     assert!(output.len() == batch * channels && input.len() == batch * pixels * channels);
@@ -558,20 +536,20 @@ fn fold<T: Scalar, S: Simd, A: Copy>(
                     let mut from = input.add(sample * pixels * channels + channel);
                     let mut index = 0;
                     while index + 4 <= pixels {
-                        a = add(a, read::<T, S>(simd, from, count));
-                        b = add(b, read::<T, S>(simd, from.add(channels), count));
-                        c = add(c, read::<T, S>(simd, from.add(2 * channels), count));
-                        d = add(d, read::<T, S>(simd, from.add(3 * channels), count));
+                        a = join(a, read::<T, S>(simd, from, count));
+                        b = join(b, read::<T, S>(simd, from.add(channels), count));
+                        c = join(c, read::<T, S>(simd, from.add(2 * channels), count));
+                        d = join(d, read::<T, S>(simd, from.add(3 * channels), count));
                         from = from.wrapping_add(4 * channels);
                         index += 4;
                     }
                     while index < pixels {
-                        a = add(a, read::<T, S>(simd, from, count));
+                        a = join(a, read::<T, S>(simd, from, count));
                         from = from.wrapping_add(channels);
                         index += 1;
                     }
                 }
-                let all = finish(merge(merge(a, b), merge(c, d)));
+                let all = finish(join(join(a, b), join(c, d)));
                 // SAFETY: `channel + count <= channels`, and `sample < batch`.
                 unsafe { write::<T, S>(all, output.add(sample * channels + channel), count) };
             },
