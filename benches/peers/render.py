@@ -190,8 +190,9 @@ benches/peers/run.sh
 Before anything is timed, outputs are compared with monomorph's: they differ by at most 1e-4 of the largest output (or of 1), and
 the losses of the first ten steps of training by at most 0.1 %. What differs more fails the run. A time is the least of many
 windows of at least 2 ms each (or of one run, if that is longer), after a warm-up; inputs go round four samples, or four batches
-and five sets of labels. The same method everywhere; libraries for Python are called from Python, as their users do, so their call
-is part of the time.
+and five sets of labels. Compiled libraries, monomorph among them, are measured in three processes each, because the pages that
+weights happen to lie in change what it takes to read them. The same method everywhere; libraries for Python are called from
+Python, as their users do, so their call is part of the time.
 
 - Machine: {machine()}.
 - Measured on {datetime.date.today()}, monomorph at commit {commit}, {command("rustc", "--version")}, Python {platform.python_version()}.
@@ -205,12 +206,13 @@ peak, or the weights (in training the gradient and the moments too) at the bandw
 longer. It leaves out latency, activations and the functions between layers, which is all that matters to the smallest networks.
 
 What is below 60 % of its limit, and why:
-- PolicyTanh: 128 hyperbolic tangents take as long as the products; the limit counts the products alone (PolicyRelu has no such work).
+- PolicyTanh: 128 hyperbolic tangents take half as long as the products; the limit counts the products alone (PolicyRelu has no such work).
 - Tiny16, Tiny8: three layers that wait for each other, some 60 instructions, and the call, in 20 to 40 cycles; there is little left to
   compute.
 - Anomaly: 1.06 MB of weights do not quite fit the second cache of 1 MB; part of them comes from the third every time.
-- LeNet5, evaluated and trained: its first convolution has 6 output channels for the 16 lanes of a register and one input channel, so
-  that 10 lanes of 16 compute nothing; with these counted it is at about 60 %.
+- LeNet5: its first convolution has one input channel and 6 output channels for the 16 lanes of a register. Evaluated, lanes hold
+  pixels, which are woven together at the end; trained, the gradient of its weights leaves 10 of 16 lanes idle. Its dense layers wait
+  for the second cache.
 
 Wide128, Digits128 and Anomaly wait for weights from the second cache, each of which is used once. Whoever reads them from end to end,
 as plain loops do, is as fast here: these lines differ by less than single runs do, by up to a tenth.

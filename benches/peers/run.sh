@@ -2,7 +2,7 @@
 # Measures monomorph and every library it is compared with, on one core of this machine, and writes
 # benches/RESULTS.md and results.svg.
 #
-#   benches/peers/run.sh               all of it: 6 minutes, the first time 20 more to build and install
+#   benches/peers/run.sh               all of it: 14 minutes, the first time 20 more to build and install
 #   benches/peers/run.sh --quick       shorter measurements, the table only
 #   benches/peers/run.sh --only rust   monomorph and the Rust libraries; also: python, cpp
 #
@@ -101,44 +101,56 @@ install 'the plot' 'matplotlib==3.11.2' || { echo "pip cannot reach packages; se
 
 "$peers" export "$networks"
 measure 'limits of the core' "$peers" limits
-measure monomorph "$peers" monomorph
+
+# What is compiled, ours among it: programs to run, a name and a path a line.
+programs=("monomorph|$peers")
 if wants rust; then
-    for name in candle burn tract dfdx nalgebra 'plain arrays'; do
-        measure "$name" "$peers" "$name"
-    done
+    for name in candle burn tract dfdx nalgebra 'plain arrays'; do programs+=("$name|$peers"); done
 fi
 if wants cpp; then
     if ! command -v g++ >/dev/null; then
         skipped RLtools 'there is no g++'
-    elif install RLtools 'rltools[mkl]==2.2.1'; then
-        # Its documented settings, with its own loops and with MKL; the better of the two counts.
-        headers=$("$python" -c 'import importlib.util as u; print(u.find_spec("rltools").submodule_search_locations[0])')
-        compile=(g++ -std=c++17 -O3 -ffast-math -march=native -I "$headers/external/rl_tools/include" rltools.cpp)
-        mkl=(-DRL_TOOLS_BACKEND_ENABLE_MKL -DRL_TOOLS_DISABLE_UNALIGNED_MEMORY_ALLOCATIONS -I "$venv/include"
-            "$venv"/lib/libmkl_rt.so.* "-Wl,-rpath,$venv/lib")
-        printf '{"peer": "RLtools", "version": "2.2.1"}\n' >>"$results"
-        if "${compile[@]}" -o "$target/rltools" 2>>"$log"; then measure RLtools "$target/rltools" "$networks"; fi
-        if "${compile[@]}" "${mkl[@]}" -o "$target/rltools-mkl" 2>>"$log"; then
-            measure 'RLtools with MKL' "$target/rltools-mkl" "$networks"
+        skipped RTNeural 'there is no g++'
+    else
+        if install RLtools 'rltools[mkl]==2.2.1'; then
+            # Its documented settings, with its own loops and with MKL; the better of the two counts.
+            headers=$("$python" -c 'import importlib.util as u; print(u.find_spec("rltools").submodule_search_locations[0])')
+            compile=(g++ -std=c++17 -O3 -ffast-math -march=native -I "$headers/external/rl_tools/include" rltools.cpp)
+            mkl=(-DRL_TOOLS_BACKEND_ENABLE_MKL -DRL_TOOLS_DISABLE_UNALIGNED_MEMORY_ALLOCATIONS -I "$venv/include"
+                "$venv"/lib/libmkl_rt.so.* "-Wl,-rpath,$venv/lib")
+            printf '{"peer": "RLtools", "version": "2.2.1"}\n' >>"$results"
+            if "${compile[@]}" -o "$target/rltools" 2>>"$log"; then programs+=("RLtools|$target/rltools"); fi
+            if "${compile[@]}" "${mkl[@]}" -o "$target/rltools-mkl" 2>>"$log"; then
+                programs+=("RLtools with MKL|$target/rltools-mkl")
+            fi
+        fi
+        if rtneural_headers; then
+            # Each of its three ways to compute; the best counts. It wants to be told the size of registers.
+            headers=${RTNEURAL:-$target/rtneural}
+            compile=(g++ -std=c++17 -O3 -ffast-math -march=native -DRTNEURAL_NAMESPACE=RTNeural -DEIGEN_STACK_ALLOCATION_LIMIT=0
+                -isystem "$headers" -isystem "$headers/modules/Eigen" -isystem "$headers/modules/xsimd/include")
+            printf '{"peer": "RTNeural", "version": "%s"}\n' "$(sed -n 's/^project(RTNeural VERSION \(.*\))/\1/p' "$headers/CMakeLists.txt")" >>"$results"
+            for backend in EIGEN XSIMD STL; do
+                alignment=64
+                [[ $backend != EIGEN ]] || alignment=32
+                "${compile[@]}" "-DRTNEURAL_USE_$backend=1" "-DRTNEURAL_DEFAULT_ALIGNMENT=$alignment" rtneural.cpp \
+                    -o "$target/rtneural-$backend" 2>>"$log" || { skipped RTNeural "it could not be built; see $log"; continue; }
+                programs+=("RTNeural with $backend|$target/rtneural-$backend")
+            done
         fi
     fi
-    if ! command -v g++ >/dev/null; then
-        skipped RTNeural 'there is no g++'
-    elif rtneural_headers; then
-        # Each of its three ways to compute; the best counts. It wants to be told the size of registers.
-        headers=${RTNEURAL:-$target/rtneural}
-        compile=(g++ -std=c++17 -O3 -ffast-math -march=native -DRTNEURAL_NAMESPACE=RTNeural -DEIGEN_STACK_ALLOCATION_LIMIT=0
-            -isystem "$headers" -isystem "$headers/modules/Eigen" -isystem "$headers/modules/xsimd/include")
-        printf '{"peer": "RTNeural", "version": "%s"}\n' "$(sed -n 's/^project(RTNeural VERSION \(.*\))/\1/p' "$headers/CMakeLists.txt")" >>"$results"
-        for backend in EIGEN XSIMD STL; do
-            alignment=64
-            [[ $backend != EIGEN ]] || alignment=32
-            "${compile[@]}" "-DRTNEURAL_USE_$backend=1" "-DRTNEURAL_DEFAULT_ALIGNMENT=$alignment" rtneural.cpp \
-                -o "$target/rtneural-$backend" 2>>"$log" || { skipped RTNeural "it could not be built; see $log"; continue; }
-            measure "RTNeural with $backend" "$target/rtneural-$backend" "$networks"
-        done
-    fi
 fi
+# Several rounds: each process has its weights in other pages of memory, which changes what it takes to read them by
+# a tenth and more, and a machine that slows down for a while must not favour anybody.
+round() {
+    local program name path
+    for program in "${programs[@]}"; do
+        IFS='|' read -r name path <<<"$program"
+        if [[ $path == "$peers" ]]; then measure "$name" "$peers" "$name"; else measure "$name" "$path" "$networks"; fi
+    done
+}
+round
+[[ -n $quick ]] || round
 if wants python; then
     while read -r name packages; do
         name=${name//_/ }
@@ -151,8 +163,7 @@ PyTorch torch==2.15.0 numpy==2.4.6
 JAX jax==0.10.2 numpy==2.4.6
 EOF
 fi
-# Once more: a machine that slowed down in between must not favour anybody.
-measure monomorph "$peers" monomorph
+round
 
 say 'table'
 if [[ $only == all && -z $quick ]]; then

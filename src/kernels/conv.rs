@@ -20,7 +20,7 @@
 
 use core::marker::PhantomData;
 
-use crate::kernels::gemm::{self, Columns, Run, Tile, Tiles, cover, with};
+use crate::kernels::gemm::{self, Columns, Run, Tile, Tiles, copy, cover, with};
 use crate::layer::{Activation, lanes};
 use crate::layers::Identity;
 use crate::scalar::Scalar;
@@ -246,13 +246,7 @@ struct Image<T, W, A, G> {
     marker: PhantomData<(A, G)>,
 }
 
-impl<T, W, A, G> Clone for Image<T, W, A, G> {
-    #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T, W, A, G> Copy for Image<T, W, A, G> {}
+copy!([T, W, A, G] Image<T, W, A, G>);
 
 impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution> Image<T, W, A, G> {
     /// Computes the group's output channels: pixels inside by rows, those at the borders on the left and on
@@ -321,13 +315,7 @@ const ACROSS: u8 = 1;
 /// The pixels are those inside, down a column.
 const DOWN: u8 = 2;
 
-impl<T, W, A, G, const NEXT: u8> Clone for Pixels<T, W, A, G, NEXT> {
-    #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T, W, A, G, const NEXT: u8> Copy for Pixels<T, W, A, G, NEXT> {}
+copy!([T, W, A, G, const NEXT: u8] Pixels<T, W, A, G, NEXT>);
 
 impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const NEXT: u8> Tiles<T, S>
     for Pixels<T, W, A, G, NEXT>
@@ -415,13 +403,7 @@ struct Channels<T, W, A, G> {
     taps: (usize, usize),
 }
 
-impl<T, W, A, G> Clone for Channels<T, W, A, G> {
-    #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T, W, A, G> Copy for Channels<T, W, A, G> {}
+copy!([T, W, A, G] Channels<T, W, A, G>);
 
 impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution> Tiles<T, S> for Channels<T, W, A, G> {
     const ROWS: usize = Geometry::<G>::OC;
@@ -704,13 +686,7 @@ struct Inputs<T, G, const BORDER: bool> {
     marker: PhantomData<G>,
 }
 
-impl<T, G, const BORDER: bool> Clone for Inputs<T, G, BORDER> {
-    #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T, G, const BORDER: bool> Copy for Inputs<T, G, BORDER> {}
+copy!([T, G, const BORDER: bool] Inputs<T, G, BORDER>);
 
 impl<T: Scalar, S: Simd, G: Convolution, const BORDER: bool> Tiles<T, S> for Inputs<T, G, BORDER> {
     const ROWS: usize = if BORDER { 1 } else { Geometry::<G>::READ_BY_ALL.1 - Geometry::<G>::READ_BY_ALL.0 };
@@ -806,13 +782,7 @@ struct Taps<T, G, const ROW: bool> {
     marker: PhantomData<G>,
 }
 
-impl<T, G, const ROW: bool> Clone for Taps<T, G, ROW> {
-    #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T, G, const ROW: bool> Copy for Taps<T, G, ROW> {}
+copy!([T, G, const ROW: bool] Taps<T, G, ROW>);
 
 impl<T: Scalar, S: Simd, G: Convolution, const ROW: bool> Tiles<T, S> for Taps<T, G, ROW> {
     const ROWS: usize = if ROW { Geometry::<G>::KW * Geometry::<G>::CG } else { Geometry::<G>::CG };

@@ -543,6 +543,20 @@ const fn tile_cost(mr: usize, nr: usize, shuffles: usize) -> usize {
     4 * (if arithmetic > loads { arithmetic } else { loads }) + loads + 4 + shuffles * mr
 }
 
+/// Makes a type `Copy` whatever its parameters are; a derive would want them to be `Copy` too.
+macro_rules! copy {
+    ([$($parameters:tt)*] $type:ty) => {
+        impl<$($parameters)*> Clone for $type {
+            #[inline(always)]
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+        impl<$($parameters)*> Copy for $type {}
+    };
+}
+pub(crate) use copy;
+
 /// Whether a number is in a list.
 pub(crate) const fn listed(number: usize, list: &[usize]) -> bool {
     let mut index = 0;
@@ -647,13 +661,7 @@ struct Forward<T, W, A, const ROWS: usize, const IN: usize, const OUT: usize> {
     activation: PhantomData<A>,
 }
 
-impl<T, W, A, const ROWS: usize, const IN: usize, const OUT: usize> Clone for Forward<T, W, A, ROWS, IN, OUT> {
-    #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T, W, A, const ROWS: usize, const IN: usize, const OUT: usize> Copy for Forward<T, W, A, ROWS, IN, OUT> {}
+copy!([T, W, A, const ROWS: usize, const IN: usize, const OUT: usize] Forward<T, W, A, ROWS, IN, OUT>);
 
 impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, const ROWS: usize, const IN: usize, const OUT: usize>
     Tiles<T, S> for Forward<T, W, A, ROWS, IN, OUT>
