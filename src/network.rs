@@ -228,6 +228,7 @@ struct Evaluate<'a, N: Network, const B: usize> {
 
 impl<N: Network, const B: usize> Task for Evaluate<'_, N, B> {
     type Output = ();
+    const SMALL: bool = B * N::MACS < 1000;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {

@@ -19,6 +19,8 @@ use crate::storage::Storage;
 pub trait Task {
     /// What the work returns.
     type Output;
+    /// Whether the work is so little that a call shows beside it.
+    const SMALL: bool = false;
     /// Does the work with the instructions that `simd` stands for. Mark it `#[inline(always)]`.
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
@@ -54,6 +56,10 @@ pub fn dispatch<K: Task>(level: Level, task: K) -> K::Output {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
         if let Some(simd) = level.as_avx512() {
+            // Where the whole program is compiled for this level, no call is needed.
+            if const { K::SMALL && matches!(Level::baseline(), Level::Avx512(_)) } {
+                return task.run(simd);
+            }
             // SAFETY: a value of this type exists only where the processor has these instructions.
             return unsafe { avx512::run(simd, task) };
         }

@@ -3,13 +3,15 @@
 //! A tile is some neighbouring pixels of an output row × registers of output channels. Where all
 //! their windows lie on the input, a row of the kernel is one run of `gemm::accumulate`, because
 //! channels come last: the numbers under it are adjacent in the input, and so are its weights. The
-//! pixels at the border, whose windows reach into the padding, are computed one by one with the
-//! taps that lie on the input; padding is never read.
+//! pixels at the left and right border, whose windows reach into the padding, are computed down
+//! their column with the taps that lie on the input, those in the corners one by one; padding is
+//! never read. An image of one channel has pixels in its registers, if output channels are few.
 //!
 //! | | rows × columns of a tile | sum over |
 //! | --- | --- | --- |
 //! | `y` | pixels × output channels | taps, input channels |
-//! | `∂x` | input channels × 1 pixel | taps, output channels |
+//! | `y` of one channel | output channels × pixels | taps |
+//! | `∂x` | input channels × 1 pixel of some samples | taps, output channels |
 //! | `∂W` | input channels (of one tap, or a row of taps) × output channels | pixels |
 //!
 //! Depthwise convolutions are the same with taps in place of input channels: they multiply channel
@@ -18,12 +20,12 @@
 
 use core::marker::PhantomData;
 
-use crate::kernels::gemm::{self, Columns, Run, Tiles, cover, with};
+use crate::kernels::gemm::{self, Columns, Run, Tile, Tiles, cover, with};
 use crate::layer::{Activation, lanes};
 use crate::layers::Identity;
 use crate::scalar::Scalar;
 use crate::shapes;
-use crate::simd::{Simd, Vector};
+use crate::simd::{SCALAR, Simd, Vector};
 use crate::storage::Storage;
 
 /// The sizes of a convolution; pairs are `[rows, columns]`.
@@ -171,8 +173,21 @@ impl<G: Convolution> Geometry<G> {
     };
     /// The columns of the output whose windows lie on the input.
     const INSIDE: (usize, usize) = Self::COLUMNS.inside();
+    /// The rows of the output whose windows lie on the input, if there are several.
+    const INSIDE_ROWS: (usize, usize) = {
+        let (from, to) = Self::ROWS.inside();
+        (if to - from > 1 { from } else { to }, to)
+    };
     /// The columns of the input that every tap reads, if windows are next to each other.
     const READ_BY_ALL: (usize, usize) = Self::COLUMNS.read_by_all();
+
+    /// Whether the registers of a row should hold pixels and not output channels, so that fewer lanes are idle.
+    /// At the end the channels must be woven together, which takes as long as some six taps.
+    const fn pixels_in_lanes(lanes: usize) -> bool {
+        let (pixels, taps) = (Self::INSIDE.1 - Self::INSIDE.0, G::KERNEL[0] * Self::KW);
+        let (across, along) = (Self::OC * pixels.div_ceil(lanes), pixels * Self::OC.div_ceil(lanes));
+        !SCALAR && Self::C == 1 && G::STRIDE[1] == 1 && across * (taps + 6) <= along * taps
+    }
 
     const X_LEN: usize = G::INPUT[0] * G::INPUT[1] * Self::C;
     const Y_LEN: usize = G::OUTPUT[0] * G::OUTPUT[1] * Self::OC;
@@ -220,38 +235,105 @@ impl<G: Convolution> Geometry<G> {
     }
 }
 
-/// Neighbouring pixels of an output row that share their taps: those inside, or one at the border.
-struct Pixels<T, W, A, G, const BORDER: bool> {
-    /// A sample, from the first channel of the group on.
+/// A sample and the parameters, from the first channel of a group on.
+struct Image<T, W, A, G> {
     x: *const T,
-    /// The weight, from the first output channel of the group on.
     weight: *const W,
-    /// The scales of the output channels, from the first of the group on, where the weights have scales.
+    /// The scales of the output channels, where the weights have scales.
     scale: *const T,
     bias: Option<*const T>,
-    /// A sample of the output, from the first channel of the group on.
     y: *mut T,
-    /// The output row.
-    row: usize,
-    /// The first pixel.
-    column: usize,
-    /// The taps of its window that lie on the input.
-    taps: [(usize, usize); 2],
     marker: PhantomData<(A, G)>,
 }
 
-impl<T, W, A, G, const BORDER: bool> Clone for Pixels<T, W, A, G, BORDER> {
+impl<T, W, A, G> Clone for Image<T, W, A, G> {
     #[inline(always)]
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<T, W, A, G, const BORDER: bool> Copy for Pixels<T, W, A, G, BORDER> {}
+impl<T, W, A, G> Copy for Image<T, W, A, G> {}
 
-impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const BORDER: bool> Tiles<T, S>
-    for Pixels<T, W, A, G, BORDER>
+impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution> Image<T, W, A, G> {
+    /// Computes the group's output channels: pixels inside by rows, those at the borders on the left and on
+    /// the right by columns, and what is left in the corners one by one.
+    ///
+    /// # Safety
+    /// The pointers must be valid for the sizes that `G` states.
+    #[inline(always)]
+    unsafe fn forward<S: Simd>(self, simd: S) {
+        let (columns, rows) = (Geometry::<G>::COLUMNS, Geometry::<G>::ROWS);
+        let (left, right) = Geometry::<G>::INSIDE;
+        let (top, bottom) = Geometry::<G>::INSIDE_ROWS;
+        for row in 0..rows.output {
+            if const { Geometry::<G>::INSIDE.0 < Geometry::<G>::INSIDE.1 } {
+                let taps = [rows.taps(row), (0, Geometry::<G>::KW)];
+                // SAFETY: inside, all taps of a row of the kernel lie on the input.
+                unsafe {
+                    if const { Geometry::<G>::pixels_in_lanes(lanes::<S, T>()) } {
+                        let channels = Channels::<T, W, A, G> { image: self, row, taps: taps[0] };
+                        cover::<T, S, _>(simd, Geometry::<G>::OC, channels);
+                    } else {
+                        let pixels = Pixels::<T, W, A, G, ACROSS> { image: self, row, column: left, taps };
+                        cover::<T, S, _>(simd, right - left, pixels);
+                    }
+                }
+            }
+        }
+        let mut column = if left == 0 { right } else { 0 };
+        while column < columns.output {
+            let across = columns.taps(column);
+            if const { Geometry::<G>::INSIDE_ROWS.0 < Geometry::<G>::INSIDE_ROWS.1 } {
+                let taps = [(0, rows.kernel), across];
+                let pixels = Pixels::<T, W, A, G, DOWN> { image: self, row: top, column, taps };
+                // SAFETY: inside, all taps of a column of the kernel lie on the input.
+                unsafe { cover::<T, S, _>(simd, bottom - top, pixels) };
+            }
+            let mut row = if top == 0 { bottom } else { 0 };
+            while row < rows.output {
+                let pixels = Pixels::<T, W, A, G, ALONE> { image: self, row, column, taps: [rows.taps(row), across] };
+                // SAFETY: these taps lie on the input.
+                unsafe { cover::<T, S, _>(simd, 1, pixels) };
+                row = if row + 1 == top { bottom } else { row + 1 };
+            }
+            column = if column + 1 == left { right } else { column + 1 };
+        }
+    }
+}
+
+/// Neighbouring pixels of the output that share their taps.
+struct Pixels<T, W, A, G, const NEXT: u8> {
+    image: Image<T, W, A, G>,
+    /// The first pixel.
+    row: usize,
+    column: usize,
+    /// The taps of its window that lie on the input.
+    taps: [(usize, usize); 2],
+}
+
+/// There is one pixel.
+const ALONE: u8 = 0;
+/// The pixels are those inside, along a row.
+const ACROSS: u8 = 1;
+/// The pixels are those inside, down a column.
+const DOWN: u8 = 2;
+
+impl<T, W, A, G, const NEXT: u8> Clone for Pixels<T, W, A, G, NEXT> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T, W, A, G, const NEXT: u8> Copy for Pixels<T, W, A, G, NEXT> {}
+
+impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const NEXT: u8> Tiles<T, S>
+    for Pixels<T, W, A, G, NEXT>
 {
-    const ROWS: usize = if BORDER { 1 } else { Geometry::<G>::INSIDE.1 - Geometry::<G>::INSIDE.0 };
+    const ROWS: usize = match NEXT {
+        ACROSS => Geometry::<G>::INSIDE.1 - Geometry::<G>::INSIDE.0,
+        DOWN => Geometry::<G>::INSIDE_ROWS.1 - Geometry::<G>::INSIDE_ROWS.0,
+        _ => 1,
+    };
     const COLUMNS: usize = Geometry::<G>::WIDTH;
 
     #[inline(always)]
@@ -263,25 +345,29 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
         column: usize,
         columns: Columns,
     ) {
-        let pixel = self.column + row;
+        let (pixel_row, pixel) =
+            if const { NEXT == DOWN } { (self.row + row, self.column) } else { (self.row, self.column + row) };
+        let a_row = const {
+            if NEXT == DOWN { Geometry::<G>::ROWS.stride * Geometry::<G>::x(1, 0) } else { Geometry::<G>::PIXEL }
+        };
         let [(row_from, row_to), (from, to)] = self.taps;
         // A window may also lie on the padding alone.
         let row_to = if from < to { row_to } else { row_from };
         // SAFETY: the taps lie on the input for all pixels of the tile, the columns are output
         // channels of the group, and `k` counts its input channels.
         unsafe {
-            let bias = self.bias.map(|bias| bias.add(column));
+            let bias = self.image.bias.map(|bias| bias.add(column));
             let mut tile = gemm::start::<T, S, MR, NR>(simd, if W::SCALED { None } else { bias }, columns);
             for tap_row in row_from..row_to {
-                let x_row = Geometry::<G>::ROWS.position(self.row, tap_row);
+                let x_row = Geometry::<G>::ROWS.position(pixel_row, tap_row);
                 let x = |tap| Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, tap));
                 if const { Geometry::<G>::DEPTHWISE } {
                     let run = Run {
-                        a: self.x.add(x(from) + column),
-                        a_row: Geometry::<G>::PIXEL,
+                        a: self.image.x.add(x(from) + column),
+                        a_row,
                         a_step: Geometry::<G>::TAP as isize,
                         by_column: true,
-                        b: self.weight.add(Geometry::<G>::weight(tap_row, from) + column),
+                        b: self.image.weight.add(Geometry::<G>::weight(tap_row, from) + column),
                         b_step: Geometry::<G>::OC,
                         len: to - from,
                         from: gemm::Cache::First,
@@ -294,11 +380,11 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
                 let mut tap = from;
                 while tap < to {
                     let run = Run {
-                        a: self.x.add(x(tap)),
-                        a_row: Geometry::<G>::PIXEL,
+                        a: self.image.x.add(x(tap)),
+                        a_row,
                         a_step: 1,
                         by_column: false,
-                        b: self.weight.add(Geometry::<G>::weight(tap_row, tap) + column),
+                        b: self.image.weight.add(Geometry::<G>::weight(tap_row, tap) + column),
                         b_step: Geometry::<G>::OC,
                         len: stretch * Geometry::<G>::CG,
                         from: gemm::Cache::First,
@@ -308,10 +394,83 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
                 }
             }
             if const { W::SCALED } {
-                gemm::rescale::<T, S, MR, NR>(simd, &mut tile, self.scale.add(column), bias, columns);
+                gemm::rescale::<T, S, MR, NR>(simd, &mut tile, self.image.scale.add(column), bias, columns);
             }
-            let to = self.y.add(Geometry::<G>::y(self.row, pixel) + column);
-            gemm::write::<T, S, A, MR, NR>(simd, tile, to, Geometry::<G>::OC, columns);
+            let to = self.image.y.add(Geometry::<G>::y(pixel_row, pixel) + column);
+            let stride = const { if NEXT == DOWN { Geometry::<G>::y(1, 0) } else { Geometry::<G>::OC } };
+            gemm::write::<T, S, A, MR, NR>(simd, tile, to, stride, columns);
+        }
+    }
+}
+
+/// Output channels × the pixels of a row inside: the image has one channel, so that what neighbouring pixels read is
+/// adjacent, too.
+struct Channels<T, W, A, G> {
+    image: Image<T, W, A, G>,
+    row: usize,
+    /// The rows of the kernel that lie on the input.
+    taps: (usize, usize),
+}
+
+impl<T, W, A, G> Clone for Channels<T, W, A, G> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T, W, A, G> Copy for Channels<T, W, A, G> {}
+
+impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution> Tiles<T, S> for Channels<T, W, A, G> {
+    const ROWS: usize = Geometry::<G>::OC;
+    const COLUMNS: usize = Geometry::<G>::INSIDE.1 - Geometry::<G>::INSIDE.0;
+
+    #[inline(always)]
+    unsafe fn tile<const MR: usize, const NR: usize>(
+        self,
+        simd: S,
+        row: usize,
+        _skip: usize,
+        column: usize,
+        columns: Columns,
+    ) {
+        let pixel = Geometry::<G>::INSIDE.0 + column;
+        let splat = |number| T::Vector::<S>::splat(simd, number);
+        let channel = |from: *const T, m| {
+            // SAFETY: `row + m` is one of the output channels.
+            splat(unsafe { *from.add(row + m) })
+        };
+        let start = |m| self.image.bias.map_or(splat(T::ZERO), |bias| channel(bias, m));
+        let mut tile: Tile<T, S, MR, NR> =
+            core::array::from_fn(|m| [if W::SCALED { splat(T::ZERO) } else { start(m) }; NR]);
+        for tap_row in self.taps.0..self.taps.1 {
+            for tap in 0..Geometry::<G>::KW {
+                // SAFETY: the tap lies on the input for the pixels of the tile, and has a weight for every
+                // output channel.
+                unsafe {
+                    let x_row = Geometry::<G>::ROWS.position(self.row, tap_row);
+                    let x = Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, tap));
+                    let x: [_; NR] = core::array::from_fn(|n| columns.load::<T, S, NR>(simd, self.image.x.add(x), n));
+                    let weight = self.image.weight.add(Geometry::<G>::weight(tap_row, tap) + row);
+                    for m in 0..MR {
+                        let weight = splat((*weight.add(m)).widen());
+                        for n in 0..NR {
+                            tile[m][n] = weight.mul_add(x[n], tile[m][n]);
+                        }
+                    }
+                }
+            }
+        }
+        if const { W::SCALED } {
+            for m in 0..MR {
+                for n in 0..NR {
+                    tile[m][n] = tile[m][n].mul_add(channel(self.image.scale, m), start(m));
+                }
+            }
+        }
+        // SAFETY: the pixels and the channels are those of the output.
+        unsafe {
+            let to = self.image.y.add(Geometry::<G>::y(self.row, pixel) + row);
+            gemm::write_across::<T, S, A, MR, NR>(simd, tile, to, Geometry::<G>::OC, columns);
         }
     }
 }
@@ -328,41 +487,23 @@ pub(crate) fn forward<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Co
 ) {
     assert!(scale.len() == if W::SCALED { G::OUTPUTS } else { 0 }, "convolution: the scale has another length");
     let samples = Geometry::<G>::samples(x.len(), weight.len(), bias.len(), y.len());
-    let (inside, to_inside) = Geometry::<G>::INSIDE;
     for sample in 0..samples {
         for group in 0..Geometry::<G>::GROUPS {
-            for row in 0..Geometry::<G>::ROWS.output {
-                // SAFETY: the slices hold the samples, as `samples` checked, and the offsets are
-                // those of a sample and of a group's first channel.
-                let (x, weight, scale, bias, y) = unsafe {
-                    let outputs = group * Geometry::<G>::WIDTH;
-                    (
-                        x.as_ptr().add(sample * Geometry::<G>::X_LEN + group * Geometry::<G>::CG),
-                        weight.as_ptr().add(outputs),
-                        if W::SCALED { scale.as_ptr().add(outputs) } else { scale.as_ptr() },
-                        if bias.is_empty() { None } else { Some(bias.as_ptr().add(outputs)) },
-                        y.as_mut_ptr().add(sample * Geometry::<G>::Y_LEN + outputs),
-                    )
-                };
-                let row_taps = Geometry::<G>::ROWS.taps(row);
-                if const { Geometry::<G>::INSIDE.0 < Geometry::<G>::INSIDE.1 } {
-                    let taps = [row_taps, (0, Geometry::<G>::KW)];
-                    let marker = PhantomData::<(A, G)>;
-                    let pixels =
-                        Pixels::<T, W, A, G, false> { x, weight, scale, bias, y, row, column: inside, taps, marker };
-                    // SAFETY: inside, all taps of a row of the kernel lie on the input.
-                    unsafe { cover::<T, S, _>(simd, to_inside - inside, pixels) };
+            // SAFETY: the slices hold the samples, as `samples` checked, and the offsets are those of a
+            // sample and of a group's first channel.
+            let image = unsafe {
+                let outputs = group * Geometry::<G>::WIDTH;
+                Image::<T, W, A, G> {
+                    x: x.as_ptr().add(sample * Geometry::<G>::X_LEN + group * Geometry::<G>::CG),
+                    weight: weight.as_ptr().add(outputs),
+                    scale: if W::SCALED { scale.as_ptr().add(outputs) } else { scale.as_ptr() },
+                    bias: if bias.is_empty() { None } else { Some(bias.as_ptr().add(outputs)) },
+                    y: y.as_mut_ptr().add(sample * Geometry::<G>::Y_LEN + outputs),
+                    marker: PhantomData,
                 }
-                let mut column = if inside == 0 { to_inside } else { 0 };
-                while column < Geometry::<G>::COLUMNS.output {
-                    let taps = [row_taps, Geometry::<G>::COLUMNS.taps(column)];
-                    let marker = PhantomData::<(A, G)>;
-                    let pixels = Pixels::<T, W, A, G, true> { x, weight, scale, bias, y, row, column, taps, marker };
-                    // SAFETY: these taps lie on the input.
-                    unsafe { cover::<T, S, _>(simd, 1, pixels) };
-                    column = if column + 1 == inside { to_inside } else { column + 1 };
-                }
-            }
+            };
+            // SAFETY: as above.
+            unsafe { image.forward(simd) };
         }
     }
 }
@@ -400,27 +541,28 @@ pub(crate) fn backward_input<T: Scalar, S: Simd, G: Convolution>(
     grad_x: &mut [T],
 ) {
     let samples = Geometry::<G>::samples(grad_x.len(), weight.len(), 0, grad_y.len());
-    for sample in 0..samples {
-        // SAFETY: `samples` checked the lengths.
-        unsafe {
-            let grad_x = grad_x.as_mut_ptr().add(sample * Geometry::<G>::X_LEN);
-            let grad_y = grad_y.as_ptr().add(sample * Geometry::<G>::Y_LEN);
-            if const { Geometry::<G>::DEPTHWISE } {
+    // SAFETY: `samples` checked the lengths.
+    unsafe {
+        if const { Geometry::<G>::DEPTHWISE } {
+            for sample in 0..samples {
+                let grad_x = grad_x.as_mut_ptr().add(sample * Geometry::<G>::X_LEN);
+                let grad_y = grad_y.as_ptr().add(sample * Geometry::<G>::Y_LEN);
                 depthwise_input_gradient::<T, S, G>(simd, grad_y, weight.as_ptr(), grad_x);
-            } else {
-                input_gradient::<T, S, G>(simd, grad_y, weight.as_ptr(), grad_x);
             }
+        } else {
+            input_gradient::<T, S, G>(simd, samples, grad_y.as_ptr(), weight.as_ptr(), grad_x.as_mut_ptr());
         }
     }
 }
 
-/// `∂x` of a sample.
+/// `∂x` of a batch.
 ///
 /// # Safety
-/// The pointers must be valid for a sample of the output, the weight, and a sample of the input.
+/// The pointers must be valid for the samples of the output, the weight, and the samples of the input.
 #[inline(always)]
 unsafe fn input_gradient<T: Scalar, S: Simd, G: Convolution>(
     simd: S,
+    samples: usize,
     grad_y: *const T,
     weight: *const T,
     grad_x: *mut T,
@@ -429,20 +571,64 @@ unsafe fn input_gradient<T: Scalar, S: Simd, G: Convolution>(
         let mut channel = 0;
         while channel + lanes::<S, T>() <= Geometry::<G>::CG {
             with!(lanes::<S, T>(), [1 2 4 8 16],
-                input_gradients[T, S, G](simd, grad_y, weight, grad_x, group, channel));
+                input_gradients[T, S, G](simd, samples, grad_y, weight, grad_x, group, channel));
             channel += lanes::<S, T>();
         }
         with!(Geometry::<G>::CG % lanes::<S, T>(), [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15],
-            input_gradients[T, S, G](simd, grad_y, weight, grad_x, group, channel));
+            input_gradients[T, S, G](simd, samples, grad_y, weight, grad_x, group, channel));
     }
 }
 
-/// [`input_gradient`] for the channels `channel .. channel + NR` of a group.
+/// How many samples [`input_gradients`] computes at a time: with few channels, the sums of one would wait for
+/// themselves. The weights take a register for each channel, and so do the sums of every sample.
+const fn together<S: Simd, T: Scalar>(channels: usize) -> usize {
+    let most = (gemm::registers::<S, T>() - 1).saturating_sub(channels) / channels;
+    if most < 1 {
+        1
+    } else if most < 4 {
+        most
+    } else {
+        4
+    }
+}
+
+/// [`input_gradient`] for the channels `channel .. channel + NR` of a group, of some samples [`together`].
 ///
 /// # Safety
 /// As [`input_gradient`], and the group must have these channels.
 #[inline(always)]
 unsafe fn input_gradients<T: Scalar, S: Simd, G: Convolution, const NR: usize>(
+    simd: S,
+    samples: usize,
+    grad_y: *const T,
+    weight: *const T,
+    grad_x: *mut T,
+    group: usize,
+    channel: usize,
+) {
+    let mut sample = 0;
+    while sample < samples {
+        // SAFETY: the samples before this one are `sample` of those there are.
+        let (grad_y, grad_x) =
+            unsafe { (grad_y.add(sample * Geometry::<G>::Y_LEN), grad_x.add(sample * Geometry::<G>::X_LEN)) };
+        let most = const { together::<S, T>(NR) };
+        if most > 1 && sample + most <= samples {
+            with!(together::<S, T>(NR), [2 3 4], pixel_gradients[T, S, G, NR](simd, grad_y, weight, grad_x, group, channel));
+            sample += most;
+        } else {
+            // SAFETY: the conditions are those of the function around, for one of the samples.
+            unsafe { pixel_gradients::<T, S, G, NR, 1>(simd, grad_y, weight, grad_x, group, channel) };
+            sample += 1;
+        }
+    }
+}
+
+/// [`input_gradients`] of `MR` samples.
+///
+/// # Safety
+/// As [`input_gradient`], and the group must have these channels.
+#[inline(always)]
+unsafe fn pixel_gradients<T: Scalar, S: Simd, G: Convolution, const NR: usize, const MR: usize>(
     simd: S,
     grad_y: *const T,
     weight: *const T,
@@ -462,11 +648,11 @@ unsafe fn input_gradients<T: Scalar, S: Simd, G: Convolution, const NR: usize>(
         let mut next = 0;
         while next < columns.input {
             let first = if next + pixels <= columns.input { next } else { columns.input - pixels };
-            let mut sums = [T::Vector::<S>::splat(simd, T::ZERO); 16];
-            for (pixel, sums) in sums.chunks_exact_mut(NR).take(pixels).enumerate() {
+            let mut sums = [[T::Vector::<S>::splat(simd, T::ZERO); 16]; MR];
+            for pixel in 0..pixels {
                 let column = first + pixel;
                 let (from, to) = columns.readers(column);
-                let mut sum = [T::Vector::<S>::splat(simd, T::ZERO); NR];
+                let mut tile = [[T::Vector::<S>::splat(simd, T::ZERO); NR]; MR];
                 for tap_row in row_from..row_to {
                     let Some(y_row) = rows.window(row, tap_row) else { continue };
                     for tap in from..to {
@@ -476,18 +662,25 @@ unsafe fn input_gradients<T: Scalar, S: Simd, G: Convolution, const NR: usize>(
                             let x = grad_y.add(Geometry::<G>::y(y_row, y_column) + outputs);
                             let tap = Geometry::<G>::weight(tap_row, tap);
                             let w = weight.add(tap + channel * Geometry::<G>::OC + outputs);
-                            gemm::dot::<T, S, NR>(simd, &mut sum, x, w, Geometry::<G>::OC, Geometry::<G>::WIDTH);
+                            let (x_stride, stride, len) =
+                                (Geometry::<G>::Y_LEN, Geometry::<G>::OC, Geometry::<G>::WIDTH);
+                            gemm::dot::<T, S, NR, MR>(simd, &mut tile, x, x_stride, w, stride, len);
                         }
                     }
                 }
-                sums.copy_from_slice(&sum);
+                for m in 0..MR {
+                    sums[m][pixel * NR..][..NR].copy_from_slice(&tile[m]);
+                }
             }
             let count = pixels * NR;
-            let sum = gemm::collect::<T, S>(simd, &sums[..count]);
-            // SAFETY: the pixels have these channels, and no others if they are several.
-            unsafe {
-                let to = grad_x.add(Geometry::<G>::x(row, first) + group * Geometry::<G>::CG + channel);
-                if count == lanes::<S, T>() { sum.store(to) } else { sum.store_partial(to, count) }
+            for m in 0..MR {
+                let sum = gemm::collect::<T, S>(simd, &sums[m][..count]);
+                // SAFETY: the pixels have these channels, and no others if they are several.
+                unsafe {
+                    let to = grad_x.add(m * Geometry::<G>::X_LEN + Geometry::<G>::x(row, first));
+                    let to = to.add(group * Geometry::<G>::CG + channel);
+                    if count == lanes::<S, T>() { sum.store(to) } else { sum.store_partial(to, count) }
+                }
             }
             next += pixels;
         }

@@ -40,12 +40,23 @@ impl Columns {
         self.count == lanes::<S, T>() && self.last == (NR - 1) * lanes::<S, T>()
     }
 
+    /// The first column of register `n` of `NR`, and how many of its lanes are in use.
+    #[inline(always)]
+    const fn place<T: Scalar, S: Simd, const NR: usize>(self, n: usize) -> (usize, usize) {
+        if n + 1 < NR { (n * lanes::<S, T>(), lanes::<S, T>()) } else { (self.last, self.count) }
+    }
+
     /// Register `n` of the `NR` at `from`.
     ///
     /// # Safety
     /// The columns must be readable at `from`.
     #[inline(always)]
-    unsafe fn load<T: Scalar, S: Simd, const NR: usize>(self, simd: S, from: *const T, n: usize) -> T::Vector<S> {
+    pub(crate) unsafe fn load<T: Scalar, S: Simd, const NR: usize>(
+        self,
+        simd: S,
+        from: *const T,
+        n: usize,
+    ) -> T::Vector<S> {
         // SAFETY: the caller vouches for just this.
         unsafe { self.load_stored::<T, T, S, NR>(simd, from, n) }
     }
@@ -353,6 +364,56 @@ pub(crate) unsafe fn write<T: Scalar, S: Simd, A: Activation<T>, const MR: usize
     )
 }
 
+/// Writes `f(tile)` with rows and columns exchanged: column `c` at `to + c·stride`.
+///
+/// # Safety
+/// `MR` numbers must be writable at every column.
+#[inline(always)]
+pub(crate) unsafe fn write_across<T: Scalar, S: Simd, A: Activation<T>, const MR: usize, const NR: usize>(
+    simd: S,
+    tile: Tile<T, S, MR, NR>,
+    to: *mut T,
+    stride: usize,
+    columns: Columns,
+) {
+    const { assert!(MR <= 16 && lanes::<S, T>() <= 16) };
+    let height = const { MR.next_power_of_two() };
+    for n in 0..NR {
+        let mut parts = [T::Vector::<S>::splat(simd, T::ZERO); 16];
+        for m in 0..MR {
+            parts[m] = A::apply(simd, tile[m][n]);
+        }
+        // What is at `m · lanes + c` goes to `c · height + m`: the binary digits of the place are turned round by
+        // those of the height, and by one if the halves of all of it are zipped.
+        let mut times = 1;
+        while times < height {
+            let before = parts;
+            for m in 0..height / 2 {
+                parts[2 * m] = before[m].zip_low(before[m + height / 2]);
+                parts[2 * m + 1] = before[m].zip_high(before[m + height / 2]);
+            }
+            times *= 2;
+        }
+        let (at, count) = columns.place::<T, S, NR>(n);
+        if MR == height && stride == MR && count == lanes::<S, T>() {
+            for m in 0..height {
+                // SAFETY: the caller vouches for `MR` numbers at every column, and nothing lies between them.
+                unsafe { parts[m].store(to.add(at * stride + m * lanes::<S, T>())) };
+            }
+            continue;
+        }
+        let mut woven = [[T::ZERO; 16]; 16];
+        for m in 0..height {
+            // SAFETY: a register has at most 16 lanes.
+            unsafe { parts[m].store(woven.as_mut_ptr().cast::<T>().add(m * lanes::<S, T>())) };
+        }
+        for c in 0..count {
+            // SAFETY: the caller vouches for just this.
+            unsafe { woven.as_ptr().cast::<T>().add(c * height).copy_to_nonoverlapping(to.add((at + c) * stride), MR) };
+        }
+    }
+}
+
 /// Adds the tile to what is there, from row `skip` on; row `m` at `to + m·stride`.
 ///
 /// # Safety
@@ -430,7 +491,7 @@ impl<T: Scalar, S: Simd, K: Tiles<T, S>> Cover<T, S, K> {
 }
 
 /// How many registers the level has.
-const fn registers<S: Simd, T: Scalar>() -> usize {
+pub(crate) const fn registers<S: Simd, T: Scalar>() -> usize {
     if SCALAR {
         // Seven vectors of four leave four of 32 registers to spare.
         return 7;
@@ -669,15 +730,16 @@ impl<T: Scalar, S: Simd, const IN: usize, const OUT: usize> Tiles<T, S> for Weig
     }
 }
 
-/// `sums[n] += x · w[n·stride ..]`, lane by lane over `len` numbers; [`collect`] adds the lanes.
+/// `sums[m][n] += x[m·x_stride ..] · w[n·stride ..]`, lane by lane over `len` numbers; [`collect`] adds the lanes.
 ///
 /// # Safety
-/// `len` numbers must be readable at `x` and at every `w + n·stride`.
+/// `len` numbers must be readable at every `x + m·x_stride` and `w + n·stride`.
 #[inline(always)]
-pub(crate) unsafe fn dot<T: Scalar, S: Simd, const NR: usize>(
+pub(crate) unsafe fn dot<T: Scalar, S: Simd, const NR: usize, const MR: usize>(
     simd: S,
-    sums: &mut [T::Vector<S>; NR],
+    sums: &mut Tile<T, S, MR, NR>,
     x: *const T,
+    x_stride: usize,
     w: *const T,
     stride: usize,
     len: usize,
@@ -688,28 +750,48 @@ pub(crate) unsafe fn dot<T: Scalar, S: Simd, const NR: usize>(
         || {
             let lanes = lanes::<S, T>();
             let mut k = 0;
-            while k + lanes <= len {
-                // SAFETY: `k + lanes <= len`.
-                unsafe {
-                    let left = T::Vector::<S>::load(simd, x.add(k));
-                    for n in 0..NR {
-                        sums[n] = left.mul_add(T::Vector::<S>::load(simd, w.add(n * stride + k)), sums[n]);
-                    }
+            // SAFETY: there are `lanes` numbers from `k` on, and `len - k` at the end.
+            unsafe {
+                while k + lanes <= len {
+                    dot_step::<T, S, NR, MR>(simd, sums, x.add(k), x_stride, w.add(k), stride, lanes);
+                    k += lanes;
                 }
-                k += lanes;
-            }
-            if k < len {
-                // SAFETY: `len - k` numbers are left.
-                unsafe {
-                    let left = T::Vector::<S>::load_partial(simd, x.add(k), len - k);
-                    for n in 0..NR {
-                        sums[n] =
-                            left.mul_add(T::Vector::<S>::load_partial(simd, w.add(n * stride + k), len - k), sums[n]);
-                    }
+                if k < len {
+                    dot_step::<T, S, NR, MR>(simd, sums, x.add(k), x_stride, w.add(k), stride, len - k);
                 }
             }
         },
     )
+}
+
+/// [`dot`] of `count` numbers, at most a register.
+///
+/// # Safety
+/// As [`dot`].
+#[inline(always)]
+unsafe fn dot_step<T: Scalar, S: Simd, const NR: usize, const MR: usize>(
+    simd: S,
+    sums: &mut Tile<T, S, MR, NR>,
+    x: *const T,
+    x_stride: usize,
+    w: *const T,
+    stride: usize,
+    count: usize,
+) {
+    let columns = Columns { last: 0, count };
+    // SAFETY: the caller vouches for just this.
+    unsafe {
+        let mut right = [T::Vector::<S>::splat(simd, T::ZERO); NR];
+        for n in 0..NR {
+            right[n] = columns.load::<T, S, 1>(simd, w.add(n * stride), 0);
+        }
+        for m in 0..MR {
+            let left = columns.load::<T, S, 1>(simd, x.add(m * x_stride), 0);
+            for n in 0..NR {
+                sums[m][n] = left.mul_add(right[n], sums[m][n]);
+            }
+        }
+    }
 }
 
 /// `Σₖ x[k]·w[k]`: a dense layer of one output, whose weights are one row.
@@ -985,10 +1067,10 @@ unsafe fn input_gradients<T: Scalar, S: Simd, const B: usize, const IN: usize, c
     for (grad_y, grad_x) in grad_y.iter().zip(grad_x) {
         // SAFETY: `input + NR <= IN`, and a row of the weight has `OUT` numbers as `grad_y` has.
         unsafe {
-            let mut sums = [T::Vector::<S>::splat(simd, T::ZERO); NR];
+            let mut sums = [[T::Vector::<S>::splat(simd, T::ZERO); NR]];
             let weight = weight.as_ptr().cast::<T>().add(input * OUT);
-            dot::<T, S, NR>(simd, &mut sums, grad_y.as_ptr(), weight, OUT, OUT);
-            let sum = collect::<T, S>(simd, &sums);
+            dot::<T, S, NR, 1>(simd, &mut sums, grad_y.as_ptr(), 0, weight, OUT, OUT);
+            let sum = collect::<T, S>(simd, &sums[0]);
             let to = grad_x.as_mut_ptr().add(input);
             if const { NR == lanes::<S, T>() } { sum.store(to) } else { sum.store_partial(to, NR) }
         }

@@ -365,10 +365,11 @@ pub fn tanh<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> 
     let magnitude = x.abs();
     let square = x * x;
     let small = x.mul_add(square * polynomial(simd, square, T::TANH_SMALL), x);
-    // (e²ˣ − 1) / (e²ˣ + 1), odd; the positive side loses the least.
-    let double = clamp(simd, magnitude + magnitude, T::ZERO, T::TANH_MAX);
-    let half = half_exp_m1(simd, double);
-    let large = half / (half + splat(simd, T::ONE));
+    // 1 − 2 / (e²ˣ + 1), odd. The smaller of both is NaN where the second is.
+    let Reduced { rounded, r, .. } = reduce(simd, splat(simd, T::TANH_MAX).min(magnitude + magnitude));
+    let one = splat(simd, T::ONE);
+    let power_of_r = (r * r).mul_add(polynomial(simd, r, T::EXP), r) + one;
+    let large = one - splat(simd, T::from_f64(2.0)) / power_of_r.mul_add(power(simd, rounded, T::ONE_BITS), one);
     Lanes::select(magnitude.lt(splat(simd, T::from_f64(0.5))), small, large).copysign(x)
 }
 
