@@ -12,9 +12,9 @@
 //! other groups an element is a number that goes out of the layer (or in, where that is more).
 
 mod random;
+mod settings;
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
@@ -28,6 +28,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use random::random;
+use settings::settings;
 
 const BATCH: usize = 32;
 
@@ -198,11 +199,7 @@ impl<N: Network> Task for &mut Training<'_, N> {
 
 criterion_group! {
     name = layers;
-    config = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_millis(800))
-        .nresamples(10_000);
+    config = settings();
     targets = dense, conv1d, conv2d, depthwise, pools, shapes, norms, softmax, activations
 }
 criterion_main!(layers);

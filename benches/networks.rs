@@ -9,10 +9,10 @@
 //! An element is a sample: `Kelem/s` are thousands of samples a second.
 
 mod random;
+mod settings;
 mod workloads;
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use monomorph::memory;
@@ -23,6 +23,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use random::random;
+use settings::settings;
 use workloads::*;
 
 const BATCH: usize = 64;
@@ -83,11 +84,7 @@ fn name(level: Level) -> String {
 
 criterion_group! {
     name = networks;
-    config = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_millis(800))
-        .nresamples(10_000);
+    config = settings();
     targets =
         measure::<PolicyTanh>, measure::<PolicyRelu>, measure::<Tiny16>, measure::<Tiny8>, measure::<Wide128>,
         measure::<Digits128>, measure::<Digits512>, measure::<LeNet5>, measure::<Anomaly>, measure::<Keywords>,

@@ -5,7 +5,7 @@ pub use crate::noise::Noise;
 pub use crate::simd::Simd;
 pub use crate::summary::Node;
 pub use crate::weights::Stored;
-pub use crate::{memory, tensor};
+pub use crate::{__untrained as untrained, memory, tensor};
 
 pub mod passes;
 
@@ -35,4 +35,35 @@ pub const fn padding(number: usize, fields: &[(usize, usize)], next: usize) -> u
         index += 1;
     }
     (end.next_multiple_of(if next == 0 { largest } else { next }) - end) / number
+}
+
+/// `forward` and `backward` of a layer that only evaluates: what calls them does not compile, and says `refusal`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __untrained {
+    ($refusal:literal) => {
+        fn forward<S: $crate::simd::Simd, const B: usize>(
+            &self,
+            _: S,
+            _: &[Self::Input; B],
+            _: &mut [Self::Output; B],
+            _: &mut Self::Saved<B>,
+            _: &mut $crate::Noise,
+        ) {
+            const { ::core::panic!($refusal) }
+        }
+
+        fn backward<S: $crate::simd::Simd, const B: usize>(
+            &self,
+            _: S,
+            _: &[Self::Input; B],
+            _: &[Self::Output; B],
+            _: &mut Self::Saved<B>,
+            _: &mut [Self::Output; B],
+            _: ::core::option::Option<&mut [Self::Input; B]>,
+            _: &mut Self,
+        ) {
+            const { ::core::panic!($refusal) }
+        }
+    };
 }

@@ -137,6 +137,55 @@ pub(crate) fn apply<T: Scalar, S: Simd, A: Activation<T>>(simd: S, values: &mut 
     );
 }
 
+/// `forward` of a layer that keeps nothing for `backward` and computes in training what it computes in use.
+macro_rules! forward_evaluates {
+    () => {
+        #[inline(always)]
+        fn forward<S: Simd, const B: usize>(
+            &self,
+            simd: S,
+            input: &[Self::Input; B],
+            output: &mut [Self::Output; B],
+            (): &mut (),
+            _: &mut $crate::noise::Noise,
+        ) {
+            self.evaluate(simd, input, output, &mut ());
+        }
+    };
+}
+pub(crate) use forward_evaluates;
+
+/// What follows from `evaluate_then` in a layer that keeps nothing for `backward`: `evaluate`, `forward` and `forward_then`.
+macro_rules! as_evaluate_then {
+    () => {
+        #[inline(always)]
+        fn evaluate<S: Simd, const B: usize>(
+            &self,
+            simd: S,
+            input: &[Self::Input; B],
+            output: &mut [Self::Output; B],
+            (): &mut (),
+        ) {
+            self.evaluate_then::<S, B, $crate::layers::Identity>(simd, input, output, &mut ());
+        }
+
+        $crate::layer::forward_evaluates!();
+
+        #[inline(always)]
+        fn forward_then<S: Simd, const B: usize, A: Activation<T>>(
+            &self,
+            simd: S,
+            input: &[Self::Input; B],
+            output: &mut [Self::Output; B],
+            (): &mut (),
+            _: &mut $crate::noise::Noise,
+        ) {
+            self.evaluate_then::<S, B, A>(simd, input, output, &mut ());
+        }
+    };
+}
+pub(crate) use as_evaluate_then;
+
 /// Calls `f`, a pass of the layer `L` over `B` samples, as [`outline`] does; where it takes so little
 /// time that a call would count, the compiler is free to merge it with its neighbours.
 ///

@@ -4,6 +4,8 @@
 #   bash run.sh           install what is missing, if this is root on a Debian; build; say how to open the page
 #   bash run.sh --test    the same, and try the page out in a headless Chromium; a file name behind it gets a screenshot
 #   bash run.sh --check   only say what is missing for that
+#
+# Ends with status 3 if something is missing.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -39,13 +41,13 @@ look() {
 look "$@"
 if ((${#missing[@]})) && [[ ${1-} != --check && $EUID == 0 ]] && command -v apt-get >/dev/null; then
     echo "installing ${missing[*]}"
-    (apt-get -qq update && apt-get -qq install --yes --no-install-recommends "${missing[@]}") >/dev/null
+    (apt-get -qq update && apt-get -qq install --yes --no-install-recommends "${missing[@]}") >/dev/null || true
     look "$@"
 fi
 if ((${#missing[@]})); then
     echo "run.sh: missing; on a Debian: apt-get install --no-install-recommends ${missing[*]}" >&2
     [[ $toolchain != debian ]] || echo "run.sh: instead of Rust from Debian: rustup target add $target" >&2
-    exit 1
+    exit 3
 fi
 [[ ${1-} != --check ]] || exit 0
 

@@ -808,29 +808,7 @@ impl<'a> Network<'a> {
                     #evaluate
                 }
 
-                fn forward<S: Simd, const B: usize>(
-                    &self,
-                    _: S,
-                    _: &[Self::Input; B],
-                    _: &mut [Self::Output; B],
-                    _: &mut (),
-                    _: &mut Noise,
-                ) {
-                    const { ::core::panic!(#refusal) }
-                }
-
-                fn backward<S: Simd, const B: usize>(
-                    &self,
-                    _: S,
-                    _: &[Self::Input; B],
-                    _: &[Self::Output; B],
-                    _: &mut (),
-                    _: &mut [Self::Output; B],
-                    _: Option<&mut [Self::Input; B]>,
-                    _: &mut Self,
-                ) {
-                    const { ::core::panic!(#refusal) }
-                }
+                ::monomorph::__private::untrained!(#refusal);
             }
 
             #[automatically_derived]

@@ -27,8 +27,7 @@
 use core::marker::PhantomData;
 
 use crate::kernels::elementwise;
-use crate::layer::{Activation, Layer, outline_layer};
-use crate::noise::Noise;
+use crate::layer::{Activation, Layer, forward_evaluates, outline_layer};
 use crate::parameters::Parameters;
 use crate::scalar::{Scalar, bits};
 use crate::simd::{Simd, Vector};
@@ -65,17 +64,7 @@ impl<T: Scalar, A: Activation<T>, X: Tensor<T>> Layer<T> for Activate<A, X> {
         );
     }
 
-    #[inline(always)]
-    fn forward<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        input: &[X; B],
-        output: &mut [X; B],
-        (): &mut (),
-        _: &mut Noise,
-    ) {
-        self.evaluate(simd, input, output, &mut ());
-    }
+    forward_evaluates!();
 
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(

@@ -79,6 +79,39 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64, const MOMENTUM: u6
     }
 }
 
+/// The methods of a layer with `$outputs` outputs that takes in a normalization behind it. Flattened as stated, its weight
+/// is rows of so many numbers.
+macro_rules! foldable {
+    ($outputs:ident $(, $flatten:ident)*) => {
+        /// Folds a batch normalization that follows, as it evaluates, into weight and bias; the
+        /// normalization becomes the identity. For networks that are trained.
+        ///
+        /// `net.conv1.fold_batch_norm(&mut net.norm1)`; the network computes the same as before.
+        pub fn fold_batch_norm<X: Tensor<T>, const EPS: u64, const MOMENTUM: u64>(
+            &mut self,
+            norm: &mut $crate::layers::BatchNorm<T, X, $outputs, EPS, MOMENTUM>,
+        ) {
+            let (mut scale, mut shift) = ([T::ZERO; $outputs], [T::ZERO; $outputs]);
+            norm.take_scale_shift(&mut scale, &mut shift);
+            self.fold_scale_shift(&scale, &shift);
+        }
+
+        /// Folds `y·scale + shift`, as of a normalisation that follows, into weight and bias.
+        pub fn fold_scale_shift(&mut self, scale: &[T; $outputs], shift: &[T; $outputs]) {
+            const { assert!(BIAS == $outputs, "folding needs a layer with bias") };
+            for row in self.weight$(.$flatten())*.iter_mut() {
+                for (weight, scale) in row.iter_mut().zip(scale) {
+                    *weight *= *scale;
+                }
+            }
+            for ((bias, scale), shift) in self.bias.iter_mut().zip(scale).zip(shift) {
+                *bias = *bias * *scale + *shift;
+            }
+        }
+    };
+}
+pub(super) use foldable;
+
 impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64, const MOMENTUM: u64> Layer<T>
     for BatchNorm<T, X, C, EPS, MOMENTUM>
 {
@@ -182,29 +215,17 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64, const MOMENTUM: u6
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
     use super::*;
-    use crate::layers::passes::Passes;
+    use crate::layers::passes::{Passes, check, numbers, random};
     use crate::memory::{boxed, zeroed};
-    use crate::parameters::Parameters;
     use crate::simd::levels;
     use crate::testing::{check_gradients, golden};
     use std::boxed::Box;
-    use std::format;
     use std::vec::Vec;
 
-    /// Random parameters and plausible running statistics.
-    fn random<T: Scalar, X: Tensor<T>, const C: usize>() -> Box<BatchNorm<T, X, C>> {
-        let mut noise = Noise::new(9);
-        let mut layer: Box<BatchNorm<T, X, C>> = boxed();
-        layer.as_mut_slice().fill_with(|| T::from_f64(noise.uniform() + 0.5));
-        layer
-    }
-
     fn agrees<T: Scalar, X: Tensor<T>, const C: usize, const B: usize>() {
-        let tolerance = if size_of::<T>() == 8 { 1e-11 } else { 2e-5 };
-        let layer = random::<T, X, C>();
+        let layer = random::<T, BatchNorm<T, X, C>>();
         let (input, grad_output) = (golden::random::<T, X, B>(2), golden::random::<T, X, B>(3));
-        let x: Vec<f64> = batch_slice::<T, X>(&input[..]).iter().map(|x| x.to_f64()).collect();
-        let dy: Vec<f64> = batch_slice::<T, X>(&grad_output[..]).iter().map(|x| x.to_f64()).collect();
+        let (x, dy) = (numbers(&input[..]), numbers(&grad_output[..]));
         let rows = x.len() / C;
         let (mut evaluated, mut y, mut dx) = (x.clone(), x.clone(), x.clone());
         let mut gradient = std::vec![0.0; 4 * C];
@@ -229,14 +250,7 @@ mod tests {
             gradient[2 * C + c] = 0.1 * (running_mean - mean);
             gradient[3 * C + c] = 0.1 * (running_var - squares / (rows.max(2) - 1) as f64);
         }
-        for level in levels() {
-            let what = |part: &str| format!("{} at {level:?}: {part}", std::any::type_name::<X>());
-            let passes = Passes::<T, BatchNorm<T, X, C>, B>::run(level, &layer, &input, &grad_output);
-            golden::assert_close::<T>(&what("evaluate"), batch_slice(&passes.evaluated[..]), &evaluated, tolerance);
-            golden::assert_close::<T>(&what("forward"), batch_slice(&passes.output[..]), &y, tolerance);
-            golden::assert_close::<T>(&what("dx"), batch_slice(&passes.grad_input[..]), &dx, tolerance);
-            golden::assert_close::<T>(&what("gradient"), passes.gradient.as_slice(), &gradient, tolerance);
-        }
+        check::<T, BatchNorm<T, X, C>, B>(&layer, &input, &grad_output, [&evaluated, &y, &dx, &gradient]);
     }
 
     #[test]
@@ -255,14 +269,15 @@ mod tests {
     #[test]
     fn finite_differences_agree() {
         let input = golden::random::<f64, [[[f64; 3]; 2]; 3], 2>(4);
-        check_gradients(&mut *random::<f64, [[[f64; 3]; 2]; 3], 3>(), &input, 1e-8).expect("the derivative");
+        check_gradients(&mut *random::<f64, BatchNorm<f64, [[[f64; 3]; 2]; 3], 3>>(), &input, 1e-8)
+            .expect("the derivative");
         let input = golden::random::<f64, [f64; 17], 3>(4);
-        check_gradients(&mut *random::<f64, [f64; 17], 17>(), &input, 1e-7).expect("the derivative");
+        check_gradients(&mut *random::<f64, BatchNorm<f64, [f64; 17], 17>>(), &input, 1e-7).expect("the derivative");
     }
 
     #[test]
     fn a_large_mean_does_not_drown_the_variance() {
-        let layer = random::<f32, [[f32; 2]; 4], 2>();
+        let layer = random::<f32, BatchNorm<f32, [[f32; 2]; 4], 2>>();
         let input = [[[9999.0_f32, -1e6], [10001.0, -1e6], [9999.0, -1e6], [10001.0, -1e6]]];
         for level in levels() {
             let y = Passes::run(level, &*layer, &input, &zeroed()).output[0];

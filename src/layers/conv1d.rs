@@ -16,9 +16,9 @@
 use core::marker::PhantomData;
 
 use crate::kernels::conv::{self, Convolution, Geometry};
-use crate::layer::{Activation, Layer, outline_layer};
-use crate::layers::{BatchNorm, Identity, Window1, Window1d};
-use crate::noise::Noise;
+use crate::layer::{Activation, Layer, as_evaluate_then, outline_layer};
+use crate::layers::batch_norm::foldable;
+use crate::layers::{Window1, Window1d};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::Simd;
@@ -113,31 +113,7 @@ impl<
         Geometry::<Self>::VALID
     };
 
-    /// Folds a batch normalization that follows, as it evaluates, into weight and bias; the
-    /// normalization becomes the identity. For networks that are trained.
-    ///
-    /// `net.conv1.fold_batch_norm(&mut net.norm1)`; the network computes the same as before.
-    pub fn fold_batch_norm<X: Tensor<T>, const EPS: u64, const MOMENTUM: u64>(
-        &mut self,
-        norm: &mut BatchNorm<T, X, OC, EPS, MOMENTUM>,
-    ) {
-        let (mut scale, mut shift) = ([T::ZERO; OC], [T::ZERO; OC]);
-        norm.take_scale_shift(&mut scale, &mut shift);
-        self.fold_scale_shift(&scale, &shift);
-    }
-
-    /// Folds `y·scale + shift`, as of a normalisation that follows, into weight and bias.
-    pub fn fold_scale_shift(&mut self, scale: &[T; OC], shift: &[T; OC]) {
-        const { assert!(BIAS == OC, "folding needs a layer with bias") };
-        for row in self.weight.as_flattened_mut() {
-            for (weight, scale) in row.iter_mut().zip(scale) {
-                *weight *= *scale;
-            }
-        }
-        for ((bias, scale), shift) in self.bias.iter_mut().zip(scale).zip(shift) {
-            *bias = *bias * *scale + *shift;
-        }
-    }
+    foldable!(OC, as_flattened_mut);
 }
 
 impl<
@@ -158,28 +134,7 @@ impl<
     type Workspace<const B: usize> = ();
     const MACS: usize = Geometry::<Self>::MACS;
 
-    #[inline(always)]
-    fn evaluate<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        input: &[Self::Input; B],
-        output: &mut [Self::Output; B],
-        workspace: &mut (),
-    ) {
-        self.evaluate_then::<S, B, Identity>(simd, input, output, workspace);
-    }
-
-    #[inline(always)]
-    fn forward<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        input: &[Self::Input; B],
-        output: &mut [Self::Output; B],
-        _saved: &mut (),
-        _noise: &mut Noise,
-    ) {
-        self.evaluate_then::<S, B, Identity>(simd, input, output, &mut ());
-    }
+    as_evaluate_then!();
 
     #[inline(always)]
     fn evaluate_then<S: Simd, const B: usize, A: Activation<T>>(
@@ -200,18 +155,6 @@ impl<
                 conv::forward::<T, T, S, A, Self>(simd, x, weight, &[], &self.bias, y);
             },
         );
-    }
-
-    #[inline(always)]
-    fn forward_then<S: Simd, const B: usize, A: Activation<T>>(
-        &self,
-        simd: S,
-        input: &[Self::Input; B],
-        output: &mut [Self::Output; B],
-        _saved: &mut (),
-        _noise: &mut Noise,
-    ) {
-        self.evaluate_then::<S, B, A>(simd, input, output, &mut ());
     }
 
     /// `∂x[s, c] = Σ ∂y[t, o]·W[k, c, o]` over the windows `t` that read `s` with a tap `k`;

@@ -17,9 +17,9 @@
 use core::marker::PhantomData;
 
 use crate::kernels::conv::{self, Convolution, Geometry};
-use crate::layer::{Activation, Layer, outline_layer};
-use crate::layers::{BatchNorm, Identity, Window2, Window2d};
-use crate::noise::Noise;
+use crate::layer::{Activation, Layer, as_evaluate_then, outline_layer};
+use crate::layers::batch_norm::foldable;
+use crate::layers::{Window2, Window2d};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::Simd;
@@ -123,31 +123,7 @@ impl<
         Geometry::<Self>::VALID
     };
 
-    /// Folds a batch normalization that follows, as it evaluates, into weight and bias; the
-    /// normalization becomes the identity. For networks that are trained.
-    ///
-    /// `net.conv1.fold_batch_norm(&mut net.norm1)`; the network computes the same as before.
-    pub fn fold_batch_norm<X: Tensor<T>, const EPS: u64, const MOMENTUM: u64>(
-        &mut self,
-        norm: &mut BatchNorm<T, X, OC, EPS, MOMENTUM>,
-    ) {
-        let (mut scale, mut shift) = ([T::ZERO; OC], [T::ZERO; OC]);
-        norm.take_scale_shift(&mut scale, &mut shift);
-        self.fold_scale_shift(&scale, &shift);
-    }
-
-    /// Folds `y·scale + shift`, as of a normalisation that follows, into weight and bias.
-    pub fn fold_scale_shift(&mut self, scale: &[T; OC], shift: &[T; OC]) {
-        const { assert!(BIAS == OC, "folding needs a layer with bias") };
-        for row in self.weight.as_flattened_mut().as_flattened_mut() {
-            for (weight, scale) in row.iter_mut().zip(scale) {
-                *weight *= *scale;
-            }
-        }
-        for ((bias, scale), shift) in self.bias.iter_mut().zip(scale).zip(shift) {
-            *bias = *bias * *scale + *shift;
-        }
-    }
+    foldable!(OC, as_flattened_mut, as_flattened_mut);
 }
 
 impl<
@@ -171,28 +147,7 @@ impl<
     type Workspace<const B: usize> = ();
     const MACS: usize = Geometry::<Self>::MACS;
 
-    #[inline(always)]
-    fn evaluate<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        input: &[Self::Input; B],
-        output: &mut [Self::Output; B],
-        workspace: &mut (),
-    ) {
-        self.evaluate_then::<S, B, Identity>(simd, input, output, workspace);
-    }
-
-    #[inline(always)]
-    fn forward<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        input: &[Self::Input; B],
-        output: &mut [Self::Output; B],
-        _saved: &mut (),
-        _noise: &mut Noise,
-    ) {
-        self.evaluate_then::<S, B, Identity>(simd, input, output, &mut ());
-    }
+    as_evaluate_then!();
 
     #[inline(always)]
     fn evaluate_then<S: Simd, const B: usize, A: Activation<T>>(
@@ -213,18 +168,6 @@ impl<
                 conv::forward::<T, T, S, A, Self>(simd, x, weight, &[], &self.bias, y);
             },
         );
-    }
-
-    #[inline(always)]
-    fn forward_then<S: Simd, const B: usize, A: Activation<T>>(
-        &self,
-        simd: S,
-        input: &[Self::Input; B],
-        output: &mut [Self::Output; B],
-        _saved: &mut (),
-        _noise: &mut Noise,
-    ) {
-        self.evaluate_then::<S, B, A>(simd, input, output, &mut ());
     }
 
     /// `∂x[p, c] = Σ ∂y[q, o]·W[i, c, o]` over the windows `q` that read `p` with a tap `i`;
@@ -268,6 +211,7 @@ impl<
 mod tests {
     use super::*;
     use crate::memory::boxed;
+    use crate::noise::Noise;
     use crate::simd::{Task, dispatch, levels};
     use crate::testing::check_gradients;
     use crate::testing::golden::{assert_close, check_layer, random};

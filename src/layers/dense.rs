@@ -13,9 +13,8 @@
 //! `Gemm` with `transB` hold its transpose.
 
 use crate::kernels::gemm;
-use crate::layer::{Activation, Layer, outline_layer};
-use crate::layers::{BatchNorm, Identity};
-use crate::noise::Noise;
+use crate::layer::{Activation, Layer, as_evaluate_then, outline_layer};
+use crate::layers::batch_norm::foldable;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::Simd;
@@ -59,31 +58,7 @@ impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Dense<T, I
         assert!(BIAS == OUT || BIAS == 0, "Dense: BIAS is OUT, or 0 for no bias");
     };
 
-    /// Folds a batch normalization that follows, as it evaluates, into weight and bias; the
-    /// normalization becomes the identity. For networks that are trained.
-    ///
-    /// `net.conv1.fold_batch_norm(&mut net.norm1)`; the network computes the same as before.
-    pub fn fold_batch_norm<X: Tensor<T>, const EPS: u64, const MOMENTUM: u64>(
-        &mut self,
-        norm: &mut BatchNorm<T, X, OUT, EPS, MOMENTUM>,
-    ) {
-        let (mut scale, mut shift) = ([T::ZERO; OUT], [T::ZERO; OUT]);
-        norm.take_scale_shift(&mut scale, &mut shift);
-        self.fold_scale_shift(&scale, &shift);
-    }
-
-    /// Folds `y·scale + shift`, as of a normalisation that follows, into weight and bias.
-    pub fn fold_scale_shift(&mut self, scale: &[T; OUT], shift: &[T; OUT]) {
-        const { assert!(BIAS == OUT, "folding needs a layer with bias") };
-        for row in &mut self.weight {
-            for (weight, scale) in row.iter_mut().zip(scale) {
-                *weight *= *scale;
-            }
-        }
-        for ((bias, scale), shift) in self.bias.iter_mut().zip(scale).zip(shift) {
-            *bias = *bias * *scale + *shift;
-        }
-    }
+    foldable!(OUT);
 
     /// The weight as a matrix, without a copy.
     ///
@@ -124,28 +99,7 @@ impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Layer<T> f
     type Workspace<const B: usize> = ();
     const MACS: usize = IN * OUT;
 
-    #[inline(always)]
-    fn evaluate<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        input: &[[T; IN]; B],
-        output: &mut [[T; OUT]; B],
-        workspace: &mut (),
-    ) {
-        self.evaluate_then::<S, B, Identity>(simd, input, output, workspace);
-    }
-
-    #[inline(always)]
-    fn forward<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        input: &[[T; IN]; B],
-        output: &mut [[T; OUT]; B],
-        _saved: &mut (),
-        _noise: &mut Noise,
-    ) {
-        self.evaluate_then::<S, B, Identity>(simd, input, output, &mut ());
-    }
+    as_evaluate_then!();
 
     #[inline(always)]
     fn evaluate_then<S: Simd, const B: usize, A: Activation<T>>(
@@ -161,18 +115,6 @@ impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Layer<T> f
             #[inline(always)]
             || gemm::dense_forward::<T, S, A, B, IN, OUT, BIAS>(simd, input, &self.weight, &self.bias, output),
         );
-    }
-
-    #[inline(always)]
-    fn forward_then<S: Simd, const B: usize, A: Activation<T>>(
-        &self,
-        simd: S,
-        input: &[[T; IN]; B],
-        output: &mut [[T; OUT]; B],
-        _saved: &mut (),
-        _noise: &mut Noise,
-    ) {
-        self.evaluate_then::<S, B, A>(simd, input, output, &mut ());
     }
 
     /// `∂x = ∂y·Wᵀ`, `∂W += xᵀ·∂y`, `∂b += Σ ∂y` over the batch.

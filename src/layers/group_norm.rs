@@ -166,29 +166,14 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const EPS: u6
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
     use super::*;
-    use crate::layers::passes::Passes;
-    use crate::memory::boxed;
-    use crate::parameters::Parameters;
-    use crate::simd::levels;
-    use crate::tensor::batch_slice;
+    use crate::layers::passes::{check, numbers, random};
     use crate::testing::{check_gradients, golden};
-    use std::boxed::Box;
-    use std::format;
     use std::vec::Vec;
 
-    fn random<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize>() -> Box<GroupNorm<T, X, C, GROUPS>> {
-        let mut noise = Noise::new(9);
-        let mut layer: Box<GroupNorm<T, X, C, GROUPS>> = boxed();
-        layer.as_mut_slice().fill_with(|| T::from_f64(noise.uniform() + 0.5));
-        layer
-    }
-
     fn agrees<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const B: usize>() {
-        let tolerance = if size_of::<T>() == 8 { 1e-11 } else { 2e-5 };
-        let layer = random::<T, X, C, GROUPS>();
+        let layer = random::<T, GroupNorm<T, X, C, GROUPS>>();
         let (input, grad_output) = (golden::random::<T, X, B>(2), golden::random::<T, X, B>(3));
-        let x: Vec<f64> = batch_slice::<T, X>(&input[..]).iter().map(|x| x.to_f64()).collect();
-        let dy: Vec<f64> = batch_slice::<T, X>(&grad_output[..]).iter().map(|x| x.to_f64()).collect();
+        let (x, dy) = (numbers(&input[..]), numbers(&grad_output[..]));
         let (mut y, mut dx, mut gradient) = (x.clone(), x.clone(), std::vec![0.0; 2 * C]);
         for (sample, group) in (0..B).flat_map(|sample| (0..GROUPS).map(move |group| (sample, group))) {
             // The indices of the group's numbers in the batch.
@@ -209,14 +194,7 @@ mod tests {
                 gradient[C + at % C] += dy[at];
             }
         }
-        for level in levels() {
-            let what = |part: &str| format!("{} in {GROUPS} at {level:?}: {part}", std::any::type_name::<X>());
-            let passes = Passes::<T, GroupNorm<T, X, C, GROUPS>, B>::run(level, &layer, &input, &grad_output);
-            golden::assert_close::<T>(&what("evaluate"), batch_slice(&passes.evaluated[..]), &y, tolerance);
-            golden::assert_close::<T>(&what("forward"), batch_slice(&passes.output[..]), &y, tolerance);
-            golden::assert_close::<T>(&what("dx"), batch_slice(&passes.grad_input[..]), &dx, tolerance);
-            golden::assert_close::<T>(&what("gradient"), passes.gradient.as_slice(), &gradient, tolerance);
-        }
+        check::<T, GroupNorm<T, X, C, GROUPS>, B>(&layer, &input, &grad_output, [&y, &y, &dx, &gradient]);
     }
 
     #[test]
@@ -236,9 +214,11 @@ mod tests {
     #[test]
     fn finite_differences_agree() {
         let input = golden::random::<f64, [[[f64; 6]; 2]; 3], 2>(4);
-        check_gradients(&mut *random::<f64, [[[f64; 6]; 2]; 3], 6, 3>(), &input, 1e-7).expect("the derivative");
+        check_gradients(&mut *random::<f64, GroupNorm<f64, [[[f64; 6]; 2]; 3], 6, 3>>(), &input, 1e-7)
+            .expect("the derivative");
         let input = golden::random::<f64, [[f64; 9]; 2], 3>(4);
-        check_gradients(&mut *random::<f64, [[f64; 9]; 2], 9, 3>(), &input, 1e-7).expect("the derivative");
+        check_gradients(&mut *random::<f64, GroupNorm<f64, [[f64; 9]; 2], 9, 3>>(), &input, 1e-7)
+            .expect("the derivative");
     }
 
     #[test]

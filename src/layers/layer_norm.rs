@@ -130,28 +130,15 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for Layer
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
     use super::*;
-    use crate::layers::passes::Passes;
-    use crate::memory::boxed;
+    use crate::layers::passes::{Passes, check, numbers, random};
     use crate::parameters::Parameters;
     use crate::simd::levels;
     use crate::testing::{check_gradients, golden};
-    use std::boxed::Box;
-    use std::format;
-    use std::vec::Vec;
-
-    fn random<T: Scalar, X: Tensor<T>, const C: usize>() -> Box<LayerNorm<T, X, C>> {
-        let mut noise = Noise::new(9);
-        let mut layer: Box<LayerNorm<T, X, C>> = boxed();
-        layer.as_mut_slice().fill_with(|| T::from_f64(noise.uniform() + 0.5));
-        layer
-    }
 
     fn agrees<T: Scalar, X: Tensor<T>, const C: usize, const B: usize>() {
-        let tolerance = if size_of::<T>() == 8 { 1e-11 } else { 2e-5 };
-        let layer = random::<T, X, C>();
+        let layer = random::<T, LayerNorm<T, X, C>>();
         let (input, grad_output) = (golden::random::<T, X, B>(2), golden::random::<T, X, B>(3));
-        let x: Vec<f64> = batch_slice::<T, X>(&input[..]).iter().map(|x| x.to_f64()).collect();
-        let dy: Vec<f64> = batch_slice::<T, X>(&grad_output[..]).iter().map(|x| x.to_f64()).collect();
+        let (x, dy) = (numbers(&input[..]), numbers(&grad_output[..]));
         let (mut y, mut dx, mut gradient) =
             (x.clone(), x.clone(), std::vec![0.0; <LayerNorm<T, X, C> as Parameters<T>>::COUNT]);
         for row in 0..x.len() / C {
@@ -170,14 +157,7 @@ mod tests {
                 gradient[C + c] += dy[at(c)];
             }
         }
-        for level in levels() {
-            let what = |part: &str| format!("{} at {level:?}: {part}", std::any::type_name::<X>());
-            let passes = Passes::<T, LayerNorm<T, X, C>, B>::run(level, &layer, &input, &grad_output);
-            golden::assert_close::<T>(&what("evaluate"), batch_slice(&passes.evaluated[..]), &y, tolerance);
-            golden::assert_close::<T>(&what("forward"), batch_slice(&passes.output[..]), &y, tolerance);
-            golden::assert_close::<T>(&what("dx"), batch_slice(&passes.grad_input[..]), &dx, tolerance);
-            golden::assert_close::<T>(&what("gradient"), passes.gradient.as_slice(), &gradient, tolerance);
-        }
+        check::<T, LayerNorm<T, X, C>, B>(&layer, &input, &grad_output, [&y, &y, &dx, &gradient]);
     }
 
     #[test]
@@ -195,14 +175,15 @@ mod tests {
     #[test]
     fn finite_differences_agree() {
         let input = golden::random::<f64, [[[f64; 3]; 2]; 3], 2>(4);
-        check_gradients(&mut *random::<f64, [[[f64; 3]; 2]; 3], 3>(), &input, 1e-7).expect("the derivative");
+        check_gradients(&mut *random::<f64, LayerNorm<f64, [[[f64; 3]; 2]; 3], 3>>(), &input, 1e-7)
+            .expect("the derivative");
         let input = golden::random::<f64, [f64; 17], 3>(4);
-        check_gradients(&mut *random::<f64, [f64; 17], 17>(), &input, 1e-7).expect("the derivative");
+        check_gradients(&mut *random::<f64, LayerNorm<f64, [f64; 17], 17>>(), &input, 1e-7).expect("the derivative");
     }
 
     #[test]
     fn a_large_mean_does_not_drown_the_variance() {
-        let layer = random::<f32, [f32; 18], 18>();
+        let layer = random::<f32, LayerNorm<f32, [f32; 18], 18>>();
         let input = [core::array::from_fn(|c| if c % 2 == 0 { 9999.0_f32 } else { 10001.0 }), [-1e6; 18]];
         for level in levels() {
             let y = Passes::run(level, &*layer, &input, &crate::memory::zeroed()).output;

@@ -1,13 +1,17 @@
-//! For tests: every pass of a layer at one SIMD level.
+//! For tests: every pass of a layer.
 
-use alloc::boxed::Box;
+use std::any::type_name;
+use std::boxed::Box;
+use std::format;
+use std::vec::Vec;
 
 use crate::layer::Layer;
 use crate::memory::boxed;
 use crate::noise::Noise;
 use crate::scalar::Scalar;
-use crate::simd::{Level, Simd, Task, dispatch};
-use crate::tensor::{batch_slice, batch_slice_mut};
+use crate::simd::{Level, Simd, Task, dispatch, levels};
+use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
+use crate::testing::golden::assert_close;
 
 /// What the passes of a layer wrote.
 pub(super) struct Passes<T: Scalar, L: Layer<T>, const B: usize> {
@@ -20,6 +24,37 @@ pub(super) struct Passes<T: Scalar, L: Layer<T>, const B: usize> {
 impl<T: Scalar, L: Layer<T>, const B: usize> Passes<T, L, B> {
     pub(super) fn run(level: Level, layer: &L, input: &[L::Input; B], grad_output: &[L::Output; B]) -> Self {
         dispatch(level, Run { layer, input, grad_output })
+    }
+}
+
+/// A layer whose parameters lie between ½ and 1½.
+pub(super) fn random<T: Scalar, L: Layer<T>>() -> Box<L> {
+    let mut noise = Noise::new(9);
+    let mut layer: Box<L> = boxed();
+    layer.as_mut_slice().fill_with(|| T::from_f64(noise.uniform() + 0.5));
+    layer
+}
+
+/// The numbers of a batch.
+pub(super) fn numbers<T: Scalar, X: Tensor<T>>(batch: &[X]) -> Vec<f64> {
+    batch_slice(batch).iter().map(|number| number.to_f64()).collect()
+}
+
+/// Checks what the passes write at every level: what is evaluated, the output, the gradients of input and parameters.
+pub(super) fn check<T: Scalar, L: Layer<T>, const B: usize>(
+    layer: &L,
+    input: &[L::Input; B],
+    grad_output: &[L::Output; B],
+    [evaluated, output, grad_input, gradient]: [&[f64]; 4],
+) {
+    let tolerance = if size_of::<T>() == 8 { 1e-11 } else { 2e-5 };
+    for level in levels() {
+        let what = |part: &str| format!("{} at {level:?}: {part}", type_name::<L>());
+        let passes = Passes::<T, L, B>::run(level, layer, input, grad_output);
+        assert_close::<T>(&what("evaluate"), batch_slice(&passes.evaluated[..]), evaluated, tolerance);
+        assert_close::<T>(&what("forward"), batch_slice(&passes.output[..]), output, tolerance);
+        assert_close::<T>(&what("dx"), batch_slice(&passes.grad_input[..]), grad_input, tolerance);
+        assert_close::<T>(&what("gradient"), passes.gradient.as_slice(), gradient, tolerance);
     }
 }
 

@@ -20,9 +20,8 @@
 use core::marker::PhantomData;
 
 use crate::kernels::pool::{self, Windows};
-use crate::layer::{Layer, outline_layer};
+use crate::layer::{Layer, forward_evaluates, outline_layer};
 use crate::layers::{Window1, Window2};
-use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::Simd;
@@ -167,17 +166,7 @@ impl<T: Scalar, R: Reduction, G: Geometry<T>> Layer<T> for Pool<R, G> {
         );
     }
 
-    #[inline(always)]
-    fn forward<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        input: &[G::Input; B],
-        output: &mut [G::Output; B],
-        _saved: &mut (),
-        _noise: &mut Noise,
-    ) {
-        self.evaluate(simd, input, output, &mut ());
-    }
+    forward_evaluates!();
 
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
@@ -332,6 +321,7 @@ mod tests {
     use crate::layers::passes::Passes;
     use crate::layers::{Window1d, Window2d};
     use crate::memory::{boxed, zeroed};
+    use crate::noise::Noise;
     use crate::simd::levels;
     use crate::testing::{check_gradients, golden};
     use std::format;

@@ -12,8 +12,7 @@
 use core::marker::PhantomData;
 
 use crate::kernels::{elementwise, reduce};
-use crate::layer::{Layer, outline_layer};
-use crate::noise::Noise;
+use crate::layer::{Layer, forward_evaluates, outline_layer};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector};
@@ -23,16 +22,6 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 const fn row<T: Scalar, X: Tensor<T>>() -> usize {
     assert!(X::CHANNELS > 0, "softmax: the last axis is empty");
     X::CHANNELS
-}
-
-/// Calls `f` with every row of `x` and, to change, of `y`.
-#[inline(always)]
-fn rows<T: Scalar, X: Tensor<T>>(x: &[X], y: &mut [X], f: impl Fn(&[T], &mut [T])) {
-    let size = const { row::<T, X>() };
-    let pairs = batch_slice(x).chunks_exact(size).zip(batch_slice_mut(y).chunks_exact_mut(size));
-    for (x, y) in pairs {
-        f(x, y);
-    }
 }
 
 /// The derivative of softmax in a row.
@@ -93,69 +82,6 @@ fn log_softmax_backward<T: Scalar, S: Simd>(simd: S, y: &[T], grad_output: &[T],
 #[repr(C)]
 pub struct Softmax<X>(PhantomData<X>);
 
-impl<T: Scalar, X: Tensor<T>> Layer<T> for Softmax<X> {
-    type Input = X;
-    type Output = X;
-    type Saved<const B: usize> = ();
-    type Workspace<const B: usize> = ();
-    const MACS: usize = 0;
-
-    #[inline(always)]
-    fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], (): &mut ()) {
-        outline_layer::<T, Self, B, _, _>(
-            simd,
-            #[inline(always)]
-            || {
-                rows(
-                    input,
-                    output,
-                    #[inline(always)]
-                    |x, y| reduce::softmax(simd, x, y),
-                )
-            },
-        );
-    }
-
-    #[inline(always)]
-    fn forward<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        input: &[X; B],
-        output: &mut [X; B],
-        (): &mut (),
-        _: &mut Noise,
-    ) {
-        self.evaluate(simd, input, output, &mut ());
-    }
-
-    #[inline(always)]
-    fn backward<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        _: &[X; B],
-        output: &[X; B],
-        (): &mut (),
-        grad_output: &mut [X; B],
-        grad_input: Option<&mut [X; B]>,
-        _: &mut Self,
-    ) {
-        let Some(grad_input) = grad_input else { return };
-        outline_layer::<T, Self, B, _, _>(
-            simd,
-            #[inline(always)]
-            || {
-                let size = const { row::<T, X>() };
-                let gradients = batch_slice(grad_output).chunks_exact(size);
-                let rows =
-                    batch_slice(output).chunks_exact(size).zip(batch_slice_mut(grad_input).chunks_exact_mut(size));
-                for ((y, grad_input), grad_output) in rows.zip(gradients) {
-                    softmax_backward(simd, y, grad_output, grad_input);
-                }
-            },
-        );
-    }
-}
-
 /// The logarithm of [`Softmax`], without its rounding: `yᵢ = xᵢ − ln Σⱼ e^xⱼ`.
 ///
 /// ```
@@ -169,68 +95,65 @@ impl<T: Scalar, X: Tensor<T>> Layer<T> for Softmax<X> {
 #[repr(C)]
 pub struct LogSoftmax<X>(PhantomData<X>);
 
-impl<T: Scalar, X: Tensor<T>> Layer<T> for LogSoftmax<X> {
-    type Input = X;
-    type Output = X;
-    type Saved<const B: usize> = ();
-    type Workspace<const B: usize> = ();
-    const MACS: usize = 0;
+/// A layer that turns each row into another: the function of rows, and its derivative, from what it gave.
+macro_rules! row_by_row {
+    ($layer:ident, $function:path, $derivative:path) => {
+        impl<T: Scalar, X: Tensor<T>> Layer<T> for $layer<X> {
+            type Input = X;
+            type Output = X;
+            type Saved<const B: usize> = ();
+            type Workspace<const B: usize> = ();
+            const MACS: usize = 0;
 
-    #[inline(always)]
-    fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], (): &mut ()) {
-        outline_layer::<T, Self, B, _, _>(
-            simd,
             #[inline(always)]
-            || {
-                rows(
-                    input,
-                    output,
+            fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], (): &mut ()) {
+                outline_layer::<T, Self, B, _, _>(
+                    simd,
                     #[inline(always)]
-                    |x, y| log_softmax(simd, x, y),
-                )
-            },
-        );
-    }
+                    || {
+                        let size = const { row::<T, X>() };
+                        let rows = batch_slice(input).chunks_exact(size);
+                        for (x, y) in rows.zip(batch_slice_mut(output).chunks_exact_mut(size)) {
+                            $function(simd, x, y);
+                        }
+                    },
+                );
+            }
 
-    #[inline(always)]
-    fn forward<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        input: &[X; B],
-        output: &mut [X; B],
-        (): &mut (),
-        _: &mut Noise,
-    ) {
-        self.evaluate(simd, input, output, &mut ());
-    }
+            forward_evaluates!();
 
-    #[inline(always)]
-    fn backward<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        _: &[X; B],
-        output: &[X; B],
-        (): &mut (),
-        grad_output: &mut [X; B],
-        grad_input: Option<&mut [X; B]>,
-        _: &mut Self,
-    ) {
-        let Some(grad_input) = grad_input else { return };
-        outline_layer::<T, Self, B, _, _>(
-            simd,
             #[inline(always)]
-            || {
-                let size = const { row::<T, X>() };
-                let gradients = batch_slice(grad_output).chunks_exact(size);
-                let rows =
-                    batch_slice(output).chunks_exact(size).zip(batch_slice_mut(grad_input).chunks_exact_mut(size));
-                for ((y, grad_input), grad_output) in rows.zip(gradients) {
-                    log_softmax_backward(simd, y, grad_output, grad_input);
-                }
-            },
-        );
-    }
+            fn backward<S: Simd, const B: usize>(
+                &self,
+                simd: S,
+                _: &[X; B],
+                output: &[X; B],
+                (): &mut (),
+                grad_output: &mut [X; B],
+                grad_input: Option<&mut [X; B]>,
+                _: &mut Self,
+            ) {
+                let Some(grad_input) = grad_input else { return };
+                outline_layer::<T, Self, B, _, _>(
+                    simd,
+                    #[inline(always)]
+                    || {
+                        let size = const { row::<T, X>() };
+                        let gradients = batch_slice(grad_output).chunks_exact(size);
+                        let rows = batch_slice(output)
+                            .chunks_exact(size)
+                            .zip(batch_slice_mut(grad_input).chunks_exact_mut(size));
+                        for ((y, grad_input), grad_output) in rows.zip(gradients) {
+                            $derivative(simd, y, grad_output, grad_input);
+                        }
+                    },
+                );
+            }
+        }
+    };
 }
+row_by_row!(Softmax, reduce::softmax, softmax_backward);
+row_by_row!(LogSoftmax, log_softmax, log_softmax_backward);
 
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {

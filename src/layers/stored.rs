@@ -11,11 +11,11 @@
 //!
 //! Such a layer evaluates; it is not trained.
 
+use crate::__private::untrained;
 use crate::kernels::{conv, gemm};
 use crate::layer::{Activation, Layer, outline_layer};
 use crate::layers::{Conv1d, Conv2d, Dense, Identity, Window1, Window2};
 use crate::memory::Plain;
-use crate::noise::Noise;
 use crate::parameters::{Entry, Parameters};
 use crate::scalar::Scalar;
 use crate::simd::Simd;
@@ -145,29 +145,7 @@ impl<T: Scalar, L: Storable<T>, W: Storage<T>> Layer<T> for Stored<T, L, W> {
         );
     }
 
-    fn forward<S: Simd, const B: usize>(
-        &self,
-        _simd: S,
-        _input: &[Self::Input; B],
-        _output: &mut [Self::Output; B],
-        _saved: &mut (),
-        _noise: &mut Noise,
-    ) {
-        const { panic!("a stored layer cannot be trained; train the layer that it is stored from, and store it then") }
-    }
-
-    fn backward<S: Simd, const B: usize>(
-        &self,
-        _simd: S,
-        _input: &[Self::Input; B],
-        _output: &[Self::Output; B],
-        _saved: &mut (),
-        _grad_output: &mut [Self::Output; B],
-        _grad_input: Option<&mut [Self::Input; B]>,
-        _gradient: &mut Self,
-    ) {
-        const { panic!("a stored layer cannot be trained; train the layer that it is stored from, and store it then") }
-    }
+    untrained!("a stored layer cannot be trained; train the layer that it is stored from, and store it then");
 }
 
 impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Storable<T> for Dense<T, IN, OUT, BIAS> {
@@ -243,6 +221,7 @@ mod tests {
     use crate::kernels::conv::Convolution;
     use crate::layers::{Relu, Window1d, Window2d};
     use crate::memory::boxed;
+    use crate::noise::Noise;
     use crate::simd::{Task, dispatch, levels};
     use crate::storage::{Bf16, F16};
     use crate::testing::golden::{assert_close, random};

@@ -8,8 +8,7 @@
 //! `y[i][j][c] = x[⌊i/FH⌋][⌊j/FW⌋][c]`, as PyTorch's `Upsample(mode = "nearest")`.
 
 use crate::kernels::elementwise::add_assign;
-use crate::layer::{Layer, outline_layer};
-use crate::noise::Noise;
+use crate::layer::{Layer, forward_evaluates, outline_layer};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::Simd;
@@ -68,17 +67,7 @@ impl<T: Scalar, const H: usize, const W: usize, const C: usize, const OH: usize,
         );
     }
 
-    #[inline(always)]
-    fn forward<S: Simd, const B: usize>(
-        &self,
-        simd: S,
-        input: &[Self::Input; B],
-        output: &mut [Self::Output; B],
-        _saved: &mut (),
-        _noise: &mut Noise,
-    ) {
-        self.evaluate(simd, input, output, &mut ());
-    }
+    forward_evaluates!();
 
     /// `dx[i][j] = Σ dy` over the block of the pixel.
     #[inline(always)]
