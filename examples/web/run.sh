@@ -5,7 +5,7 @@
 #   bash run.sh --test    the same, and try the page out in a headless Chromium; a file name behind it gets a screenshot
 #   bash run.sh --check   only say what is missing for that
 #
-# Ends with status 3 if something is missing.
+# Ends with status 3 if something is missing, or Chromium does not start.
 set -euo pipefail
 cd "$(dirname "$0")"
 

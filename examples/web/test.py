@@ -2,7 +2,7 @@
 the same on the PC. Needs nothing but Python's standard library.
 
 Draws digits with the mouse and with a finger, and compares what the module computes for all of MNIST's
-test images with what the PC computes.
+test images with what the PC computes. Ends with status 3 if Chromium does not start.
 """
 
 import array
@@ -12,6 +12,7 @@ import http.server
 import json
 import os
 import pathlib
+import select
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,8 @@ class Chromium:
             data = data[os.write(self.write, data) :]
         while True:
             while b"\0" not in self.buffer:
+                if not select.select([self.read], [], [], 60)[0]:
+                    raise TimeoutError("Chromium does not answer")
                 part = os.read(self.read, 1 << 20)
                 if not part:
                     raise EOFError("Chromium has ended")
@@ -187,7 +190,11 @@ def main():
     failures = []
 
     with tempfile.TemporaryDirectory() as profile:
-        tab = Chromium(profile)
+        try:
+            tab = Chromium(profile)
+        except (EOFError, BrokenPipeError, TimeoutError) as error:
+            print(f"test.py: Chromium does not start: {error}", file=sys.stderr)
+            sys.exit(3)
 
         # Sizes of a desktop with a mouse, and of a phone with a finger.
         for name, width, height, finger in [("mouse", 1000, 740, False), ("finger", 360, 740, True)]:
