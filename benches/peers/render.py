@@ -214,8 +214,9 @@ What is below 60 % of its limit, and why:
   pixels, which are woven together at the end; trained, the gradient of its weights leaves 10 of 16 lanes idle. Its dense layers wait
   for the second cache.
 
-Wide128, Digits128 and Anomaly wait for weights from the second cache, each of which is used once. Whoever reads them from end to end,
-as plain loops do, is as fast here: these lines differ by less than single runs do, by up to a tenth.
+Wide128, Digits128, Digits512 and Anomaly wait for weights from the second and third cache, each of which is used once. Whoever
+reads them from end to end, as plain loops do, is as fast here: these lines differ by less than two processes of the same program do,
+which is up to a tenth.
 
 ![ratios](peers/results.svg)
 

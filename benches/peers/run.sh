@@ -2,7 +2,7 @@
 # Measures monomorph and every library it is compared with, on one core of this machine, and writes
 # benches/RESULTS.md and results.svg.
 #
-#   benches/peers/run.sh               all of it: 14 minutes, the first time 20 more to build and install
+#   benches/peers/run.sh               all of it: 12 minutes, the first time 20 more to build and install
 #   benches/peers/run.sh --quick       shorter measurements, the table only
 #   benches/peers/run.sh --only rust   monomorph and the Rust libraries; also: python, cpp
 #
