@@ -101,7 +101,8 @@ class Results:
 
 def duration(seconds):
     for unit, size in ("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3):
-        if seconds < 1000 * size or unit == "ms":
+        # Three digits of more would be written as 1e+03.
+        if seconds < 999.5 * size or unit == "ms":
             value = seconds / size
             return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
 

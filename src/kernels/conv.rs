@@ -264,7 +264,8 @@ impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution> Image<T, W, A, 
                 let taps = [rows.taps(row), (0, Geometry::<G>::KW)];
                 // SAFETY: inside, all taps of a row of the kernel lie on the input.
                 unsafe {
-                    if const { Geometry::<G>::pixels_in_lanes(lanes::<S, T>()) } {
+                    // Weights in fewer bits are better widened a register at a time than one by one.
+                    if const { Geometry::<G>::pixels_in_lanes(lanes::<S, T>()) && size_of::<W>() == size_of::<T>() } {
                         let channels = Channels::<T, W, A, G> { image: self, row, taps: taps[0] };
                         cover::<T, S, _>(simd, Geometry::<G>::OC, channels);
                     } else {
