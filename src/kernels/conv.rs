@@ -265,7 +265,10 @@ impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution> Image<T, W, A, 
                 // SAFETY: inside, all taps of a row of the kernel lie on the input.
                 unsafe {
                     // Weights in fewer bits are better widened a register at a time than one by one.
-                    if const { Geometry::<G>::pixels_in_lanes(lanes::<S, T>()) && size_of::<W>() == size_of::<T>() } {
+                    if const {
+                        let whole = !W::SCALED && size_of::<W>() == size_of::<T>();
+                        whole && Geometry::<G>::pixels_in_lanes(lanes::<S, T>())
+                    } {
                         let channels = Channels::<T, W, A, G> { image: self, row, taps: taps[0] };
                         cover::<T, S, _>(simd, Geometry::<G>::OC, channels);
                     } else {
@@ -396,7 +399,7 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
 }
 
 /// Output channels × the pixels of a row inside: the image has one channel, so that what neighbouring pixels read is
-/// adjacent, too.
+/// adjacent, too. Its weights have no scales.
 struct Channels<T, W, A, G> {
     image: Image<T, W, A, G>,
     row: usize,
@@ -421,13 +424,9 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution> Tiles<
     ) {
         let pixel = Geometry::<G>::INSIDE.0 + column;
         let splat = |number| T::Vector::<S>::splat(simd, number);
-        let channel = |from: *const T, m| {
-            // SAFETY: `row + m` is one of the output channels.
-            splat(unsafe { *from.add(row + m) })
-        };
-        let start = |m| self.image.bias.map_or(splat(T::ZERO), |bias| channel(bias, m));
-        let mut tile: Tile<T, S, MR, NR> =
-            core::array::from_fn(|m| [if W::SCALED { splat(T::ZERO) } else { start(m) }; NR]);
+        // SAFETY: `row + m` is one of the output channels.
+        let start = |m| self.image.bias.map_or(splat(T::ZERO), |bias| splat(unsafe { *bias.add(row + m) }));
+        let mut tile: Tile<T, S, MR, NR> = core::array::from_fn(|m| [start(m); NR]);
         for tap_row in self.taps.0..self.taps.1 {
             for tap in 0..Geometry::<G>::KW {
                 // SAFETY: the tap lies on the input for the pixels of the tile, and has a weight for every
@@ -443,13 +442,6 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution> Tiles<
                             tile[m][n] = weight.mul_add(x[n], tile[m][n]);
                         }
                     }
-                }
-            }
-        }
-        if const { W::SCALED } {
-            for m in 0..MR {
-                for n in 0..NR {
-                    tile[m][n] = tile[m][n].mul_add(channel(self.image.scale, m), start(m));
                 }
             }
         }

@@ -253,6 +253,12 @@ fn reduce<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Reduced<S, T> 
     Reduced { rounded, n, r, rest: (high - r) - low }
 }
 
+/// `eʳ` for the `r` of [`Reduced`].
+#[inline(always)]
+fn exp_of_r<S: Simd, T: Float + Scalar>(simd: S, r: Lanes<S, T>) -> Lanes<S, T> {
+    (r * r).mul_add(polynomial(simd, r, T::EXP), r) + splat(simd, T::ONE)
+}
+
 /// `x` within `min..=max`; NaN stays NaN.
 #[inline(always)]
 fn clamp<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>, min: T, max: T) -> Lanes<S, T> {
@@ -266,7 +272,7 @@ fn clamp<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>, min: T, max: T) ->
 pub fn exp<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let x = clamp(simd, x, T::EXP_MIN, T::EXP_MAX);
     let Reduced { n, r, .. } = reduce(simd, x);
-    let power_of_r = (r * r).mul_add(polynomial(simd, r, T::EXP), r) + splat(simd, T::ONE);
+    let power_of_r = exp_of_r(simd, r);
     // Twice half the exponent, because 2ⁿ itself may be no normal number; only the second
     // product rounds.
     let rounder = splat(simd, T::ROUNDER);
@@ -368,7 +374,7 @@ pub fn tanh<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> 
     // 1 − 2 / (e²ˣ + 1), odd. The smaller of both is NaN where the second is.
     let Reduced { rounded, r, .. } = reduce(simd, splat(simd, T::TANH_MAX).min(magnitude + magnitude));
     let one = splat(simd, T::ONE);
-    let power_of_r = (r * r).mul_add(polynomial(simd, r, T::EXP), r) + one;
+    let power_of_r = exp_of_r(simd, r);
     let large = one - splat(simd, T::from_f64(2.0)) / power_of_r.mul_add(power(simd, rounded, T::ONE_BITS), one);
     Lanes::select(magnitude.lt(splat(simd, T::from_f64(0.5))), small, large).copysign(x)
 }
@@ -390,7 +396,7 @@ pub fn erf<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let small = x.mul_add(polynomial(simd, magnitude * magnitude, T::ERF_SMALL), x);
     // 1 − e^(−p), where the exponent stays far from the ends of the range.
     let Reduced { rounded, r, .. } = reduce(simd, -polynomial(simd, magnitude - one, T::ERF_LARGE));
-    let power_of_r = (r * r).mul_add(polynomial(simd, r, T::EXP), r) + one;
+    let power_of_r = exp_of_r(simd, r);
     let large = one - power_of_r * power(simd, rounded, T::ONE_BITS);
     Lanes::select(magnitude.lt(one), small, large.copysign(x))
 }
