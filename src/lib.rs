@@ -68,8 +68,9 @@ pub use layer::{Activation, Layer};
 /// limit of what a network may take; `#[stored(NameSmall: i8)]` declares [the same network with its weights in fewer
 /// bits](network::StoredNetwork) beside it, as `bf16`, `f16` or `i8`, and `#[stored(NameSmall: i8 { eye: EyeSmall })]`
 /// says as what a network inside is stored; a network that is `#[unaligned]` may begin anywhere in memory. Others
-/// begin at a cache line, because registers are read faster so. A network with const parameters has
-/// no alignment, since stable Rust cannot compute its size, and what it contains must be `#[unaligned]` too.
+/// begin at a cache line, and so do their layers of 256 parameters or more, because registers are read faster so; the
+/// room between is zeros that belong to no layer. A network with const parameters has no alignment, since stable Rust
+/// cannot compute its size, and what it contains must be `#[unaligned]` too.
 ///
 /// # The machine code
 /// This is all that evaluating `network! { pub Dense8: [8] -> [8] { Dense(8) } }` executes with AVX2, as the tests compare

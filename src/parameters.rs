@@ -201,8 +201,7 @@ impl fmt::Display for Path<'_> {
 pub unsafe trait Parameters<T: Scalar>: Plain {
     /// The table of contents, in the order of memory.
     const ENTRIES: &'static [Entry];
-    /// How many numbers there are, from the first tensor to the last. Where a network is a layer of another, the
-    /// [padding](Entry::Padding) between them counts.
+    /// How many numbers there are, from the first tensor to the last; the [padding](Entry::Padding) between them counts.
     const COUNT: usize = end(Self::ENTRIES);
 
     /// All numbers in the order of `ENTRIES`.

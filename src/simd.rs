@@ -184,32 +184,17 @@ pub fn share<S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
     if cfg!(debug_assertions) { outline(simd, f) } else { f() }
 }
 
-/// Keeps the compiler from unrolling the loop around.
-///
-/// Weights that come from the second cache arrive at 200 to 240 bytes a nanosecond if a turn of the loop reads
-/// no more than some 24 cache lines, and at 140 if it is unrolled to 32 or more: then the processor no longer
-/// foresees what it reads.
+/// `n`, of which the compiler is to know nothing: a loop that counts with it is not unrolled. (`black_box` would take
+/// it through memory.)
 #[inline(always)]
-pub fn keep_rolled() {
+#[cfg_attr(any(not(target_arch = "x86_64"), miri), expect(unused_mut))]
+pub fn unknown(mut n: usize) -> usize {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: there is no instruction.
     unsafe {
-        core::arch::asm!("", options(nomem, nostack, preserves_flags));
+        core::arch::asm!("/* {} */", inout(reg) n, options(pure, nomem, nostack, preserves_flags));
     }
-}
-
-/// Asks for the cache line at an address, which need not be valid; does nothing where there is no such
-/// instruction.
-#[inline(always)]
-pub fn prefetch<X>(at: *const X) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: it is part of every x86-64 processor, and an address that is not valid is ignored.
-    unsafe {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(at.cast());
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = at;
+    n
 }
 
 /// A register of `LANES` numbers.

@@ -155,8 +155,12 @@ impl<'a> Network<'a> {
 
     /// The fields of layers: name and type.
     fn fields(&self) -> Vec<(&'a Ident, &'a TokenStream)> {
-        let own = self.model.nodes.iter().filter(|node| node.uses == 0);
-        own.filter_map(|node| node.field.as_ref().map(|(name, ty)| (name, ty))).collect()
+        self.owners().filter_map(|node| node.field.as_ref().map(|(name, ty)| (name, ty))).collect()
+    }
+
+    /// The layers that have a field of their own.
+    fn owners(&self) -> impl Iterator<Item = &'a Node> {
+        self.model.nodes.iter().filter(|node| node.uses == 0 && node.field.is_some())
     }
 
     fn ty(&self, value: ValueId) -> TokenStream {
@@ -176,12 +180,7 @@ impl<'a> Network<'a> {
         };
         let lines = fields.iter().enumerate().map(|(index, (field, ty))| {
             let docs = format!("`{field}`, a layer of [`{name}`].");
-            let own = self
-                .model
-                .nodes
-                .iter()
-                .any(|node| is_users(node) && node.field.as_ref().is_some_and(|f| f.0 == **field));
-            let before = (padded && own && index > 0).then(|| padding(index));
+            let before = (padded && index > 0 && self.is_padded(index)).then(|| padding(index));
             quote!(#before #[doc = #docs] #visibility #field: #ty)
         });
         let phantom = (fields.is_empty() && !self.model.declaration.generics.params.is_empty()).then(|| {
@@ -212,25 +211,37 @@ impl<'a> Network<'a> {
         if can && !self.model.unaligned { quote!(#[repr(C, align(64))]) } else { quote!(#[repr(C)]) }
     }
 
-    /// The type of the numbers that fill up a cache line before the field `index`, or after the last.
+    /// Whether the field `index` begins at a cache line of its own; a layer that is the user's, where its type must.
     ///
-    /// A network begins at a cache line, because a register that is read across two lines takes twice
-    /// the time, and the weights of most layers are whole lines long.
+    /// A register that is read across two lines takes twice the time, and the weights of most layers are whole lines
+    /// long: what follows one whose are not would be read so to the end. Small layers are not worth the room.
+    fn is_padded(&self, index: usize) -> bool {
+        self.owners().nth(index).is_some_and(|node| is_users(node) || self.is_large(node))
+    }
+
+    fn is_large(&self, node: &Node) -> bool {
+        !self.model.unaligned && !is_users(node) && node.parameters.is_some_and(|count| count >= 256)
+    }
+
+    /// The type of the numbers that fill up a cache line before the field `index`, or after the last.
     fn padding(&self, index: usize) -> TokenStream {
         let concrete = |tokens: &TokenStream| self.model.concrete(tokens);
         let (number, scalar) = (self.scalar, concrete(self.scalar));
+        let owners: Vec<_> = self.owners().collect();
         let fields = self.fields();
-        let layouts = fields[..index].iter().map(|(_, ty)| {
+        // Lines are counted from the last field that began one.
+        let first = (1..index).rev().find(|&before| self.is_large(owners[before])).unwrap_or(0);
+        let layouts = fields[first..index].iter().map(|(_, ty)| {
             let ty = concrete(ty);
             quote!((::core::mem::size_of::<#ty>(), ::core::mem::align_of::<#ty>()))
         });
-        let next = match fields.get(index) {
-            Some((_, ty)) => {
-                let ty = concrete(ty);
+        let next = match owners.get(index) {
+            Some(node) if is_users(node) => {
+                let ty = concrete(fields[index].1);
                 quote!(::core::mem::align_of::<#ty>())
             }
             None if self.model.unaligned => quote!(0),
-            None => quote!(64),
+            _ => quote!(64),
         };
         let size = quote!(::core::mem::size_of::<#scalar>());
         quote!([#number; ::monomorph::__private::padding(#size, &[#(#layouts),*], #next)])
@@ -691,21 +702,21 @@ impl<'a> Network<'a> {
     /// The fields of a network that stores its weights.
     fn stored_fields(&self, stored: &Stored) -> Vec<StoredField<'a>> {
         let (scalar, format) = (self.scalar, stored.format_type());
-        let own = self.model.nodes.iter().filter(|node| node.uses == 0);
-        own.filter_map(|node| {
-            let (name, ty) = node.field.as_ref()?;
-            let stores = matches!(node.op, Op::Layer(traits) if traits.stores);
-            let network = stored.networks.iter().find(|(field, _)| field == name);
-            Some(match network {
-                Some((_, ty)) => StoredField { name, ty: ty.to_token_stream(), how: How::Network(ty.span()) },
-                None if stores => {
-                    let ty = quote!(::monomorph::layers::Stored<#scalar, #ty, #format>);
-                    StoredField { name, ty, how: How::Weights }
-                }
-                None => StoredField { name, ty: ty.clone(), how: How::Copy },
+        self.owners()
+            .filter_map(|node| {
+                let (name, ty) = node.field.as_ref()?;
+                let stores = matches!(node.op, Op::Layer(traits) if traits.stores);
+                let network = stored.networks.iter().find(|(field, _)| field == name);
+                Some(match network {
+                    Some((_, ty)) => StoredField { name, ty: ty.to_token_stream(), how: How::Network(ty.span()) },
+                    None if stores => {
+                        let ty = quote!(::monomorph::layers::Stored<#scalar, #ty, #format>);
+                        StoredField { name, ty, how: How::Weights }
+                    }
+                    None => StoredField { name, ty: ty.clone(), how: How::Copy },
+                })
             })
-        })
-        .collect()
+            .collect()
     }
 
     /// A network beside this one, its weights in fewer bits: the struct and what users call.

@@ -365,7 +365,6 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
                         b: self.image.weight.add(Geometry::<G>::weight(tap_row, from) + column),
                         b_step: Geometry::<G>::OC,
                         len: to - from,
-                        from: gemm::Cache::First,
                     };
                     gemm::accumulate(simd, &mut tile, run, columns);
                     continue;
@@ -382,7 +381,6 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
                         b: self.image.weight.add(Geometry::<G>::weight(tap_row, tap) + column),
                         b_step: Geometry::<G>::OC,
                         len: stretch * Geometry::<G>::CG,
-                        from: gemm::Cache::First,
                     };
                     gemm::accumulate(simd, &mut tile, run, columns);
                     tap += stretch;
@@ -716,7 +714,6 @@ impl<T: Scalar, S: Simd, G: Convolution, const BORDER: bool> Tiles<T, S> for Inp
                             b: self.weight.add(Geometry::<G>::weight(tap_row, tap) + column),
                             b_step: Geometry::<G>::OC,
                             len: stretch,
-                            from: gemm::Cache::First,
                         };
                         gemm::accumulate(simd, &mut tile, run, columns);
                     }
@@ -804,7 +801,6 @@ impl<T: Scalar, S: Simd, G: Convolution, const ROW: bool> Tiles<T, S> for Taps<T
                     b: self.grad_y.add(outer * self.y_outer + column),
                     b_step: self.y_step,
                     len: self.len,
-                    from: gemm::Cache::First,
                 };
                 gemm::accumulate(simd, &mut tile, run, columns);
             }

@@ -16,7 +16,7 @@ use core::marker::PhantomData;
 use crate::kernels::cortex_m;
 use crate::layer::{Activation, lanes};
 use crate::scalar::Scalar;
-use crate::simd::{SCALAR, Simd, Vector, keep_rolled, prefetch, share};
+use crate::simd::{SCALAR, Simd, Vector, share, unknown};
 use crate::storage::Storage;
 
 /// Where the columns of a tile lie: `NR` registers, of which all but the last are adjacent.
@@ -118,36 +118,7 @@ pub(crate) struct Run<T, W = T> {
     pub(crate) b: *const W,
     pub(crate) b_step: usize,
     pub(crate) len: usize,
-    /// From where `b` is read.
-    pub(crate) from: Cache,
 }
-
-/// Where weights that are read once come from, which decides how the loop over them is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cache {
-    /// The first cache, or it does not matter, because numbers are used several times.
-    First,
-    /// The second: the loop is [kept rolled](keep_rolled).
-    Second,
-    /// Beyond it, from where the processor does not foresee early enough what is read: besides, weights are asked for
-    /// [some rows ahead](AHEAD).
-    Beyond,
-}
-
-impl Cache {
-    /// Where so many bytes lie.
-    const fn of(bytes: usize) -> Self {
-        match bytes {
-            0..=49_152 => Self::First,
-            // With what else is there, more does not fit the second cache.
-            49_153..=786_432 => Self::Second,
-            _ => Self::Beyond,
-        }
-    }
-}
-
-/// How many rows ahead weights are asked for. Measured best of 3, 4, 6 and 8.
-const AHEAD: usize = 6;
 
 /// Adds a run to a tile: `tile[m][n] += Σₖ a[m, k] · b[k, n]`.
 ///
@@ -231,9 +202,6 @@ unsafe fn interleave<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const N
         // SAFETY: `k < run.len`.
         unsafe { step::<T, W, S, MR, NR>(simd, tile, run, k, columns) };
         k += 1;
-        if run.from != Cache::First {
-            keep_rolled();
-        }
     }
 }
 
@@ -255,11 +223,6 @@ unsafe fn step<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usi
         let mut right = [T::Vector::<S>::splat(simd, T::ZERO); NR];
         for n in 0..NR {
             right[n] = columns.load_stored::<T, W, S, NR>(simd, b, n);
-            let at = n * lanes::<S, T>();
-            // Once for each cache line.
-            if run.from == Cache::Beyond && (at * size_of::<W>()).is_multiple_of(64) {
-                prefetch(b.wrapping_add(AHEAD * run.b_step + at));
-            }
         }
         for m in 0..MR {
             let a = a.add(m * run.a_row);
@@ -272,6 +235,52 @@ unsafe fn step<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usi
                 for n in 0..NR {
                     tile[m][n] = left.mul_add(right[n], tile[m][n]);
                 }
+            }
+        }
+    }
+}
+
+/// [`accumulate`] for a `b` that is read once and does not come from the first cache: the rows are taken in the order
+/// 0 1 4 5 2 3 6 7.
+///
+/// Where an instruction reads at equal distances, a processor may ask ahead for each of its lines though it foresees
+/// the next lines anyway. On Zen 5 that halves what arrives from the second cache. Here no distance comes twice in
+/// a row, because an instruction goes on by two rows and by six in turn.
+///
+/// # Safety
+/// As [`accumulate`].
+#[inline(always)]
+unsafe fn stream<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usize>(
+    simd: S,
+    tile: &mut Tile<T, S, MR, NR>,
+    run: Run<T, W>,
+    columns: Columns,
+) {
+    // A second sum for tiles that would wait for themselves.
+    let mut parts = [*tile, [[nothing::<T, S>(simd); NR]; MR]];
+    let mut k = 0;
+    while k + 8 <= run.len {
+        let mut pair = 0;
+        while pair < 4 {
+            for (index, row) in [0, 1, 4, 5].into_iter().enumerate() {
+                let part = if NR < 8 { index % 2 } else { 0 };
+                // SAFETY: `k + pair + row < k + 8`.
+                unsafe { step::<T, W, S, MR, NR>(simd, &mut parts[part], run, k + pair + row, columns) };
+            }
+            pair = unknown(pair + 2);
+        }
+        k += 8;
+    }
+    while k < run.len {
+        // SAFETY: `k < run.len`.
+        unsafe { step::<T, W, S, MR, NR>(simd, &mut parts[0], run, k, columns) };
+        k += 1;
+    }
+    *tile = parts[0];
+    if NR < 8 {
+        for m in 0..MR {
+            for n in 0..NR {
+                tile[m][n] = tile[m][n] + parts[1][m][n];
             }
         }
     }
@@ -684,13 +693,134 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, const ROWS: usize, con
             let bias = self.bias.map(|bias| bias.add(column));
             let mut tile = start::<T, S, MR, NR>(simd, if W::SCALED { None } else { bias }, columns);
             let (a, b) = (self.x.add(row * IN), self.weight.add(column));
-            let from = const { if ROWS == 1 && NR >= 4 { Cache::of(IN * OUT * size_of::<W>()) } else { Cache::First } };
-            let run = Run { a, a_row: IN, a_step: 1, by_column: false, b, b_step: OUT, len: IN, from };
-            accumulate(simd, &mut tile, run, columns);
+            let run = Run { a, a_row: IN, a_step: 1, by_column: false, b, b_step: OUT, len: IN };
+            if const { Self::streams::<S>(32) && NR >= 4 } {
+                stream(simd, &mut tile, run, columns);
+            } else {
+                accumulate(simd, &mut tile, run, columns);
+            }
             if const { W::SCALED } {
                 rescale::<T, S, MR, NR>(simd, &mut tile, self.scale.add(column), bias, columns);
             }
             write::<T, S, A, MR, NR>(simd, tile, self.y.add(row * OUT + column), OUT, columns);
+        }
+    }
+}
+
+impl<T: Scalar, W: Storage<T>, A: Activation<T>, const ROWS: usize, const IN: usize, const OUT: usize>
+    Forward<T, W, A, ROWS, IN, OUT>
+{
+    /// Whether there is one sample, a weight that does not stay in the first cache, and registers of so many bytes; with
+    /// shorter ones, arithmetic takes longer than reading.
+    const fn streams<S: Simd>(bytes: usize) -> bool {
+        ROWS == 1 && !SCALAR && lanes::<S, T>() * size_of::<T>() >= bytes && IN * OUT * size_of::<W>() > 49_152
+    }
+
+    /// How many registers of a streamed row [`by_rows`] reads at a time; 0 if all fit one tile. At most half of them, or
+    /// its distances would be equal too.
+    const fn vectors<S: Simd>() -> usize {
+        if !Self::streams::<S>(64) || OUT <= MOST_VECTORS * lanes::<S, T>() {
+            return 0;
+        }
+        let (vectors, most) = (OUT / lanes::<S, T>(), registers::<S, T>() - 4);
+        vectors / (if vectors < 2 * most { 2 } else { vectors.div_ceil(most) })
+    }
+
+    /// Adds up to four rows; the first to the bias, and after the last the sums are done.
+    ///
+    /// # Safety
+    /// The pointers must be valid for one sample, and `first + rows <= IN`.
+    #[inline(always)]
+    unsafe fn add_rows<S: Simd, const NR: usize>(self, simd: S, first: usize, rows: usize) {
+        let width = NR * lanes::<S, T>();
+        let mut column = 0;
+        // SAFETY: the columns are within a row, and `first + rows <= IN`.
+        unsafe {
+            while column + width <= OUT {
+                let columns = const { Columns::of::<S, T>(NR * lanes::<S, T>()) };
+                self.add_tile::<S, NR>(simd, first, rows, column, columns);
+                column = unknown(column + width);
+            }
+            while column < OUT {
+                let columns = Columns { last: 0, count: (OUT - column).min(lanes::<S, T>()) };
+                self.add_tile::<S, 1>(simd, first, rows, column, columns);
+                column = unknown(column + lanes::<S, T>());
+            }
+        }
+    }
+
+    /// [`add_rows`](Self::add_rows) for some columns.
+    ///
+    /// # Safety
+    /// As [`add_rows`](Self::add_rows), and the columns must be within a row.
+    #[inline(always)]
+    unsafe fn add_tile<S: Simd, const NR: usize>(
+        self,
+        simd: S,
+        first: usize,
+        rows: usize,
+        column: usize,
+        columns: Columns,
+    ) {
+        // SAFETY: the caller vouches for just this.
+        unsafe {
+            let (bias, y) = (self.bias.map(|bias| bias.add(column)), self.y.add(column));
+            let start_at = if first > 0 {
+                Some(y.cast_const())
+            } else if W::SCALED {
+                None
+            } else {
+                bias
+            };
+            let mut tile = start::<T, S, 1, NR>(simd, start_at, columns);
+            let (a, b) = (self.x.add(first), self.weight.add(first * OUT + column));
+            let run = Run { a, a_row: IN, a_step: 1, by_column: false, b, b_step: OUT, len: rows };
+            for row in 0..rows {
+                step::<T, W, S, 1, NR>(simd, &mut tile, run, row, columns);
+            }
+            if first + rows < IN {
+                for n in 0..NR {
+                    columns.store::<T, S, NR>(tile[0][n], y, n);
+                }
+                return;
+            }
+            if const { W::SCALED } {
+                rescale::<T, S, 1, NR>(simd, &mut tile, self.scale.add(column), bias, columns);
+            }
+            write::<T, S, A, 1, NR>(simd, tile, y, OUT, columns);
+        }
+    }
+}
+
+/// [`Forward`] where rows are too wide for one tile: the weight is read from end to end, four rows at a time, while the sums
+/// stay in `y`. Tiles would leap from row to row; see [`stream`].
+///
+/// # Safety
+/// The pointers must be valid for one sample.
+#[inline(always)]
+unsafe fn by_rows<
+    T: Scalar,
+    W: Storage<T>,
+    S: Simd,
+    A: Activation<T>,
+    const ROWS: usize,
+    const IN: usize,
+    const OUT: usize,
+    const NR: usize,
+>(
+    simd: S,
+    layer: Forward<T, W, A, ROWS, IN, OUT>,
+) {
+    let mut row = const { (IN - 1) % 4 + 1 };
+    // SAFETY: the rows are within the weight.
+    unsafe {
+        layer.add_rows::<S, NR>(simd, 0, row);
+        while row + 4 < IN {
+            layer.add_rows::<S, NR>(simd, row, 4);
+            row += 4;
+        }
+        if const { IN > 4 } {
+            layer.add_rows::<S, NR>(simd, IN - 4, 4);
         }
     }
 }
@@ -722,16 +852,7 @@ impl<T: Scalar, S: Simd, const IN: usize, const OUT: usize> Tiles<T, S> for Weig
         unsafe {
             let mut tile = start::<T, S, MR, NR>(simd, None, columns);
             let (a, b) = (self.x.add(row), self.grad_y.add(column));
-            let run = Run {
-                a,
-                a_row: 1,
-                a_step: IN as isize,
-                by_column: false,
-                b,
-                b_step: OUT,
-                len: self.samples,
-                from: Cache::First,
-            };
+            let run = Run { a, a_row: 1, a_step: IN as isize, by_column: false, b, b_step: OUT, len: self.samples };
             accumulate(simd, &mut tile, run, columns);
             add::<T, S, MR, NR>(simd, tile, self.gradient.add(row * OUT + column), OUT, skip, columns);
         }
@@ -1010,6 +1131,14 @@ pub fn stored_dense_forward<
         y: y.as_mut_ptr().cast(),
         activation: PhantomData,
     };
+    if const { Forward::<T, W, A, B, IN, OUT>::vectors::<S>() > 0 } {
+        with!(
+            Forward::<T, W, A, B, IN, OUT>::vectors::<S>(),
+            [4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28],
+            by_rows[T, W, S, A, B, IN, OUT](simd, tiles)
+        );
+        return;
+    }
     // SAFETY: the arrays have just these sizes, and `B` is the number of rows.
     unsafe { cover::<T, S, _>(simd, B, tiles) };
 }

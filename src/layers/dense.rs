@@ -255,6 +255,11 @@ mod tests {
         thirty_three: 33 -> 64, 64, 1;
         sixty_four: 64 -> 33, 33, 8;
         hundred: 100 -> 100, 100, 3;
+        streamed: 139 -> 100, 100, 1;
+        streamed_panel: 101 -> 128, 0, 1;
+        streamed_by_rows: 97 -> 323, 323, 1;
+        streamed_in_thirds: 22 -> 1000, 0, 1;
+        streamed_row: 1 -> 13_000, 13_000, 1;
         wide: 5 -> 161, 161, 8;
         narrow: 161 -> 1, 1, 17;
         panel_and_one: 7 -> 65, 0, 8;

@@ -348,6 +348,8 @@ mod tests {
         thirty_three: 33 -> 33, 33, 1;
         panels: 31 -> 128, 128, 13;
         wide: 5 -> 161, 161, 2;
+        streamed: 499 -> 100, 100, 1;
+        streamed_by_rows: 201 -> 323, 323, 1;
     }
 
     macro_rules! conv {

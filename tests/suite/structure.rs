@@ -21,7 +21,8 @@ network! {
 fn figures_are_constants() {
     const PARAMS: usize = 156 + 2416 + 48_120 + 10_164 + 850;
     const { assert!(LeNet::PARAMS == PARAMS) };
-    assert_eq!(LeNet::PARAM_BYTES, (4 * PARAMS).next_multiple_of(64));
+    // Large layers begin at lines: so much room is behind the stem, the first and the second dense layer.
+    assert_eq!(LeNet::PARAM_BYTES, (4 * (PARAMS + 4 + 8 + 12)).next_multiple_of(64));
     assert_eq!(LeNet::MACS, 28 * 28 * 25 * 6 + 10 * 10 * 150 * 16 + 400 * 120 + 120 * 84 + 84 * 10);
     // Nothing smaller than the largest live set: 28·28·6 and, after the pool, 14·14·6.
     assert_eq!(LeNet::EVALUATE_BYTES, 4 * (28 * 28 * 6 + 14 * 14 * 6_usize.next_multiple_of(2)).next_multiple_of(16));
@@ -46,7 +47,17 @@ fn the_flat_view_is_the_struct() {
     *net.as_mut_slice().last_mut().expect("parameters") = 4.0;
     assert_eq!((net.stem.weight[0][0][0][0], net.head.bias[9]), (3.0, 4.0));
     assert_eq!(net.clone().as_slice(), net.as_slice());
-    assert_eq!(net.as_slice().len(), LeNet::PARAMS);
+    assert_eq!(net.as_slice().len(), LeNet::PARAMS + 4 + 8 + 12);
+}
+
+#[test]
+fn large_layers_are_aligned() {
+    let net = LeNet::zeroed();
+    let at = |layer: *const f32| (layer as usize - &raw const net as usize) % 64;
+    assert_eq!(at(net.conv1.weight.as_flattened().as_flattened().as_flattened().as_ptr()), 0);
+    assert_eq!(at(net.dense1.weight.as_flattened().as_ptr()), 0);
+    assert_eq!(at(net.dense2.weight.as_flattened().as_ptr()), 0);
+    assert_eq!(at(net.head.weight.as_flattened().as_ptr()), 0);
 }
 
 network! { pub Inner<T>: [3] -> [3] { Dense(3), BatchNorm } }
