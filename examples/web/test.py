@@ -6,6 +6,7 @@ test images with what the PC computes. Ends with status 3 if Chromium does not s
 """
 
 import array
+import atexit
 import base64
 import gzip
 import http.server
@@ -48,6 +49,8 @@ class Chromium:
         # It reads from descriptor 3 and writes to descriptor 4.
         command = ["bash", "-c", f'exec chromium "$@" 3<&{commands} 4>&{replies}', "chromium", *flags]
         self.process = subprocess.Popen(command, pass_fds=(commands, replies), stderr=subprocess.DEVNULL)
+        # One that hangs must not outlive the test.
+        atexit.register(self.process.kill)
         os.close(commands), os.close(replies)
         self.buffer, self.number, self.session = b"", 0, None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
