@@ -703,13 +703,13 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, const ROWS: usize, con
             let begin = if W::SCALED { None } else { bias };
             let (a, b) = (self.x.add(row * IN), self.weight.add(column));
             let run = Run { a, a_row: IN, a_step: 1, by_column: false, b, b_step: OUT, len: IN };
-            let mut tile;
-            if const { Self::streams::<S>(32) && NR >= 4 } {
+            let streams = const { Self::streams::<S>(32) && NR >= 4 };
+            let mut tile = start::<T, S, MR, NR>(simd, if streams { None } else { begin }, columns);
+            if streams {
                 tile = stream::<T, W, S, MR, NR>(simd, run, columns);
                 // Only now, because the bias lies where the stream has arrived.
                 tile = sum::<T, S, MR, NR>(tile, start::<T, S, MR, NR>(simd, begin, columns));
             } else {
-                tile = start::<T, S, MR, NR>(simd, begin, columns);
                 accumulate(simd, &mut tile, run, columns);
             }
             if const { W::SCALED } {
