@@ -210,14 +210,14 @@ What is below 60 % of its limit, and why:
 - PolicyTanh: 128 hyperbolic tangents take half as long as the products; the limit counts the products alone (PolicyRelu has no such work).
 - Tiny16, Tiny8: three layers that wait for each other, some 60 instructions, and the call, in 20 to 40 cycles; there is little left to
   compute.
-- Anomaly: 1.06 MB of weights do not quite fit the second cache of 1 MB; part of them comes from the third every time.
 - LeNet5: its first convolution has one input channel and 6 output channels for the 16 lanes of a register. Evaluated, lanes hold
   pixels, which are woven together at the end; trained, the gradient of its weights leaves 10 of 16 lanes idle. Its dense layers wait
   for the second cache.
 
-Wide128, Digits128, Digits512 and Anomaly wait for weights from the second and third cache, each of which is used once. Whoever
-reads them from end to end, as plain loops do, is as fast here: these lines differ by less than two processes of the same program do,
-which is up to a tenth.
+Wide128, Digits128, Digits512 and Anomaly wait for weights from the second and third cache, each of which is used once. Where they
+are more than half of the second cache, the order in which monomorph reads them tells (see “A dense layer for one sample is a stream”
+in [`ARCHITECTURE.md`](../ARCHITECTURE.md)). Of fewer, whoever reads them from end to end, as plain loops do, is as fast: the first
+two lines differ by less than two processes of the same program do, which is up to a tenth.
 
 ![ratios](peers/results.svg)
 

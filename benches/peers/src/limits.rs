@@ -14,9 +14,12 @@ const SUMS: usize = 12;
 type Register<S> = <f32 as Scalar>::Vector<S>;
 
 pub fn measure(bench: &Bench) -> Value {
-    // Half of a cache, so that what else the program touches fits beside.
-    let level =
-        |(name, size): (&str, usize)| json!({ "level": name, "size": size, "bytes_per_second": read(bench, size / 2) });
+    let level = |(name, size): (&str, usize)| {
+        // So much of a cache that what else the program touches fits beside. Some processors read more than half of one
+        // faster than less.
+        let most = [4, 5].map(|eighths| read(bench, size / 8 * eighths)).into_iter().fold(0.0, f64::max);
+        json!({ "level": name, "size": size, "bytes_per_second": most })
+    };
     json!({ "flops": flops(bench), "caches": caches().map(level) })
 }
 
