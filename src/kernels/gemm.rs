@@ -241,11 +241,11 @@ unsafe fn step<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usi
 }
 
 /// The sums of [`accumulate`] for a `b` that is read once and does not come from the first cache: of sixteen rows, 0 to 3 and
-/// 8 to 11 are read first, then 4 to 7 and 12 to 15.
+/// 8 to 11 are read first, then 4 to 7 and 12 to 15; with shorter registers half as many together, of eight.
 ///
 /// Where an instruction reads at equal distances, a processor may ask ahead for each of its lines though it foresees
 /// the next lines anyway. On Zen 5 that halves what arrives from the second cache. Here no distance comes twice in
-/// a row, because an instruction goes on by four rows and by twelve in turn.
+/// a row, because an instruction goes on by four rows and by twelve in turn (two and six).
 ///
 /// # Safety
 /// As [`accumulate`].
