@@ -190,7 +190,7 @@ impl<N: Network> Task for &mut Training<'_, N> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(&mut self, simd: S) {
         let Training { input, output, saved, grad_output, grad_input, gradient, noise, net } = self;
         net.forward(simd, input, output, saved, noise);
         net.backward(simd, input, output, saved, grad_output, Some(grad_input), gradient);

@@ -231,7 +231,7 @@ impl<N: Network, const B: usize> Task for Evaluate<'_, N, B> {
     const SMALL: bool = B * N::MACS < 1000;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(&mut self, simd: S) {
         self.network.evaluate(simd, self.input, self.output, self.workspace);
     }
 }

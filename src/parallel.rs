@@ -274,9 +274,9 @@ impl<N: Network, L: Loss<N::Scalar, N::Output, Y>, const B: usize, Y> Task for S
     type Output = Result<Step<N::Scalar>, TrainError>;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Self::Output {
-        let Self { shard, network, loss, batch, mut noise, step } = self;
-        shard.compute(simd, network, loss, batch, &mut noise, step)
+    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
+        let Self { shard, network, loss, batch, noise, step } = self;
+        shard.compute(simd, network, *loss, *batch, noise, *step)
     }
 }
 
@@ -291,8 +291,8 @@ impl<T: Scalar> Task for MeanTask<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { sum, others, start } = self;
+    fn run<S: Simd>(&mut self, simd: S) {
+        let &mut Self { ref mut sum, others, start } = self;
         let share = T::Vector::<S>::splat(simd, T::from_f64(1.0 / (others.len() + 1) as f64));
         for (index, other) in others.iter().enumerate() {
             let part = &other[start..start + sum.len()];
@@ -329,7 +329,7 @@ impl<N: Network, O: Optimizer<N::Scalar>, L, const B: usize> Task for UpdateTask
     type Output = Result<(), TrainError>;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Self::Output {
+    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
         self.trainer.update(simd, self.network)
     }
 }

@@ -22,7 +22,10 @@ pub trait Task {
     /// Whether the work is so little that a call shows beside it.
     const SMALL: bool = false;
     /// Does the work with the instructions that `simd` stands for. Mark it `#[inline(always)]`.
-    fn run<S: Simd>(self, simd: S) -> Self::Output;
+    ///
+    /// By reference, because a task that is handed on by value is copied for each level: pointers that were written
+    /// one by one are read two at a time, for which a processor waits until they are stored.
+    fn run<S: Simd>(&mut self, simd: S) -> Self::Output;
 }
 
 /// The best level this program may use on this machine.
@@ -52,7 +55,7 @@ pub fn level() -> Level {
 
 /// Runs `task` with the best of the compiled instruction sets that `level` allows.
 #[inline]
-pub fn dispatch<K: Task>(level: Level, task: K) -> K::Output {
+pub fn dispatch<K: Task>(level: Level, mut task: K) -> K::Output {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
         if let Some(simd) = level.as_avx512() {
@@ -61,11 +64,11 @@ pub fn dispatch<K: Task>(level: Level, task: K) -> K::Output {
                 return task.run(simd);
             }
             // SAFETY: a value of this type exists only where the processor has these instructions.
-            return unsafe { avx512::run(simd, task) };
+            return unsafe { avx512::run(simd, &mut task) };
         }
         if let Some(simd) = level.as_avx2() {
             // SAFETY: as above.
-            return unsafe { avx2::run(simd, task) };
+            return unsafe { avx2::run(simd, &mut task) };
         }
         // SSE4.2 adds nothing that these kernels use, so everything older runs the baseline.
         #[cfg(all(target_feature = "sse2", target_feature = "fxsr"))]
@@ -77,12 +80,12 @@ pub fn dispatch<K: Task>(level: Level, task: K) -> K::Output {
                 }
             };
             if let Some(simd) = simd {
-                return baseline::run(simd, task);
+                return baseline::run(simd, &mut task);
             }
         }
     }
     // Only one level is left to compile on the other targets.
-    fearless_simd::dispatch!(level, simd => baseline::run(simd, task))
+    fearless_simd::dispatch!(level, simd => baseline::run(simd, &mut task))
 }
 
 /// The functions that machine code of a level begins with, in a module of its own.
@@ -92,8 +95,7 @@ pub fn dispatch<K: Task>(level: Level, task: K) -> K::Output {
 /// a network are compiled at the same time.
 ///
 /// They enable the instructions of a level themselves, as `Simd::vectorize` would for a closure, because
-/// a closure would hold a copy of the task: several pointers that are written one by one and copied at
-/// once, for which a processor waits until the stores before it are done, those of the last call too.
+/// a closure would hold a copy of the task (see [`Task::run`]).
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 macro_rules! unit {
     ($module:ident, $level:ident, $features:literal) => {
@@ -102,14 +104,22 @@ macro_rules! unit {
 
             #[inline(never)]
             #[target_feature(enable = $features)]
-            pub(super) fn run<K: Task>(simd: fearless_simd::$level, task: K) -> K::Output {
+            pub(super) fn run<K: Task>(simd: fearless_simd::$level, task: &mut K) -> K::Output {
                 task.run(simd)
             }
 
+            // Two functions, because a compiler may forget that one of more features than its caller is not to be
+            // inlined, and then a whole network becomes one function, slower to compile and slower.
+            /// # Safety
+            /// The processor must have the instructions of the level.
             #[inline(never)]
-            #[target_feature(enable = $features)]
-            pub(super) fn call<R>(f: impl FnOnce() -> R) -> R {
-                f()
+            pub(super) unsafe fn call<R>(f: impl FnOnce() -> R) -> R {
+                #[target_feature(enable = $features)]
+                fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+                    f()
+                }
+                // SAFETY: the caller vouches for just this.
+                unsafe { vectorized(f) }
             }
         }
     };
@@ -129,7 +139,7 @@ mod baseline {
     use super::{Simd, Task};
 
     #[inline(never)]
-    pub(super) fn run<S: Simd, K: Task>(simd: S, task: K) -> K::Output {
+    pub(super) fn run<S: Simd, K: Task>(simd: S, task: &mut K) -> K::Output {
         simd.vectorize(
             #[inline(always)]
             || task.run(simd),

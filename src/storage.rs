@@ -271,7 +271,7 @@ mod tests {
     impl<T: Scalar, W: Storage<T>> Task for Widen<'_, T, W> {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
+        fn run<S: Simd>(&mut self, simd: S) {
             let lanes = <T::Vector<S> as Vector<S, T>>::LANES;
             for (from, to) in self.0.chunks(self.2.min(lanes)).zip(self.1.chunks_mut(self.2.min(lanes))) {
                 let (from, count) = (from.as_ptr(), from.len());

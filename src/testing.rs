@@ -54,7 +54,7 @@ impl core::error::Error for GradientError {}
 struct Pass<'a, T: Scalar, L: Layer<T>, const B: usize> {
     layer: &'a L,
     input: &'a [L::Input; B],
-    output: Box<[L::Output; B]>,
+    output: &'a mut [L::Output; B],
     saved: Box<L::Saved<B>>,
     seed: u64,
     backward: Option<Backward<'a, T, L, B>>,
@@ -68,24 +68,23 @@ struct Backward<'a, T: Scalar, L: Layer<T>, const B: usize> {
 }
 
 impl<T: Scalar, L: Layer<T>, const B: usize> Task for Pass<'_, T, L, B> {
-    type Output = Box<[L::Output; B]>;
+    type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) -> Self::Output {
+    fn run<S: Simd>(&mut self, simd: S) {
         let mut noise = Noise::new(self.seed);
-        self.layer.forward(simd, self.input, &mut self.output, &mut self.saved, &mut noise);
-        if let Some(mut backward) = self.backward {
+        self.layer.forward(simd, self.input, self.output, &mut self.saved, &mut noise);
+        if let Some(backward) = &mut self.backward {
             self.layer.backward(
                 simd,
                 self.input,
-                &self.output,
+                self.output,
                 &mut self.saved,
                 &mut backward.grad_output,
                 Some(backward.grad_input),
                 backward.gradient,
             );
         }
-        self.output
     }
 }
 
@@ -116,8 +115,9 @@ pub fn check_gradients<L: Layer<f64>, const B: usize>(
     batch_slice_mut(&mut weights[..]).fill_with(|| noise.uniform() * 2.0 - 1.0);
 
     let loss = |layer: &L, input: &[L::Input; B]| -> f64 {
-        let pass = Pass { layer, input, output: boxed(), saved: boxed(), seed, backward: None };
-        let output = dispatch(crate::simd::level(), pass);
+        let mut output: Box<[L::Output; B]> = boxed();
+        let pass = Pass { layer, input, output: &mut output, saved: boxed(), seed, backward: None };
+        dispatch(crate::simd::level(), pass);
         batch_slice::<f64, _>(&output[..]).iter().zip(batch_slice::<f64, _>(&weights[..])).map(|(y, r)| y * r).sum()
     };
 
@@ -128,7 +128,8 @@ pub fn check_gradients<L: Layer<f64>, const B: usize>(
     let mut grad_output: Box<[L::Output; B]> = boxed();
     batch_slice_mut(&mut grad_output[..]).copy_from_slice(batch_slice::<f64, _>(&weights[..]));
     let backward = Backward { grad_output, grad_input: &mut grad_input, gradient: &mut *gradient };
-    let pass = Pass { layer, input, output: boxed(), saved: boxed(), seed, backward: Some(backward) };
+    let mut output: Box<[L::Output; B]> = boxed();
+    let pass = Pass { layer, input, output: &mut output, saved: boxed(), seed, backward: Some(backward) };
     dispatch(crate::simd::level(), pass);
 
     let step = 1e-5;
@@ -254,15 +255,16 @@ pub(crate) mod golden {
             let mut grad_output: Box<[L::Output; B]> = boxed();
             load(batch_slice_mut::<T, _>(&mut grad_output[..]), &case.numbers("dy"));
             let backward = Backward { grad_output, grad_input: &mut grad_input, gradient: &mut *gradient };
+            let mut output: Box<[L::Output; B]> = boxed();
             let pass = Pass {
                 layer: &*layer,
                 input: &input,
-                output: boxed(),
+                output: &mut output,
                 saved: boxed(),
                 seed: 1,
                 backward: Some(backward),
             };
-            let output = dispatch(level, pass);
+            dispatch(level, pass);
             let what = |part: &str| format!("{name} at {level:?}: {part}");
             assert_close(&what("y"), batch_slice::<T, _>(&output[..]), &case.numbers("y"), tolerance);
             assert_close(&what("dx"), batch_slice::<T, _>(&grad_input[..]), &case.numbers("dx"), tolerance);

@@ -328,7 +328,7 @@ where
     type Output = Result<Step<N::Scalar>, TrainError>;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Self::Output {
+    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
         self.trainer.run(simd, self.network, self.input, self.target)
     }
 }
@@ -515,7 +515,7 @@ impl<N: Network, L: Loss<N::Scalar, N::Output, Y>, Y> Task for Value<'_, N, L, Y
     type Output = Result<N::Scalar, LossError>;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Self::Output {
+    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
         self.loss.value(simd, self.output, self.target)
     }
 }

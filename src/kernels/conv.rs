@@ -20,7 +20,7 @@
 
 use core::marker::PhantomData;
 
-use crate::kernels::gemm::{self, Columns, Run, Tile, Tiles, copy, cover, with};
+use crate::kernels::gemm::{self, Columns, Run, Tiles, copy, cover, with};
 use crate::layer::{Activation, lanes};
 use crate::layers::Identity;
 use crate::scalar::Scalar;
@@ -421,23 +421,29 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution> Tiles<
         columns: Columns,
     ) {
         let pixel = Geometry::<G>::INSIDE.0 + column;
-        let splat = |number| T::Vector::<S>::splat(simd, number);
-        // SAFETY: `row + m` is one of the output channels.
-        let start = |m| self.image.bias.map_or(splat(T::ZERO), |bias| splat(unsafe { *bias.add(row + m) }));
-        let mut tile: Tile<T, S, MR, NR> = core::array::from_fn(|m| [start(m); NR]);
+        let mut tile = [[T::Vector::<S>::splat(simd, T::ZERO); NR]; MR];
+        if let Some(bias) = self.image.bias {
+            for m in 0..MR {
+                // SAFETY: `row + m` is one of the output channels.
+                tile[m] = [T::Vector::<S>::splat(simd, unsafe { *bias.add(row + m) }); NR];
+            }
+        }
         for tap_row in self.taps.0..self.taps.1 {
             for tap in 0..Geometry::<G>::KW {
                 // SAFETY: the tap lies on the input for the pixels of the tile, and has a weight for every
                 // output channel.
                 unsafe {
                     let x_row = Geometry::<G>::ROWS.position(self.row, tap_row);
-                    let x = Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, tap));
-                    let x: [_; NR] = core::array::from_fn(|n| columns.load::<T, S, NR>(simd, self.image.x.add(x), n));
+                    let x = self.image.x.add(Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, tap)));
+                    let mut pixels = [T::Vector::<S>::splat(simd, T::ZERO); NR];
+                    for n in 0..NR {
+                        pixels[n] = columns.load::<T, S, NR>(simd, x, n);
+                    }
                     let weight = self.image.weight.add(Geometry::<G>::weight(tap_row, tap) + row);
                     for m in 0..MR {
-                        let weight = splat((*weight.add(m)).widen());
+                        let weight = T::Vector::<S>::splat(simd, (*weight.add(m)).widen());
                         for n in 0..NR {
-                            tile[m][n] = weight.mul_add(x[n], tile[m][n]);
+                            tile[m][n] = weight.mul_add(pixels[n], tile[m][n]);
                         }
                     }
                 }

@@ -268,7 +268,7 @@ mod tests {
     impl<T: Scalar> Task for All<'_, T> {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
+        fn run<S: Simd>(&mut self, simd: S) {
             let Self(x, y, z, out) = self;
             map(
                 simd,

@@ -446,7 +446,7 @@ mod tests {
     impl<T: Scalar, F: Function> Task for Apply<'_, T, F> {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
+        fn run<S: Simd>(&mut self, simd: S) {
             crate::kernels::elementwise::map(
                 simd,
                 self.0,

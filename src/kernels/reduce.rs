@@ -216,7 +216,7 @@ mod tests {
     impl<T: Scalar> Task for All<'_, T> {
         type Output = [T; 7];
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) -> [T; 7] {
+        fn run<S: Simd>(&mut self, simd: S) -> [T; 7] {
             let Self(x, y, out) = self;
             let (top, sum_exp) = max_and_sum_exp(simd, x);
             softmax(simd, x, out);

@@ -455,7 +455,7 @@ mod tests {
     impl<T: Scalar, A: Activation<T>> Task for At<T, A> {
         type Output = (T, T);
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) -> (T, T) {
+        fn run<S: Simd>(&mut self, simd: S) -> (T, T) {
             let x = T::Vector::<S>::splat(simd, self.0);
             let y = A::apply(simd, x);
             (y.lane(0), A::derivative(simd, x, y).lane(0))
@@ -536,7 +536,7 @@ mod tests {
     impl<A: Activation<f64>> Task for FromOutput<'_, A> {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
+        fn run<S: Simd>(&mut self, simd: S) {
             elementwise::activation_backward_from_output::<f64, S, A>(simd, self.0, self.1);
         }
     }

@@ -43,7 +43,7 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 /// struct Evaluate<'a, L: Layer<f32>>(&'a L, &'a [L::Input; 1], &'a mut [L::Output; 1]);
 /// impl<L: Layer<f32, Workspace<1> = ()>> Task for Evaluate<'_, L> {
 ///     type Output = ();
-///     fn run<S: Simd>(self, simd: S) {
+///     fn run<S: Simd>(&mut self, simd: S) {
 ///         self.0.evaluate(simd, self.1, self.2, &mut ());
 ///     }
 /// }
@@ -235,7 +235,7 @@ mod tests {
     impl Task for Both<'_> {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
+        fn run<S: Simd>(&mut self, simd: S) {
             let x = random::<f32, [[f32; 3]; 17], 3>(3);
             let image = reshape::<f32, _, [[[f32; 3]; 17]; 1], 3>(&x);
             let mut grad_y = random::<f32, [[f32; 33]; 9], 3>(4);

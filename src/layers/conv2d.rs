@@ -43,7 +43,7 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 /// struct Evaluate<'a, L: Layer<f32>>(&'a L, &'a [L::Input; 1], &'a mut [L::Output; 1]);
 /// impl<L: Layer<f32, Workspace<1> = ()>> Task for Evaluate<'_, L> {
 ///     type Output = ();
-///     fn run<S: Simd>(self, simd: S) {
+///     fn run<S: Simd>(&mut self, simd: S) {
 ///         self.0.evaluate(simd, self.1, self.2, &mut ());
 ///     }
 /// }
@@ -230,7 +230,7 @@ mod tests {
     impl<T: Scalar, L: Layer<T, Workspace<B> = (), Saved<B> = ()>, const B: usize> Task for Pass<'_, T, L, B> {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
+        fn run<S: Simd>(&mut self, simd: S) {
             self.layer.evaluate(simd, self.x, self.y, &mut ());
             self.layer.backward(simd, self.x, self.y, &mut (), self.grad_y, Some(self.grad_x), self.gradient);
         }

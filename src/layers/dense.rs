@@ -32,7 +32,7 @@ use crate::tensor::Tensor;
 /// struct Evaluate<'a>(&'a Dense<f32, 2, 3>, &'a [[f32; 2]; 1], &'a mut [[f32; 3]; 1]);
 /// impl Task for Evaluate<'_> {
 ///     type Output = ();
-///     fn run<S: Simd>(self, simd: S) {
+///     fn run<S: Simd>(&mut self, simd: S) {
 ///         self.0.evaluate(simd, self.1, self.2, &mut ());
 ///     }
 /// }
@@ -173,7 +173,7 @@ mod tests {
     {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
+        fn run<S: Simd>(&mut self, simd: S) {
             self.layer.evaluate(simd, self.x, self.y, &mut ());
             self.layer.backward(simd, self.x, self.y, &mut (), self.grad_y, Some(self.grad_x), self.gradient);
         }

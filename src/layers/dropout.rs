@@ -152,7 +152,7 @@ mod tests {
     impl<const N: usize, const RATE: u64> Task for Forward<'_, N, RATE> {
         type Output = Box<[[f32; N]; 2]>;
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) -> Self::Output {
+        fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
             let mut output = boxed();
             let layer = zeroed::<Dropout<[f32; N], RATE>>();
             Layer::<f32>::forward(&layer, simd, self.1, &mut output, &mut Noise::new(0), self.0);

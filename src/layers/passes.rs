@@ -68,7 +68,7 @@ impl<T: Scalar, L: Layer<T>, const B: usize> Task for Run<'_, T, L, B> {
     type Output = Passes<T, L, B>;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Self::Output {
+    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
         let mut passes = Passes { evaluated: boxed(), output: boxed(), grad_input: boxed(), gradient: boxed::<L>() };
         // What a pass forgets to write must not pass for a zero.
         let nan = T::from_f64(f64::NAN);

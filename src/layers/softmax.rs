@@ -193,7 +193,7 @@ mod tests {
     impl<const N: usize> Task for Both<'_, N> {
         type Output = ([f32; N], [f32; N]);
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) -> Self::Output {
+        fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
             let input = core::array::from_ref(self.0);
             let mut output = ([[0.0; N]], [[0.0; N]]);
             zeroed::<Softmax<[f32; N]>>().evaluate(simd, input, &mut output.0, &mut ());

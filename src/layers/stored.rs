@@ -238,7 +238,7 @@ mod tests {
     impl<T: Scalar, L: Storable<T>, W: Storage<T>, const B: usize> Task for Evaluate<'_, T, L, W, B> {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
+        fn run<S: Simd>(&mut self, simd: S) {
             self.layer.evaluate_then::<S, B, Relu>(simd, self.x, self.y, &mut ());
         }
     }

@@ -21,7 +21,7 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 /// struct Compare;
 /// impl Task for Compare {
 ///     type Output = f32;
-///     fn run<S: Simd>(self, simd: S) -> f32 {
+///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
 ///         let scores = [[0.5, 2.0, -1.0]];
 ///         assert_eq!(CrossEntropy.correct(&scores, &[1_u8]), Some(1));
 ///         assert!(CrossEntropy.value(simd, &scores, &[7_u8]).is_err());
@@ -44,7 +44,7 @@ pub struct CrossEntropy;
 /// struct Compare;
 /// impl Task for Compare {
 ///     type Output = f32;
-///     fn run<S: Simd>(self, simd: S) -> f32 {
+///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
 ///         SmoothCrossEntropy { smoothing: 0.1 }.value(simd, &[[0.0, 40.0]], &[1_u8]).unwrap()
 ///     }
 /// }
@@ -78,7 +78,7 @@ impl Default for SmoothCrossEntropy {
 /// struct Compare;
 /// impl Task for Compare {
 ///     type Output = f32;
-///     fn run<S: Simd>(self, simd: S) -> f32 {
+///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
 ///         KlDivergence.value(simd, &[[3.0, 3.0]], &[[0.5, 0.5]]).unwrap()
 ///     }
 /// }
@@ -100,7 +100,7 @@ pub struct KlDivergence;
 /// struct Compare;
 /// impl Task for Compare {
 ///     type Output = f32;
-///     fn run<S: Simd>(self, simd: S) -> f32 {
+///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
 ///         assert_eq!(BceWithLogits.correct(&[[2.0, -3.0], [2.0, 3.0]], &[[1.0, 0.0]; 2]), Some(1));
 ///         BceWithLogits.value(simd, &[[0.0]], &[[1.0]]).unwrap()
 ///     }

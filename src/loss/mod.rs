@@ -33,7 +33,7 @@ use crate::tensor::Tensor;
 /// struct Compare;
 /// impl Task for Compare {
 ///     type Output = f32;
-///     fn run<S: Simd>(self, simd: S) -> f32 {
+///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
 ///         let (output, target) = ([[0.0, 0.0], [0.0, 0.0]], [0_u8, 1]);
 ///         let mut gradient = [[0.0; 2]; 2];
 ///         let loss = CrossEntropy.loss(simd, &output, &target, &mut gradient).unwrap();
@@ -141,8 +141,8 @@ mod check {
     impl<T: Scalar, L: Loss<T, X, Y>, X: Tensor<T>, Y, const B: usize> Task for Pass<'_, T, L, X, Y, B> {
         type Output = Result<T, LossError>;
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) -> Self::Output {
-            match self.gradient {
+        fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
+            match &mut self.gradient {
                 Some(gradient) => self.loss.loss(simd, self.output, self.target, gradient),
                 None => self.loss.value(simd, self.output, self.target),
             }

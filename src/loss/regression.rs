@@ -15,7 +15,7 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 /// struct Compare;
 /// impl Task for Compare {
 ///     type Output = f32;
-///     fn run<S: Simd>(self, simd: S) -> f32 {
+///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
 ///         Mse.value(simd, &[[1.0, 5.0]], &[[1.0, 2.0]]).unwrap()
 ///     }
 /// }
@@ -34,7 +34,7 @@ pub struct Mse;
 /// struct Compare;
 /// impl Task for Compare {
 ///     type Output = f32;
-///     fn run<S: Simd>(self, simd: S) -> f32 {
+///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
 ///         Mae.value(simd, &[[1.0, 5.0]], &[[1.0, 2.0]]).unwrap()
 ///     }
 /// }
@@ -55,7 +55,7 @@ pub struct Mae;
 /// struct Compare;
 /// impl Task for Compare {
 ///     type Output = f32;
-///     fn run<S: Simd>(self, simd: S) -> f32 {
+///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
 ///         Huber { delta: 1.0 }.value(simd, &[[1.0, 5.0]], &[[0.0, 2.0]]).unwrap()
 ///     }
 /// }

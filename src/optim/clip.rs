@@ -68,7 +68,7 @@ mod tests {
     impl<T: Scalar, N: Parameters<T>> Task for NormOf<'_, N, T> {
         type Output = T;
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) -> T {
+        fn run<S: Simd>(&mut self, simd: S) -> T {
             global_norm(simd, self.0)
         }
     }

@@ -249,9 +249,9 @@ mod check {
     impl<T: Scalar, O: Optimizer<T>, N: Parameters<T>> Task for Step<'_, T, O, N> {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
+        fn run<S: Simd>(&mut self, simd: S) {
             let Self { optimizer, step, rate, scale, parameters, gradient, memory } = self;
-            optimizer.update(simd, step, rate, T::from_f64(scale), parameters, gradient, memory);
+            optimizer.update(simd, *step, *rate, T::from_f64(*scale), *parameters, gradient, *memory);
         }
     }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reads the machine code of three tiny networks, at two SIMD levels.
+"""Reads the machine code of three tiny networks, at two SIMD levels, and the functions of a larger one.
 
     python3 tests/codegen/check.py             # checks it
     UPDATE=1 python3 tests/codegen/check.py    # accepts it as it is now
@@ -8,6 +8,9 @@ Evaluating must call nothing (no panic, so no bounds check; no memcpy of weights
 nothing on the stack, and must not move numbers of the network to where a branch could depend on them:
 so it takes the same instructions for every input. With the compiler that wrote the `.s` files here, the
 text must be theirs to the letter; a change that is meant is accepted by `UPDATE=1`, and read in the diff.
+
+Of the larger network every large layer must be a function of its own, and nothing that computes with vectors
+may be a function besides: it would be compiled without the instructions of its level.
 """
 
 import difflib
@@ -113,13 +116,27 @@ def check(name: str, body: list) -> list:
     return problems
 
 
+def check_functions(found: dict) -> list:
+    """What is wrong with how a network was divided into functions."""
+    names = [name for name in found if re.search(r"9generated(4avx24Avx2|6avx5126Avx512)", name)]
+    entries = r"9monomorph4simd(4avx2|6avx512)(3run|4call)"
+    problems = [f"not compiled for the level it is of: {name}" for name in names if not re.search(entries, name)]
+    layers = [name for name in names if re.search(r"9monomorph4simd6avx5124call10vectorized", name)]
+    # Forward and backward of five layers.
+    if len(layers) < 10:
+        problems.append(f"LeNet5: its step of training has only {len(layers)} functions; layers were merged")
+    print(f"LeNet5: {len(layers)} functions at AVX-512")
+    return problems
+
+
 def main() -> None:
     version = subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout
     about = dict(line.split(": ", 1) for line in version.splitlines() if ": " in line)
     if platform.machine() != "x86_64" or platform.system() != "Linux":
         return print(f"skipped: the machine code of {about['host']} is not looked at, only that of x86-64 Linux")
     header = f"# {version.splitlines()[0]}, {about['host']}\n"
-    found, problems, changed = functions(assembly()), [], False
+    found, changed = functions(assembly()), False
+    problems = check_functions(found)
     for name in FUNCTIONS:
         body = evaluation(found, name)
         problems += check(name, body)

@@ -1,4 +1,5 @@
-//! Networks so small that their machine code can be read, each evaluated at a level that is given.
+//! Networks so small that their machine code can be read, each evaluated at a level that is given; and a larger one in
+//! training, of whose machine code only the functions are looked at.
 
 use monomorph::Layer;
 use monomorph::network::{Workspace, evaluate_at};
@@ -8,6 +9,26 @@ use monomorph::simd::Level;
 network! { pub Dense8: [8] -> [8] { Dense(8) } }
 network! { pub Conv3x3: [6, 6, 1] -> [4, 4, 8] { Conv2d(8, kernel = 3) } }
 network! { pub Mlp: [8] -> [1] { Dense(8), Relu, Dense(8), Relu, Dense(1) } }
+network! { pub LeNet5: [28, 28, 1] -> [10] {
+    Conv2d(6, kernel = 5, padding = same), Relu, MaxPool2d(2),
+    Conv2d(16, kernel = 5), Relu, MaxPool2d(2),
+    Flatten, Dense(120), Relu, Dense(84), Relu, Dense(10),
+} }
+
+#[unsafe(no_mangle)]
+pub fn lenet5_evaluate(network: &LeNet5, input: &[[[f32; 1]; 28]; 28]) -> [f32; 10] {
+    network.evaluate(input)
+}
+
+#[unsafe(no_mangle)]
+pub fn lenet5_step(
+    trainer: &mut Trainer<LeNet5, (Sgd, CrossEntropy), 64>,
+    network: &mut LeNet5,
+    input: &[[[[f32; 1]; 28]; 28]; 64],
+    target: &[u8; 64],
+) -> bool {
+    trainer.step(network, input, target).is_ok()
+}
 
 /// A function of a name that can be found in the assembly; what it calls is the network's.
 macro_rules! door {

@@ -466,7 +466,7 @@ struct Kept<'a, N: Network<Scalar = f32>, const B: usize> {
 impl<N: Network<Scalar = f32>, const B: usize> Task for Kept<'_, N, B> {
     type Output = ();
 
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(&mut self, simd: S) {
         let mut saved = memory::boxed::<<N as Layer<f32>>::Saved<B>>();
         Layer::<f32>::forward(self.net, simd, self.input, self.output, &mut saved, &mut Noise::new(1));
     }

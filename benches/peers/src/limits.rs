@@ -49,7 +49,7 @@ impl Task for Arithmetic {
     type Output = usize;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> usize {
+    fn run<S: Simd>(&mut self, simd: S) -> usize {
         const ROUNDS: usize = 4096;
         let splat = |value: f32| Register::<S>::splat(simd, black_box(value));
         let (factor, term) = (splat(0.999), splat(0.001));
@@ -81,7 +81,7 @@ impl<const N: usize> Task for Read<'_, N> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(&mut self, simd: S) {
         let mut sums = [Register::<S>::splat(simd, 0.0); N];
         for block in self.0.chunks_exact(N * Register::<S>::LANES) {
             for (index, sum) in sums.iter_mut().enumerate() {
