@@ -42,25 +42,25 @@ pub const fn padding(number: usize, fields: &[(usize, usize)], next: usize) -> u
 #[macro_export]
 macro_rules! __untrained {
     ($refusal:literal) => {
-        fn forward<S: $crate::simd::Simd, const B: usize>(
+        fn forward<__S: $crate::simd::Simd, const __B: usize>(
             &self,
-            _: S,
-            _: &[Self::Input; B],
-            _: &mut [Self::Output; B],
-            _: &mut Self::Saved<B>,
+            _: __S,
+            _: &[Self::Input; __B],
+            _: &mut [Self::Output; __B],
+            _: &mut Self::Saved<__B>,
             _: &mut $crate::Noise,
         ) {
             const { ::core::panic!($refusal) }
         }
 
-        fn backward<S: $crate::simd::Simd, const B: usize>(
+        fn backward<__S: $crate::simd::Simd, const __B: usize>(
             &self,
-            _: S,
-            _: &[Self::Input; B],
-            _: &[Self::Output; B],
-            _: &mut Self::Saved<B>,
-            _: &mut [Self::Output; B],
-            _: ::core::option::Option<&mut [Self::Input; B]>,
+            _: __S,
+            _: &[Self::Input; __B],
+            _: &[Self::Output; __B],
+            _: &mut Self::Saved<__B>,
+            _: &mut [Self::Output; __B],
+            _: ::core::option::Option<&mut [Self::Input; __B]>,
             _: &mut Self,
         ) {
             const { ::core::panic!($refusal) }

@@ -34,7 +34,8 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         declared.or_else(|| fields.iter().find_map(|field| element(&field.ty)).cloned()).filter(|_| !own_scalar);
     let scalar = match &fixed {
         Some(element) => quote!(#element),
-        None => quote!(T),
+        None if own_scalar => quote!(T),
+        None => quote!(AnyScalar),
     };
 
     let (mut entries, mut refusals) = (Vec::new(), Vec::new());
@@ -86,7 +87,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
     } else if fixed.is_none() {
-        generics.params.insert(0, syn::parse_quote!(T: ::monomorph::Scalar));
+        generics.params.insert(0, syn::parse_quote!(AnyScalar: ::monomorph::Scalar));
     }
     for parameter in &mut generics.params {
         match parameter {

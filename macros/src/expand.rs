@@ -22,7 +22,7 @@ pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
             #output
             #inherent
             const _: () = {
-                use ::monomorph::__private::{tensor, Layer, Node, Noise, Simd};
+                use ::monomorph::__private as __m;
                 #layer
             };
         };
@@ -50,7 +50,7 @@ pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
         #(#stored)*
         #budget
         const _: () = {
-            use ::monomorph::__private::{memory, passes, tensor, Layer, Node, Noise, Simd};
+            use ::monomorph::__private as __m;
             #plans
             #workspace
             #saved
@@ -131,7 +131,7 @@ impl<'a> Network<'a> {
         let opaque = model.values.iter().any(|value| matches!(value.shape, Shape::Opaque(_)));
         let scalar_is_parameter = generics.type_params().next().is_some();
         let mut batched = generics.clone();
-        batched.params.push(parse_quote!(const B: usize));
+        batched.params.push(parse_quote!(const __B: usize));
         Self {
             model,
             name: &model.declaration.name,
@@ -147,10 +147,6 @@ impl<'a> Network<'a> {
     /// `Digits` + `Saved` → `DigitsSaved`.
     fn part(&self, suffix: &str) -> Ident {
         format_ident!("{}{suffix}", self.name)
-    }
-
-    fn plan_name(&self, which: &str) -> Ident {
-        format_ident!("{which}")
     }
 
     /// The fields of layers: name and type.
@@ -373,7 +369,9 @@ impl<'a> Network<'a> {
         if !several {
             let (name, shape) =
                 (self.model.values[0].source.replace("the input", "input"), self.model.input.slice(scalar));
-            nodes.push(quote!(Node { name: #name, kind: "input", inputs: &[], shape: #shape, parameters: 0, macs: 0 }));
+            nodes.push(
+                quote!(__m::Node { name: #name, kind: "input", inputs: &[], shape: #shape, parameters: 0, macs: 0 }),
+            );
         }
         for node in &self.model.nodes {
             if matches!(node.op, Op::Join(Along::Whole)) {
@@ -388,12 +386,12 @@ impl<'a> Network<'a> {
                     let entries = quote!(<#ty as ::monomorph::Parameters<#scalar>>::ENTRIES);
                     let count = quote!(::monomorph::parameters::tensor_count(#entries));
                     let parameters = if node.uses == 0 { count } else { quote!(0) };
-                    (parameters, quote!(<#ty as Layer<#scalar>>::MACS))
+                    (parameters, quote!(<#ty as __m::Layer<#scalar>>::MACS))
                 }
                 None => (quote!(0), quote!(0)),
             };
             nodes.push(quote! {
-                Node { name: #name, kind: #kind, inputs: &[#inputs], shape: #shape, parameters: #parameters, macs: #macs }
+                __m::Node { name: #name, kind: #kind, inputs: &[#inputs], shape: #shape, parameters: #parameters, macs: #macs }
             });
         }
         quote!(&[#(#nodes),*])
@@ -404,8 +402,8 @@ impl<'a> Network<'a> {
         if !self.arena {
             return TokenStream::new();
         }
-        let plans = [("EVALUATE", evaluate), ("BACKWARD", &backward.places)].map(|(which, places)| {
-            let (name, count) = (self.plan_name(which), index(places.buffers.len()));
+        let plans = [("__EVALUATE", evaluate), ("__BACKWARD", &backward.places)].map(|(which, places)| {
+            let (name, count) = (format_ident!("{which}"), index(places.buffers.len()));
             let lives = places.buffers.iter().map(|buffer| {
                 let (from, to) = (index(buffer.from), index(buffer.to));
                 let len = match self.model.values[buffer.value].shape.literals() {
@@ -423,13 +421,13 @@ impl<'a> Network<'a> {
                         } else {
                             self.model.values[buffer.value].shape.ty(&scalar)
                         };
-                        quote!(<#ty as tensor::Tensor<#scalar>>::LEN)
+                        quote!(<#ty as __m::tensor::Tensor<#scalar>>::LEN)
                     }
                 };
-                quote!(memory::Life { len: #len, from: #from, to: #to })
+                quote!(__m::memory::Life { len: #len, from: #from, to: #to })
             });
             quote! {
-                const #name: memory::Plan<#count> = memory::plan(&[#(#lives),*]);
+                const #name: __m::memory::Plan<#count> = __m::memory::plan(&[#(#lives),*]);
             }
         });
         quote!(#(#plans)*)
@@ -437,7 +435,7 @@ impl<'a> Network<'a> {
 
     /// The memory of `evaluate`.
     fn working<'p>(&self, places: &'p Places) -> Memory<'p> {
-        let store = self.store("arena", "EVALUATE", "");
+        let store = self.store("arena", "__EVALUATE", "");
         Memory { places, owner: format_ident!("workspace"), store, ends: ends("input", "output") }
     }
 
@@ -448,13 +446,13 @@ impl<'a> Network<'a> {
 
     /// The gradients of values in `backward`.
     fn deriving<'p>(&self, gradients: &'p Gradients) -> Memory<'p> {
-        let store = self.store("gradients", "BACKWARD", "gradient_");
+        let store = self.store("gradients", "__BACKWARD", "gradient_");
         let ends = ends("grad_input", "grad_output");
         Memory { places: &gradients.places, owner: format_ident!("saved"), store, ends }
     }
 
     fn store(&self, arena: &str, plan: &str, field: &'static str) -> Store {
-        if self.arena { Store::Arena(format_ident!("{arena}"), self.plan_name(plan)) } else { Store::Fields(field) }
+        if self.arena { Store::Arena(format_ident!("{arena}"), format_ident!("{plan}")) } else { Store::Fields(field) }
     }
 
     /// The field of a buffer, where each is one.
@@ -473,12 +471,12 @@ impl<'a> Network<'a> {
         match &memory.store {
             Store::Arena(..) if buffers.is_empty() => Vec::new(),
             Store::Arena(arena, plan) => {
-                vec![quote!(#arena: [memory::Arena<#scalar, { #plan.total }>; B])]
+                vec![quote!(#arena: [__m::memory::Arena<#scalar, { #plan.total }>; __B])]
             }
             Store::Fields(prefix) => {
                 let fields = (0..buffers.len()).map(|index| {
                     let (field, ty) = (self.buffer(memory, prefix, index), self.ty(buffers[index].value));
-                    quote!(#field: [#ty; B])
+                    quote!(#field: [#ty; __B])
                 });
                 fields.collect()
             }
@@ -500,7 +498,7 @@ impl<'a> Network<'a> {
 
             // SAFETY: every field is plain data, for which zeros are valid.
             #[automatically_derived]
-            unsafe impl #impl_generics memory::Plain for #name #type_generics #where_clause {}
+            unsafe impl #impl_generics __m::memory::Plain for #name #type_generics #where_clause {}
         }
     }
 
@@ -513,7 +511,7 @@ impl<'a> Network<'a> {
                 && node.uses == 0
             {
                 let field = format_ident!("{name}_workspace");
-                fields.push(quote!(#field: <#ty as Layer<#scalar>>::Workspace<B>));
+                fields.push(quote!(#field: <#ty as __m::Layer<#scalar>>::Workspace<__B>));
             }
         }
         let docs = format!("What [`{}`] works in while it evaluates `B` samples.", self.name);
@@ -526,7 +524,7 @@ impl<'a> Network<'a> {
         for node in &self.model.nodes {
             if let (true, Some((_, ty))) = (saves(node), &node.field) {
                 let name = format_ident!("{}_saved", node.name);
-                fields.push(quote!(#name: <#ty as Layer<#scalar>>::Saved<B>));
+                fields.push(quote!(#name: <#ty as __m::Layer<#scalar>>::Saved<__B>));
             }
         }
         fields.extend(self.buffers(&self.deriving(backward)));
@@ -540,7 +538,7 @@ impl<'a> Network<'a> {
         let back = self.backward(forward, backward);
         let scalar = self.scalar;
         let layers = self.model.nodes.iter().filter_map(|node| node.field.as_ref());
-        let macs = layers.map(|(_, ty)| quote!(<#ty as Layer<#scalar>>::MACS));
+        let macs = layers.map(|(_, ty)| quote!(<#ty as __m::Layer<#scalar>>::MACS));
         self.layer_with(&Passes {
             macs: quote!(0 #(+ #macs)*),
             evaluate,
@@ -579,45 +577,45 @@ impl<'a> Network<'a> {
         let text = name.to_string();
         quote! {
             #[automatically_derived]
-            impl #impl_generics Layer<#scalar> for #name #type_generics #where_clause {
+            impl #impl_generics __m::Layer<#scalar> for #name #type_generics #where_clause {
                 type Input = #input;
                 type Output = #output;
-                type Saved<const B: usize> = #saved;
-                type Workspace<const B: usize> = #workspace;
+                type Saved<const __B: usize> = #saved;
+                type Workspace<const __B: usize> = #workspace;
                 const MACS: usize = #macs;
 
                 #[inline(always)]
-                fn evaluate<S: Simd, const B: usize>(
+                fn evaluate<__S: __m::Simd, const __B: usize>(
                     &self,
-                    simd: S,
-                    input: &[Self::Input; B],
-                    output: &mut [Self::Output; B],
-                    workspace: &mut Self::Workspace<B>,
+                    simd: __S,
+                    input: &[Self::Input; __B],
+                    output: &mut [Self::Output; __B],
+                    workspace: &mut Self::Workspace<__B>,
                 ) {
                     #evaluate
                 }
 
                 #[inline(always)]
-                fn forward<S: Simd, const B: usize>(
+                fn forward<__S: __m::Simd, const __B: usize>(
                     &self,
-                    simd: S,
-                    input: &[Self::Input; B],
-                    output: &mut [Self::Output; B],
-                    saved: &mut Self::Saved<B>,
-                    noise: &mut Noise,
+                    simd: __S,
+                    input: &[Self::Input; __B],
+                    output: &mut [Self::Output; __B],
+                    saved: &mut Self::Saved<__B>,
+                    noise: &mut __m::Noise,
                 ) {
                     #forward
                 }
 
                 #[inline(always)]
-                fn backward<S: Simd, const B: usize>(
+                fn backward<__S: __m::Simd, const __B: usize>(
                     &self,
-                    simd: S,
-                    input: &[Self::Input; B],
-                    output: &[Self::Output; B],
-                    saved: &mut Self::Saved<B>,
-                    grad_output: &mut [Self::Output; B],
-                    grad_input: Option<&mut [Self::Input; B]>,
+                    simd: __S,
+                    input: &[Self::Input; __B],
+                    output: &[Self::Output; __B],
+                    saved: &mut Self::Saved<__B>,
+                    grad_output: &mut [Self::Output; __B],
+                    grad_input: ::core::option::Option<&mut [Self::Input; __B]>,
                     gradient: &mut Self,
                 ) {
                     #backward
@@ -628,7 +626,7 @@ impl<'a> Network<'a> {
             impl #impl_generics ::monomorph::Network for #name #type_generics #where_clause {
                 type Scalar = #scalar;
                 const NAME: &'static str = #text;
-                const GRAPH: &'static [Node] = #graph;
+                const GRAPH: &'static [__m::Node] = #graph;
             }
 
             #[automatically_derived]
@@ -647,14 +645,14 @@ impl<'a> Network<'a> {
                 ::monomorph::network::evaluate(self, input)
             }
 
-            /// Evaluates `B` samples into `output`, working in memory of the caller's:
+            /// Evaluates `BATCH` samples into `output`, working in memory of the caller's:
             /// `monomorph::memory::zeroed()` in a `static`, or `monomorph::memory::boxed()`.
             #[inline]
-            #visibility fn evaluate_in<const B: usize>(
+            #visibility fn evaluate_in<const BATCH: usize>(
                 &self,
-                input: &[#input; B],
-                output: &mut [#output; B],
-                workspace: &mut ::monomorph::network::Workspace<Self, B>,
+                input: &[#input; BATCH],
+                output: &mut [#output; BATCH],
+                workspace: &mut ::monomorph::network::Workspace<Self, BATCH>,
             ) {
                 ::monomorph::network::evaluate_in(self, input, output, workspace);
             }
@@ -768,7 +766,7 @@ impl<'a> Network<'a> {
         let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
         let (text, workspace) = (small.to_string(), self.batch_of("Workspace"));
         let of = quote!(<#name #type_generics as ::monomorph::Network>);
-        let of_layer = quote!(<#name #type_generics as Layer<#scalar>>);
+        let of_layer = quote!(<#name #type_generics as __m::Layer<#scalar>>);
         let refusal = format!("{small} is stored in {format} and cannot be trained; train {name} and store it");
         let fields = self.stored_fields(stored);
         let stores = fields.iter().map(|StoredField { name: field, how, .. }| match how {
@@ -792,7 +790,7 @@ impl<'a> Network<'a> {
         quote! {
             // SAFETY: every field is plain data, for which zeros are valid.
             #[automatically_derived]
-            unsafe impl #impl_generics memory::Plain for #small #type_generics #where_clause {}
+            unsafe impl #impl_generics __m::memory::Plain for #small #type_generics #where_clause {}
 
             // SAFETY: it has no number of a table of contents; every field is a layer, made of such numbers.
             #[automatically_derived]
@@ -801,20 +799,20 @@ impl<'a> Network<'a> {
             }
 
             #[automatically_derived]
-            impl #impl_generics Layer<#scalar> for #small #type_generics #where_clause {
+            impl #impl_generics __m::Layer<#scalar> for #small #type_generics #where_clause {
                 type Input = #of_layer::Input;
                 type Output = #of_layer::Output;
-                type Saved<const B: usize> = ();
-                type Workspace<const B: usize> = #workspace;
+                type Saved<const __B: usize> = ();
+                type Workspace<const __B: usize> = #workspace;
                 const MACS: usize = #of_layer::MACS;
 
                 #[inline(always)]
-                fn evaluate<S: Simd, const B: usize>(
+                fn evaluate<__S: __m::Simd, const __B: usize>(
                     &self,
-                    simd: S,
-                    input: &[Self::Input; B],
-                    output: &mut [Self::Output; B],
-                    workspace: &mut Self::Workspace<B>,
+                    simd: __S,
+                    input: &[Self::Input; __B],
+                    output: &mut [Self::Output; __B],
+                    workspace: &mut Self::Workspace<__B>,
                 ) {
                     #evaluate
                 }
@@ -826,7 +824,7 @@ impl<'a> Network<'a> {
             impl #impl_generics ::monomorph::Network for #small #type_generics #where_clause {
                 type Scalar = #scalar;
                 const NAME: &'static str = #text;
-                const GRAPH: &'static [Node] = #of::GRAPH;
+                const GRAPH: &'static [__m::Node] = #of::GRAPH;
                 const PARAMS: usize = #of::PARAMS;
                 const STRUCTURE: u64 =
                     ::monomorph::weights::blob::structure_stored(#of::STRUCTURE, #format, &[#(#inside),*]);
@@ -864,7 +862,7 @@ impl<'a> Network<'a> {
     fn takes(&self, node: &Node, slot: usize) -> TokenStream {
         let scalar = self.scalar;
         match &node.field {
-            Some((_, ty)) if is_users(node) => quote!(<#ty as Layer<#scalar>>::Input),
+            Some((_, ty)) if is_users(node) => quote!(<#ty as __m::Layer<#scalar>>::Input),
             _ => self.ty(node.inputs[slot]),
         }
     }
@@ -878,9 +876,9 @@ impl<'a> Network<'a> {
                 let then = self.epilogue(index, plan::fused_into);
                 self.step(&memory, node, 0, |x, y| match &then {
                     Some(then) => quote! {
-                        Layer::<#scalar>::evaluate_then::<S, B, #then>(&self.#name, simd, #x, #y, #workspace)
+                        __m::Layer::<#scalar>::evaluate_then::<__S, __B, #then>(&self.#name, simd, #x, #y, #workspace)
                     },
-                    None => quote!(Layer::<#scalar>::evaluate(&self.#name, simd, #x, #y, #workspace)),
+                    None => quote!(__m::Layer::<#scalar>::evaluate(&self.#name, simd, #x, #y, #workspace)),
                 })
             }
             (Op::Activation { .. }, Some(_)) if plan::fused_into(self.model, node).is_some() => TokenStream::new(),
@@ -888,13 +886,13 @@ impl<'a> Network<'a> {
                 let to = places.of[node.output];
                 if places.of[node.inputs[0]] == to {
                     let value = self.get_mut(&memory, to, &self.ty(node.output));
-                    return quote!(passes::apply::<#scalar, S, #marker, _, B>(simd, #value););
+                    return quote!(__m::passes::apply::<#scalar, __S, #marker, _, __B>(simd, #value););
                 }
                 self.step(
                     &memory,
                     node,
                     0,
-                    |x, y| quote!(Layer::<#scalar>::evaluate(&self.#name, simd, #x, #y, &mut ())),
+                    |x, y| quote!(__m::Layer::<#scalar>::evaluate(&self.#name, simd, #x, #y, &mut ())),
                 )
             }
             (Op::Add | Op::Multiply, _) => {
@@ -922,9 +920,9 @@ impl<'a> Network<'a> {
                 let then = self.epilogue(index, plan::trained_into);
                 self.step(&memory, node, 0, |x, y| match &then {
                     Some(then) => quote! {
-                        Layer::<#scalar>::forward_then::<S, B, #then>(&self.#name, simd, #x, #y, #saved, noise)
+                        __m::Layer::<#scalar>::forward_then::<__S, __B, #then>(&self.#name, simd, #x, #y, #saved, noise)
                     },
-                    None => quote!(Layer::<#scalar>::forward(&self.#name, simd, #x, #y, #saved, noise)),
+                    None => quote!(__m::Layer::<#scalar>::forward(&self.#name, simd, #x, #y, #saved, noise)),
                 })
             }
             (Op::Add | Op::Multiply, _) => {
@@ -968,20 +966,20 @@ impl<'a> Network<'a> {
         // What ran inside the layer before it has left no input behind, and needs none.
         let x = self.get(&values, kept.of[node.inputs[0]], &ty);
         let gradient = self.get_mut(&self.deriving(gradients), gradients.places.of[node.output], &ty);
-        quote!(passes::derive::<#scalar, S, #marker, _, B>(simd, #x, #y, #gradient);)
+        quote!(__m::passes::derive::<#scalar, __S, #marker, _, __B>(simd, #x, #y, #gradient);)
     }
 
     /// Copies one input of a node to its output.
     fn copy(&self, memory: &Memory, node: &Node, slot: usize) -> TokenStream {
         let scalar = self.scalar;
-        self.step(memory, node, slot, |x, y| quote!(passes::copy::<#scalar, _, _, B>(#x, #y)))
+        self.step(memory, node, slot, |x, y| quote!(__m::passes::copy::<#scalar, _, _, __B>(#x, #y)))
     }
 
     /// Adds one input of a node to its output, or multiplies it in.
     fn combine(&self, memory: &Memory, node: &Node, slot: usize) -> TokenStream {
         let scalar = self.scalar;
         let pass = if matches!(node.op, Op::Multiply) { quote!(multiply) } else { quote!(add) };
-        self.step(memory, node, slot, |x, y| quote!(passes::#pass::<#scalar, S, _, _, B>(simd, #x, #y)))
+        self.step(memory, node, slot, |x, y| quote!(__m::passes::#pass::<#scalar, __S, _, _, __B>(simd, #x, #y)))
     }
 
     /// Puts inputs side by side, or takes a part of one.
@@ -990,7 +988,7 @@ impl<'a> Network<'a> {
         let slots = (0..node.inputs.len()).map(|slot| {
             let window = self.window(node, slot);
             let pass = if matches!(node.op, Op::Part { .. }) { quote!(take) } else { quote!(put) };
-            self.step(memory, node, slot, |x, y| quote!(passes::#pass::<#scalar, _, _, B>(#x, #y, #window)))
+            self.step(memory, node, slot, |x, y| quote!(__m::passes::#pass::<#scalar, _, _, __B>(#x, #y, #window)))
         });
         quote!(#(#slots)*)
     }
@@ -1008,7 +1006,7 @@ impl<'a> Network<'a> {
             Some(sizes) => index(sizes.iter().product()).to_token_stream(),
             None => {
                 let (ty, of) = (self.ty(value), if by_channel { quote!(CHANNELS) } else { quote!(LEN) });
-                quote!(<#ty as tensor::Tensor<#scalar>>::#of)
+                quote!(<#ty as __m::tensor::Tensor<#scalar>>::#of)
             }
         };
         let (width, of, offsets) = (size(part), size(whole), before.iter().map(|value| size(*value)));
@@ -1023,19 +1021,19 @@ impl<'a> Network<'a> {
             Op::Multiply => {
                 let other = node.inputs[1 - slot];
                 let other = self.get(&self.keeping(kept), kept.of[other], &self.ty(other));
-                quote!(passes::multiply_back::<#scalar, S, _, _, _, B>(simd, #dy, #other, #dx, #again))
+                quote!(__m::passes::multiply_back::<#scalar, __S, _, _, _, __B>(simd, #dy, #other, #dx, #again))
             }
             Op::Join(_) => {
                 let window = self.window(node, slot);
                 let pass = if again { quote!(take_more) } else { quote!(take) };
-                quote!(passes::#pass::<#scalar, _, _, B>(#dy, #dx, #window))
+                quote!(__m::passes::#pass::<#scalar, _, _, __B>(#dy, #dx, #window))
             }
             Op::Part { .. } => {
                 let window = self.window(node, slot);
-                quote!(passes::put::<#scalar, _, _, B>(#dy, #dx, #window))
+                quote!(__m::passes::put::<#scalar, _, _, __B>(#dy, #dx, #window))
             }
-            _ if again => quote!(passes::add::<#scalar, S, _, _, B>(simd, #dy, #dx)),
-            _ => quote!(passes::copy::<#scalar, _, _, B>(#dy, #dx)),
+            _ if again => quote!(__m::passes::add::<#scalar, __S, _, _, __B>(simd, #dy, #dx)),
+            _ => quote!(__m::passes::copy::<#scalar, _, _, __B>(#dy, #dx)),
         };
         let (from, to) = (gradients.places.of[node.output], gradients.places.of[node.inputs[slot]]);
         let (y, x) = (self.ty(node.output), self.ty(node.inputs[slot]));
@@ -1045,7 +1043,7 @@ impl<'a> Network<'a> {
                 let dy = self.get(&memory, from, &y);
                 let pass = pass(dy, self.cast_mut(quote!(grad_input), &self.input, &x));
                 quote! {
-                    if let Some(grad_input) = grad_input.as_deref_mut() {
+                    if let ::core::option::Option::Some(grad_input) = grad_input.as_deref_mut() {
                         #pass;
                     }
                 }
@@ -1063,14 +1061,15 @@ impl<'a> Network<'a> {
         let saved = saved_of(node);
         let call = |dy: TokenStream, dx: TokenStream| {
             quote! {
-                Layer::<#scalar>::backward(
+                __m::Layer::<#scalar>::backward(
                     &self.#name, simd, #x, #y, #saved, #dy, #dx, &mut gradient.#name,
                 )
             }
         };
-        let some = |dy: TokenStream, dx: TokenStream| call(dy, quote!(Some(#dx)));
+        let some = |dy: TokenStream, dx: TokenStream| call(dy, quote!(::core::option::Option::Some(#dx)));
         let (from, to) = (gradients.places.of[node.output], gradients.places.of[node.inputs[0]]);
-        let add = |dx: TokenStream, sum: TokenStream| quote!(passes::add::<#scalar, S, _, _, B>(simd, #dx, #sum));
+        let add =
+            |dx: TokenStream, sum: TokenStream| quote!(__m::passes::add::<#scalar, __S, _, _, __B>(simd, #dx, #sum));
         match (reach, to) {
             (Reach::Added(Some(buffer)), Place::Input) => {
                 let through = self.both(&memory, (from, &gives), (Place::Buffer(buffer), &takes), some);
@@ -1078,9 +1077,9 @@ impl<'a> Network<'a> {
                     self.get(&memory, Place::Buffer(buffer), &takes),
                     self.cast_mut(quote!(grad_input), &self.input, &takes),
                 );
-                let without = call(self.get_mut(&memory, from, &gives), quote!(None));
+                let without = call(self.get_mut(&memory, from, &gives), quote!(::core::option::Option::None));
                 quote! {
-                    if let Some(grad_input) = grad_input.as_deref_mut() {
+                    if let ::core::option::Option::Some(grad_input) = grad_input.as_deref_mut() {
                         #through
                         #add;
                     } else {
@@ -1097,7 +1096,7 @@ impl<'a> Network<'a> {
                 let mut target =
                     if gradients.input_written_again { quote!(grad_input.as_deref_mut()) } else { quote!(grad_input) };
                 if self.input.to_string() != takes.to_string() {
-                    target = quote!(#target.map(tensor::reshape_mut::<#scalar, _, #takes, B>));
+                    target = quote!(#target.map(__m::tensor::reshape_mut::<#scalar, _, #takes, __B>));
                 }
                 let call = call(self.get_mut(&memory, from, &gives), target);
                 quote!(#call;)
@@ -1125,7 +1124,7 @@ impl<'a> Network<'a> {
             let (owner, scalar, code) = (&memory.owner, self.scalar, code(quote!(x), quote!(y)));
             let (a, b) = (index(a), index(b));
             return quote! {
-                memory::between::<#scalar, #x, #y, _, B, _>(
+                __m::memory::between::<#scalar, #x, #y, _, __B, _>(
                     &mut #owner.#arena,
                     #plan.offsets[#a],
                     #plan.offsets[#b],
@@ -1150,7 +1149,7 @@ impl<'a> Network<'a> {
             let (owner, scalar, code) = (&memory.owner, self.scalar, code(quote!(dy), quote!(dx)));
             let (a, b) = (index(a), index(b));
             return quote! {
-                memory::between_mut::<#scalar, #x, #y, _, B, _>(
+                __m::memory::between_mut::<#scalar, #x, #y, _, __B, _>(
                     &mut #owner.#arena,
                     #plan.offsets[#a],
                     #plan.offsets[#b],
@@ -1186,7 +1185,7 @@ impl<'a> Network<'a> {
         if have.to_string() == want.to_string() {
             return expression;
         }
-        quote!(tensor::reshape::<#scalar, #have, #want, B>(#expression))
+        quote!(__m::tensor::reshape::<#scalar, #have, #want, __B>(#expression))
     }
 
     /// A place to change, as a batch of `want`.
@@ -1198,7 +1197,7 @@ impl<'a> Network<'a> {
             Place::Buffer(index) => match &memory.store {
                 Store::Arena(arena, plan) => {
                     let (owner, index) = (&memory.owner, self::index(index));
-                    quote!(memory::at::<#scalar, #want, _, B>(&mut #owner.#arena, #plan.offsets[#index]))
+                    quote!(__m::memory::at::<#scalar, #want, _, __B>(&mut #owner.#arena, #plan.offsets[#index]))
                 }
                 Store::Fields(prefix) => {
                     let (owner, field) = (&memory.owner, self.buffer(memory, prefix, index));
@@ -1213,7 +1212,7 @@ impl<'a> Network<'a> {
         if have.to_string() == want.to_string() {
             return expression;
         }
-        quote!(tensor::reshape_mut::<#scalar, #have, #want, B>(#expression))
+        quote!(__m::tensor::reshape_mut::<#scalar, #have, #want, __B>(#expression))
     }
 }
 

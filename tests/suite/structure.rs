@@ -181,3 +181,53 @@ fn the_summary_adds_up() {
     }
     assert_eq!(summary.graph.last().map(|node| node.shape), Some(&[10][..]));
 }
+
+network! { pub Generic<S, const B: usize>: [B] -> [B] { Dense(B), Tanh, Dense(B) } }
+
+/// Generated code minds no names of the user's: those it uses itself, or is likely to.
+mod names {
+    macro_rules! taken {
+        ($($name:ident)*) => { $(#[allow(dead_code)] struct $name;)* };
+    }
+    taken!(S T W Layer Network Node Noise Simd Tensor Plain Parameters Scalar Stored Option Some None Result Ok Err Vec Box);
+    #[allow(dead_code)]
+    mod memory {}
+    #[allow(dead_code)]
+    mod passes {}
+    #[allow(dead_code)]
+    mod tensor {}
+    const EVALUATE: usize = 4;
+    const BACKWARD: usize = 6;
+
+    monomorph::network! {
+        #[stored(I8: i8)]
+        pub B: [EVALUATE] -> [2] {
+            let x = input |> Dense(BACKWARD) |> Relu |> Dropout(0.1);
+            let y = multiply(x, x) |> Dense(BACKWARD) |> LayerNorm;
+            add(x, y) |> Dense(2)
+        }
+    }
+    monomorph::network! { pub Outer: [1, 4] -> [2] { Flatten, inner: B, Softmax } }
+    #[derive(monomorph::Parameters)]
+    #[parameters(scalar = f32)]
+    #[repr(C)]
+    pub struct Both {
+        first: B,
+        second: B,
+    }
+
+    #[test]
+    fn every_name_is_free() {
+        use monomorph::Noise;
+        use monomorph::prelude::*;
+        let mut net = Outer::zeroed();
+        net.initialize(Init::default(), &mut Noise::new(1));
+        let mut trainer = Trainer::<Outer, _, 2>::new(Sgd::default(), Mse);
+        trainer.step(&mut net, &[[[1.0; 4]]; 2], &[[0.0, 1.0]; 2]).expect("a step");
+        let small = I8::boxed_from(&net.inner);
+        let [a, b] = [net.inner.evaluate(&[1.0; 4]), small.evaluate(&[1.0; 4])];
+        assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 0.05), "{a:?} is not {b:?}");
+        assert_eq!(size_of::<Both>(), 2 * size_of::<B>());
+        assert_eq!(super::Generic::<f64, 3>::zeroed().evaluate(&[1.0; 3]), [0.0; 3]);
+    }
+}
