@@ -3,10 +3,11 @@
 //! ```text
 //! cargo bench --bench networks                     # all, in about three minutes
 //! cargo bench --bench networks -- LeNet5           # those whose name has this in it
-//! cargo bench --bench networks -- 'evaluate 1/'    # one sample, all networks
+//! cargo bench --bench networks -- 'evaluate 1,'    # one sample, all networks
 //! ```
 //!
-//! An element is a sample: `Kelem/s` are thousands of samples a second.
+//! An element is a floating-point operation, two for each multiply-accumulate, as in `layers.rs`: `Gelem/s` are GFLOP/s.
+//! A step counts three times as many as an evaluation, less the gradient of the input, which is not computed.
 
 mod random;
 mod settings;
@@ -46,8 +47,8 @@ fn evaluate<N: Network + Trainable, const B: usize>(criterion: &mut Criterion, n
     let input = random::<_, N::Input, B>(2);
     let mut output = memory::boxed::<[N::Output; B]>();
     let mut workspace = memory::boxed::<Workspace<N, B>>();
-    let mut group = criterion.benchmark_group(format!("{}/evaluate {B}", N::NAME));
-    group.throughput(Throughput::Elements(B as u64));
+    let mut group = criterion.benchmark_group(format!("{}/evaluate {B}, FLOP", N::NAME));
+    group.throughput(Throughput::Elements(2 * (B * N::OPERATIONS) as u64));
     for level in levels() {
         group.bench_function(name(level), |bencher| {
             bencher.iter(|| {
@@ -70,8 +71,10 @@ fn train<N: Network + Trainable, O: Optimizer<N::Scalar>>(
     net.as_mut_slice().copy_from_slice(start.as_slice());
     let (input, target) = (random::<_, N::Input, BATCH>(2), random::<_, N::Output, BATCH>(3));
     let mut trainer = Trainer::<N, _, BATCH>::new(optimizer, Mse);
-    let mut group = criterion.benchmark_group(format!("{}/step {BATCH}", N::NAME));
-    group.throughput(Throughput::Elements(BATCH as u64)).sampling_mode(SamplingMode::Flat);
+    let mut group = criterion.benchmark_group(format!("{}/step {BATCH}, FLOP", N::NAME));
+    // The node after the input is the first layer; none of these networks begins with two.
+    let operations = BATCH * (3 * N::OPERATIONS - N::GRAPH[1].macs);
+    group.throughput(Throughput::Elements(2 * operations as u64)).sampling_mode(SamplingMode::Flat);
     group.bench_function(BenchmarkId::from_parameter(optimizer_name), |bencher| {
         bencher.iter(|| trainer.step(&mut net, black_box(&input), black_box(&target)));
     });

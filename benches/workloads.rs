@@ -11,10 +11,13 @@ pub Tiny16: [16] -> [1] { Dense(16), Relu, Dense(16), Relu, Dense(1) } }
 network! { /// Tinier.
 pub Tiny8: [8] -> [1] { Dense(8), Relu, Dense(8), Relu, Dense(1) } }
 network! { /// Weights that no longer fit the first cache.
+#[stored(Wide128Bf16: bf16, Wide128F16: f16, Wide128I8: i8)]
 pub Wide128: [128] -> [128] { Dense(128), Relu, Dense(128), Relu, Dense(128) } }
 network! { /// Digits by one hidden layer.
+#[stored(Digits128Bf16: bf16, Digits128F16: f16, Digits128I8: i8)]
 pub Digits128: [784] -> [10] { Dense(128), Relu, Dense(10) } }
 network! { /// Digits by two.
+#[stored(Digits512Bf16: bf16, Digits512F16: f16, Digits512I8: i8)]
 pub Digits512: [784] -> [10] { Dense(512), Relu, Dense(256), Relu, Dense(10) } }
 network! { /// LeCun et al., *Gradient-based learning applied to document recognition* (1998).
 pub LeNet5: [28, 28, 1] -> [10] {
@@ -23,6 +26,7 @@ pub LeNet5: [28, 28, 1] -> [10] {
     Flatten, Dense(120), Relu, Dense(84), Relu, Dense(10),
 } }
 network! { /// MLPerf Tiny, anomaly detection: an autoencoder.
+#[stored(AnomalyBf16: bf16, AnomalyF16: f16, AnomalyI8: i8)]
 pub Anomaly: [640] -> [640] {
     Dense(128), Relu, Dense(128), Relu, Dense(128), Relu, Dense(128), Relu, Dense(8), Relu,
     Dense(128), Relu, Dense(128), Relu, Dense(128), Relu, Dense(128), Relu, Dense(640),

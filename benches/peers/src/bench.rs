@@ -42,6 +42,17 @@ impl Bench {
     pub fn evaluate<O>(
         &self,
         net: &Net,
+        run: impl FnMut(usize) -> O,
+        read: impl FnMut(&O) -> Vec<f32>,
+    ) -> Outcome {
+        self.evaluate_within(OUTPUT_TOLERANCE, net, run, read)
+    }
+
+    /// The same with another tolerance.
+    pub fn evaluate_within<O>(
+        &self,
+        tolerance: f32,
+        net: &Net,
         mut run: impl FnMut(usize) -> O,
         mut read: impl FnMut(&O) -> Vec<f32>,
     ) -> Outcome {
@@ -50,7 +61,7 @@ impl Bench {
             let scale = ours.iter().fold(1.0, |scale: f32, x| scale.max(x.abs()));
             let error = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             let finite = theirs.iter().all(|x| x.is_finite());
-            if ours.len() != theirs.len() || !finite || error > OUTPUT_TOLERANCE * scale {
+            if ours.len() != theirs.len() || !finite || error > tolerance * scale {
                 let (ours, theirs) = (&ours[..ours.len().min(4)], &theirs[..theirs.len().min(4)]);
                 return Err(Failure::Wrong(format!(
                     "output for input {input} differs by {error}: ours {ours:?}.., theirs {theirs:?}.."
@@ -97,9 +108,12 @@ impl Bench {
     }
 }
 
-/// One line of results.
-pub fn print(peer: &str, work: &str, outcome: Outcome) {
+/// One line of results; `stored` is the format of weights that are not `f32`.
+pub fn print(peer: &str, work: &str, stored: Option<&str>, outcome: Outcome) {
     let mut line = json!({ "peer": peer, "work": work });
+    if let Some(format) = stored {
+        line["stored"] = format.into();
+    }
     let (key, value): (_, Value) = match outcome {
         Ok(seconds) => ("seconds", seconds.into()),
         Err(Failure::NotMeasured(reason)) => ("reason", reason.into()),

@@ -52,7 +52,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         [name] => {
             let (_, run) = PEERS.iter().find(|&&(peer, _)| peer == name).ok_or(USAGE)?;
             for work in ours::works() {
-                bench::print(name, &work.name(), run(&work, &bench));
+                bench::print(name, &work.name(), None, run(&work, &bench));
+            }
+            if name == "monomorph" && bench.level.is_none() {
+                for (work, format, outcome) in ours::stored(&bench) {
+                    bench::print(name, work, Some(format), outcome);
+                }
             }
         }
         _ => return Err(USAGE.into()),

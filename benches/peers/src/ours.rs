@@ -27,6 +27,10 @@ macro_rules! networks {
     };
 }
 
+/// By how much outputs may differ where weights are stored in fewer bits, as a share of the largest (or of 1). The ten
+/// layers of the autoencoder differ by two thirds of it, the other networks by a fifth.
+const FORMATS: [(&str, f32); 3] = [("bf16", 0.03), ("f16", 0.004), ("i8", 0.08)];
+
 pub fn works() -> Vec<Work> {
     let mut works = vec![];
     macro_rules! evaluated {
@@ -77,6 +81,28 @@ pub fn run(work: &Work, bench: &Bench) -> Outcome {
         }
     }
     unreachable!("works are made of the same list")
+}
+
+/// Networks that wait for their weights, with weights in fewer bits: name, format, and what came of it.
+pub fn stored(bench: &Bench) -> Vec<(&'static str, &'static str, Outcome)> {
+    fn evaluate<S: StoredNetwork<Scalar = f32>>(bench: &Bench) -> (&'static str, &'static str, Outcome)
+    where
+        S: Layer<f32, Input = Input<S::Of>, Output = Output<S::Of>>,
+    {
+        let net = evaluated::<S::Of>();
+        let (network, inputs) = (S::boxed_from(&network::<S::Of>()), inputs::<S::Of, INPUTS>());
+        let (_, tolerance) = FORMATS.iter().find(|(format, _)| *format == S::FORMAT).expect("all formats are listed");
+        let run = |i: usize| monomorph::network::evaluate(&*network, &inputs[i]);
+        let outcome = bench.evaluate_within(*tolerance, &net, run, |output| output.as_slice().to_vec());
+        (net.name, S::FORMAT, outcome)
+    }
+    macro_rules! each {
+        ($($net:ident),*) => { vec![$(evaluate::<$net>(bench)),*] };
+    }
+    each!(
+        Wide128Bf16, Wide128F16, Wide128I8, Digits128Bf16, Digits128F16, Digits128I8, Digits512Bf16, Digits512F16,
+        Digits512I8, AnomalyBf16, AnomalyF16, AnomalyI8
+    )
 }
 
 /// The same at every call: random weights, and random biases instead of zeros.
