@@ -296,6 +296,8 @@ pub trait Vector<S: Simd, T: Scalar>:
     fn zip_high(self, other: Self) -> Self;
     /// The even lanes of both: `self₀, self₂ … other₀, other₂ …`
     fn unzip_low(self, other: Self) -> Self;
+    /// The odd lanes of both.
+    fn unzip_high(self, other: Self) -> Self;
 
     /// `eˣ`.
     fn exp(self, simd: S) -> Self;
@@ -466,6 +468,10 @@ impl<S: Simd, T: Scalar + SimdFloatElement + crate::kernels::math::Float> Vector
     #[inline(always)]
     fn unzip_low(self, other: Self) -> Self {
         Self(self.0.unzip_low(other.0))
+    }
+    #[inline(always)]
+    fn unzip_high(self, other: Self) -> Self {
+        Self(self.0.unzip_high(other.0))
     }
     #[inline(always)]
     fn exp(self, simd: S) -> Self {

@@ -340,11 +340,14 @@ impl<'a> Network<'a> {
             check(limit, "flash", quote!(::core::mem::size_of::<#name>()), &layers)
         });
         let ram = budget.ram.map(|limit| {
-            let layers: Vec<_> = self
-                .model
+            let model = self.model;
+            let layers: Vec<_> = model
                 .nodes
                 .iter()
-                .map(|node| {
+                .enumerate()
+                // Pixels of which only the maxima are kept are nowhere.
+                .filter(|(index, node)| plan::pool(model, plan::fused_into(model, node).unwrap_or(*index)).is_none())
+                .map(|(_, node)| {
                     let (text, ty) = (&node.name, self.ty(node.output));
                     quote!((#text, ::core::mem::size_of::<#ty>()))
                 })
@@ -870,10 +873,21 @@ impl<'a> Network<'a> {
     fn evaluate(&self, places: &Places) -> TokenStream {
         let (memory, scalar) = (self.working(places), self.scalar);
         let steps = self.model.nodes.iter().enumerate().map(|(index, node)| match (&node.op, &node.field) {
+            (Op::Layer(_), Some(_)) if plan::pooled_into(self.model, node).is_some() => TokenStream::new(),
             (Op::Layer(traits), Some((name, _))) => {
                 let field = format_ident!("{name}_workspace");
                 let workspace = if traits.works { quote!(&mut workspace.#field) } else { quote!(&mut ()) };
                 let then = self.epilogue(index, plan::fused_into);
+                if let Some(pool) = plan::pool(self.model, index) {
+                    let then = then.unwrap_or_else(|| quote!(::monomorph::layers::Identity));
+                    return self.step_to(
+                        &memory,
+                        node,
+                        0,
+                        pool.output,
+                        |x, y| quote!(self.#name.evaluate_pooled::<__S, __B, #then, _>(simd, #x, #y)),
+                    );
+                }
                 self.step(&memory, node, 0, |x, y| match &then {
                     Some(then) => quote! {
                         __m::Layer::<#scalar>::evaluate_then::<__S, __B, #then>(&self.#name, simd, #x, #y, #workspace)
@@ -1118,8 +1132,20 @@ impl<'a> Network<'a> {
         slot: usize,
         code: impl Fn(TokenStream, TokenStream) -> TokenStream,
     ) -> TokenStream {
-        let (from, to) = (memory.places.of[node.inputs[slot]], memory.places.of[node.output]);
-        let (x, y) = (self.takes(node, slot), self.ty(node.output));
+        self.step_to(memory, node, slot, node.output, code)
+    }
+
+    /// The same, changing another value.
+    fn step_to(
+        &self,
+        memory: &Memory,
+        node: &Node,
+        slot: usize,
+        output: ValueId,
+        code: impl Fn(TokenStream, TokenStream) -> TokenStream,
+    ) -> TokenStream {
+        let (from, to) = (memory.places.of[node.inputs[slot]], memory.places.of[output]);
+        let (x, y) = (self.takes(node, slot), self.ty(output));
         if let (Place::Buffer(a), Place::Buffer(b), Store::Arena(arena, plan)) = (from, to, &memory.store) {
             let (owner, scalar, code) = (&memory.owner, self.scalar, code(quote!(x), quote!(y)));
             let (a, b) = (index(a), index(b));

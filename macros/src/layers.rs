@@ -429,7 +429,8 @@ fn example(kind: &Kind) -> String {
     format!("{}({value}{kernel})", kind.name)
 }
 
-const PLAIN: Traits = Traits { fuses: false, saves: false, works: false, stores: false, own: false };
+const PLAIN: Traits =
+    Traits { fuses: false, pools: false, halves: false, saves: false, works: false, stores: false, own: false };
 const LINEAR: Traits = Traits { fuses: true, stores: true, ..PLAIN };
 const SAVES: Traits = Traits { saves: true, ..PLAIN };
 const WORKS: Traits = Traits { works: true, ..SAVES };
@@ -476,6 +477,8 @@ struct Window<const R: usize> {
     kernel: [Dim; R],
     /// The marker type with strides, padding and dilation.
     marker: TokenStream,
+    /// Whether windows of two lie side by side along every axis and cover it.
+    halves: bool,
 }
 
 fn window<const R: usize>(
@@ -540,10 +543,15 @@ fn window<const R: usize>(
             before.push(Dim::Constant(quote!(#item.before)));
         }
     }
+    let is = |dim: &Dim, number| matches!(dim, Dim::Literal(literal) if *literal == number);
+    let halves = (0..R).all(|axis| {
+        let even = matches!((&sizes[axis], &output[axis]), (Dim::Literal(n), Dim::Literal(half)) if *n == 2 * half);
+        even && is(&kernel[axis], 2) && is(&stride[axis], 2) && is(&before[axis], 0) && is(&dilation[axis], 1)
+    });
     let parameters = stride.iter().chain(&before).chain(&dilation).map(Dim::tokens);
     let marker = if R == 1 { quote!(Window1d) } else { quote!(Window2d) };
     let marker = quote!(::monomorph::layers::#marker<#(#parameters),*>);
-    Some(Window { input: sizes, output: one(output)?, kernel, marker })
+    Some(Window { input: sizes, output: one(output)?, kernel, marker, halves })
 }
 
 fn conv<const R: usize>(
@@ -600,7 +608,10 @@ fn conv<const R: usize>(
         ::monomorph::layers::#layer<#scalar, #(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #group, #bias, #marker>
     };
     let shape = Shape::Known(window.output.iter().cloned().chain([output.clone()]).collect());
-    let given = builder.node(Op::Layer(LINEAR), arguments.field(ty), arguments.title(), input, shape);
+    // A kernel of one pixel sees the image as one long row, in which those of a column are no neighbours.
+    let pools = R == 2 && window.kernel.iter().any(|size| matches!(size, Dim::Literal(2..)));
+    let op = Op::Layer(Traits { pools, ..LINEAR });
+    let given = builder.node(op, arguments.field(ty), arguments.title(), input, shape);
     builder.count(&[&weights, &biases]);
     Some(given)
 }
@@ -633,7 +644,8 @@ fn pool<const R: usize>(builder: &mut Builder, arguments: &Arguments, input: Val
     let layer = Ident::new(layer, Span::call_site());
     let ty = quote!(::monomorph::layers::#layer<#(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #marker>);
     let shape = Shape::Known(window.output.iter().cloned().chain([window.input[R].clone()]).collect());
-    Some(builder.node(Op::Layer(PLAIN), arguments.field(ty), arguments.title(), input, shape))
+    let op = Op::Layer(Traits { halves: R == 2 && layer == "MaxPool2d" && window.halves, ..PLAIN });
+    Some(builder.node(op, arguments.field(ty), arguments.title(), input, shape))
 }
 
 fn global_pool<const R: usize>(

@@ -153,6 +153,10 @@ pub(crate) enum Along {
 pub(crate) struct Traits {
     /// It can apply the activation that follows it, and its `backward` does not read its output.
     pub fuses: bool,
+    /// It can keep the maximum of every 2 × 2 pixels instead of the pixels.
+    pub pools: bool,
+    /// It is the maximum of every 2 × 2 pixels.
+    pub halves: bool,
     /// Its `Saved` is not `()`.
     pub saves: bool,
     /// Its `Workspace` is not `()`.

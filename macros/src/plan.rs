@@ -96,6 +96,25 @@ pub(crate) fn epilogue(model: &Model, producer: usize, into: fn(&Model, &Node) -
     model.nodes.iter().position(|node| into(model, node) == Some(producer))
 }
 
+/// The convolution before a maximum of 2 × 2 pixels that can keep it instead of the pixels, in `evaluate`: the one right before
+/// it, or before an activation that the convolution applies itself.
+pub(crate) fn pooled_into(model: &Model, node: &Node) -> Option<usize> {
+    let Op::Layer(traits) = node.op else { return None };
+    let input = node.inputs[0];
+    if !traits.halves || !read_once(model, input) {
+        return None;
+    }
+    let before = model.nodes.iter().position(|other| other.output == input)?;
+    let producer = fused_into(model, &model.nodes[before]).unwrap_or(before);
+    let pools = matches!(model.nodes[producer].op, Op::Layer(traits) if traits.pools);
+    pools.then_some(producer)
+}
+
+/// The maximum of 2 × 2 pixels that a convolution keeps instead of the pixels.
+pub(crate) fn pool(model: &Model, producer: usize) -> Option<&Node> {
+    model.nodes.iter().find(|node| pooled_into(model, node) == Some(producer))
+}
+
 /// Places for `evaluate`: values are forgotten after their last use, and what can be computed in
 /// place is.
 pub(crate) fn evaluate(model: &Model) -> Places {
@@ -106,15 +125,18 @@ pub(crate) fn evaluate(model: &Model) -> Places {
             Op::Activation { .. } | Op::Add | Op::Multiply => {
                 node.inputs.iter().copied().find(|input| free_to_change(model, &places, *input, step))
             }
+            Op::Layer(_) if pooled_into(model, node).is_some() => Some(node.inputs[0]),
             Op::Layer(_) | Op::Join(_) | Op::Part { .. } => None,
         };
+        // What lies there, if it is not the output itself.
+        let kept = pool(model, step).map_or(node.output, |pool| pool.output);
         for input in &node.inputs {
             let place = places.of[*input];
             places.touch(place, step);
         }
         places.of[node.output] = match in_place {
             Some(input) => places.of[input],
-            None => places.fresh(node.output, step),
+            None => places.fresh(kept, step),
         };
         let place = places.of[node.output];
         places.touch(place, step);

@@ -7,6 +7,9 @@
 //! their column with the taps that lie on the input, those in the corners one by one; padding is
 //! never read. An image of one channel has pixels in its registers, if output channels are few.
 //!
+//! Where only the maximum of 2 × 2 pixels is wanted, a tile is compared with the maxima that are there and never
+//! written itself.
+//!
 //! | | rows × columns of a tile | sum over |
 //! | --- | --- | --- |
 //! | `y` | pixels × output channels | taps, input channels |
@@ -20,7 +23,8 @@
 
 use core::marker::PhantomData;
 
-use crate::kernels::gemm::{self, Columns, Run, Tiles, copy, cover, with};
+use crate::kernels::gemm::{self, Columns, Run, Tile, Tiles, copy, cover, with};
+use crate::kernels::pool::larger;
 use crate::layer::{Activation, lanes};
 use crate::layers::Identity;
 use crate::scalar::Scalar;
@@ -183,10 +187,18 @@ impl<G: Convolution> Geometry<G> {
 
     /// Whether the registers of a row should hold pixels and not output channels, so that fewer lanes are idle.
     /// At the end the channels must be woven together, which takes as long as some six taps.
-    const fn pixels_in_lanes(lanes: usize) -> bool {
+    /// Where pixels are `pooled`, those of a pair must be in one register.
+    const fn pixels_in_lanes(lanes: usize, pooled: bool) -> bool {
+        let (from, to) = Self::INSIDE;
+        let pairs = from.is_multiple_of(2) && to.is_multiple_of(2) && to - from >= lanes && lanes > 1;
         let (pixels, taps) = (Self::INSIDE.1 - Self::INSIDE.0, G::KERNEL[0] * Self::KW);
         let (across, along) = (Self::OC * pixels.div_ceil(lanes), pixels * Self::OC.div_ceil(lanes));
-        !SCALAR && Self::C == 1 && G::STRIDE[1] == 1 && across * (taps + 6) <= along * taps
+        !SCALAR && Self::C == 1 && G::STRIDE[1] == 1 && (!pooled || pairs) && across * (taps + 6) <= along * taps
+    }
+
+    /// How long a sample of the output is, or of the maxima of 2 × 2 pixels.
+    const fn kept(pooled: bool) -> usize {
+        if pooled { G::OUTPUT[0] / 2 * (G::OUTPUT[1] / 2) * Self::OC } else { Self::Y_LEN }
     }
 
     const X_LEN: usize = G::INPUT[0] * G::INPUT[1] * Self::C;
@@ -216,6 +228,12 @@ impl<G: Convolution> Geometry<G> {
         (row * Self::COLUMNS.output + column) * Self::OC
     }
 
+    /// The offset of a pixel in a sample of the maxima of 2 × 2 pixels.
+    #[inline(always)]
+    const fn maximum(row: usize, column: usize) -> usize {
+        (row * (Self::COLUMNS.output / 2) + column) * Self::OC
+    }
+
     /// The offset of a tap in the weight.
     #[inline(always)]
     const fn weight(row: usize, column: usize) -> usize {
@@ -226,9 +244,15 @@ impl<G: Convolution> Geometry<G> {
     /// the compiler. Returns the number of samples.
     #[inline(always)]
     fn samples(x: usize, weight: usize, bias: usize, y: usize) -> usize {
+        Self::samples_kept(x, weight, bias, y, Self::Y_LEN)
+    }
+
+    /// [`samples`](Self::samples) of which the output is so long.
+    #[inline(always)]
+    fn samples_kept(x: usize, weight: usize, bias: usize, y: usize, kept: usize) -> usize {
         let () = Self::VALID;
         let samples = x / Self::X_LEN;
-        assert!(x == samples * Self::X_LEN && y == samples * Self::Y_LEN, "convolution: batches differ in length");
+        assert!(x == samples * Self::X_LEN && y == samples * kept, "convolution: batches differ in length");
         assert!(weight == Self::WEIGHT_LEN, "convolution: the weight has another length");
         assert!(bias == 0 || bias == Self::OC, "convolution: the bias has another length");
         samples
@@ -236,19 +260,20 @@ impl<G: Convolution> Geometry<G> {
 }
 
 /// A sample and the parameters, from the first channel of a group on.
-struct Image<T, W, A, G> {
+struct Image<T, W, A, G, const POOLED: bool> {
     x: *const T,
     weight: *const W,
     /// The scales of the output channels, where the weights have scales.
     scale: *const T,
     bias: Option<*const T>,
+    /// The output, or the maxima of its 2 × 2 pixels.
     y: *mut T,
     marker: PhantomData<(A, G)>,
 }
 
-copy!([T, W, A, G] Image<T, W, A, G>);
+copy!([T, W, A, G, const POOLED: bool] Image<T, W, A, G, POOLED>);
 
-impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution> Image<T, W, A, G> {
+impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution, const POOLED: bool> Image<T, W, A, G, POOLED> {
     /// Computes the group's output channels: pixels inside by rows, those at the borders on the left and on
     /// the right by columns, and what is left in the corners one by one.
     ///
@@ -259,24 +284,27 @@ impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution> Image<T, W, A, 
         let (columns, rows) = (Geometry::<G>::COLUMNS, Geometry::<G>::ROWS);
         let (left, right) = Geometry::<G>::INSIDE;
         let (top, bottom) = Geometry::<G>::INSIDE_ROWS;
-        for row in 0..rows.output {
-            if const { Geometry::<G>::INSIDE.0 < Geometry::<G>::INSIDE.1 } {
-                let taps = [rows.taps(row), (0, Geometry::<G>::KW)];
-                // SAFETY: inside, all taps of a row of the kernel lie on the input.
-                unsafe {
-                    // Weights in fewer bits are better widened a register at a time than one by one.
-                    if const {
-                        let whole = !W::SCALED && size_of::<W>() == size_of::<T>();
-                        whole && Geometry::<G>::pixels_in_lanes(lanes::<S, T>())
-                    } {
-                        let channels = Channels::<T, W, A, G> { image: self, row, taps: taps[0] };
-                        cover::<T, S, _>(simd, Geometry::<G>::OC, channels);
-                    } else {
-                        let pixels = Pixels::<T, W, A, G, ACROSS> { image: self, row, column: left, taps };
-                        cover::<T, S, _>(simd, right - left, pixels);
-                    }
+        // Weights in fewer bits are better widened a register at a time than one by one.
+        let in_lanes = const {
+            let whole = !W::SCALED && size_of::<W>() == size_of::<T>();
+            whole && Geometry::<G>::pixels_in_lanes(lanes::<S, T>(), POOLED)
+        };
+        let mut row = 0;
+        while left < right && row < rows.output {
+            // SAFETY: inside, all taps of a row of the kernel lie on the input.
+            unsafe {
+                if in_lanes {
+                    // Of two rows at a time, where their maxima are kept.
+                    let channels = Channels::<T, W, A, G, POOLED> { image: self, row: row / (1 + POOLED as usize) };
+                    cover::<T, S, _>(simd, Geometry::<G>::OC, channels);
+                    row += POOLED as usize;
+                } else {
+                    let taps = [rows.taps(row), (0, Geometry::<G>::KW)];
+                    let pixels = Pixels::<T, W, A, G, ACROSS, POOLED> { image: self, row, column: left, taps };
+                    cover::<T, S, _>(simd, right - left, pixels);
                 }
             }
+            row += 1;
         }
         if const { Geometry::<G>::INSIDE.0 == 0 && Geometry::<G>::INSIDE.1 == Geometry::<G>::COLUMNS.output } {
             return;
@@ -286,13 +314,14 @@ impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution> Image<T, W, A, 
             let across = columns.taps(column);
             if const { Geometry::<G>::INSIDE_ROWS.0 < Geometry::<G>::INSIDE_ROWS.1 } {
                 let taps = [(0, rows.kernel), across];
-                let pixels = Pixels::<T, W, A, G, DOWN> { image: self, row: top, column, taps };
+                let pixels = Pixels::<T, W, A, G, DOWN, POOLED> { image: self, row: top, column, taps };
                 // SAFETY: inside, all taps of a column of the kernel lie on the input.
                 unsafe { cover::<T, S, _>(simd, bottom - top, pixels) };
             }
             let mut row = if top == 0 { bottom } else { 0 };
             while row < rows.output {
-                let pixels = Pixels::<T, W, A, G, ALONE> { image: self, row, column, taps: [rows.taps(row), across] };
+                let pixels =
+                    Pixels::<T, W, A, G, ALONE, POOLED> { image: self, row, column, taps: [rows.taps(row), across] };
                 // SAFETY: these taps lie on the input.
                 unsafe { cover::<T, S, _>(simd, 1, pixels) };
                 row = if row + 1 == top { bottom } else { row + 1 };
@@ -303,8 +332,8 @@ impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution> Image<T, W, A, 
 }
 
 /// Neighbouring pixels of the output that share their taps.
-struct Pixels<T, W, A, G, const NEXT: u8> {
-    image: Image<T, W, A, G>,
+struct Pixels<T, W, A, G, const NEXT: u8, const POOLED: bool> {
+    image: Image<T, W, A, G, POOLED>,
     /// The first pixel.
     row: usize,
     column: usize,
@@ -319,10 +348,10 @@ const ACROSS: u8 = 1;
 /// The pixels are those inside, down a column.
 const DOWN: u8 = 2;
 
-copy!([T, W, A, G, const NEXT: u8] Pixels<T, W, A, G, NEXT>);
+copy!([T, W, A, G, const NEXT: u8, const POOLED: bool] Pixels<T, W, A, G, NEXT, POOLED>);
 
-impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const NEXT: u8> Tiles<T, S>
-    for Pixels<T, W, A, G, NEXT>
+impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const NEXT: u8, const POOLED: bool>
+    Tiles<T, S> for Pixels<T, W, A, G, NEXT, POOLED>
 {
     const ROWS: usize = match NEXT {
         ACROSS => Geometry::<G>::INSIDE.1 - Geometry::<G>::INSIDE.0,
@@ -389,6 +418,16 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
             if const { W::SCALED } {
                 gemm::rescale::<T, S, MR, NR>(simd, &mut tile, self.image.scale.add(column), bias, columns);
             }
+            if const { POOLED } {
+                let to = self.image.y.add(Geometry::<G>::maximum(pixel_row / 2, pixel / 2) + column);
+                let stride = const { if NEXT == DOWN { Geometry::<G>::maximum(1, 0) } else { Geometry::<G>::OC } };
+                if (if const { NEXT == DOWN } { pixel_row } else { pixel }).is_multiple_of(2) {
+                    gemm::write_maxima::<T, S, A, MR, NR, 0>(simd, tile, to, stride, columns);
+                } else {
+                    gemm::write_maxima::<T, S, A, MR, NR, 1>(simd, tile, to, stride, columns);
+                }
+                return;
+            }
             let to = self.image.y.add(Geometry::<G>::y(pixel_row, pixel) + column);
             let stride = const { if NEXT == DOWN { Geometry::<G>::y(1, 0) } else { Geometry::<G>::OC } };
             gemm::write::<T, S, A, MR, NR>(simd, tile, to, stride, columns);
@@ -398,16 +437,17 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
 
 /// Output channels × the pixels of a row inside: the image has one channel, so that what neighbouring pixels read is
 /// adjacent, too. Its weights have no scales.
-struct Channels<T, W, A, G> {
-    image: Image<T, W, A, G>,
+struct Channels<T, W, A, G, const POOLED: bool> {
+    image: Image<T, W, A, G, POOLED>,
+    /// The row of the output, or of the maxima.
     row: usize,
-    /// The rows of the kernel that lie on the input.
-    taps: (usize, usize),
 }
 
-copy!([T, W, A, G] Channels<T, W, A, G>);
+copy!([T, W, A, G, const POOLED: bool] Channels<T, W, A, G, POOLED>);
 
-impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution> Tiles<T, S> for Channels<T, W, A, G> {
+impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const POOLED: bool> Tiles<T, S>
+    for Channels<T, W, A, G, POOLED>
+{
     const ROWS: usize = Geometry::<G>::OC;
     const COLUMNS: usize = Geometry::<G>::INSIDE.1 - Geometry::<G>::INSIDE.0;
 
@@ -421,25 +461,74 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution> Tiles<
         columns: Columns,
     ) {
         let pixel = Geometry::<G>::INSIDE.0 + column;
+        // SAFETY: the pixels and the channels are those of the output.
+        unsafe {
+            if const { POOLED } {
+                let mut above = self.sums::<S, MR, NR>(simd, 2 * self.row, row, pixel, columns);
+                let below = self.sums::<S, MR, NR>(simd, 2 * self.row + 1, row, pixel, columns);
+                for m in 0..MR {
+                    for n in 0..NR {
+                        let [a, b] = [above[m][n], below[m][n]].map(
+                            #[inline(always)]
+                            |sum| A::apply(simd, sum),
+                        );
+                        let rows = larger::<T, S>(a, b);
+                        above[m][n] = larger::<T, S>(rows.unzip_low(rows), rows.unzip_high(rows));
+                    }
+                }
+                for n in 0..NR {
+                    let mut halves = [[T::Vector::<S>::splat(simd, T::ZERO); 1]; MR];
+                    for m in 0..MR {
+                        halves[m][0] = above[m][n];
+                    }
+                    let (at, count) = columns.place::<T, S, NR>(n);
+                    let to = self.image.y.add(Geometry::<G>::maximum(self.row, (pixel + at) / 2) + row);
+                    let pairs = Columns::first(count / 2);
+                    gemm::write_across::<T, S, Identity, MR, 1>(simd, halves, to, Geometry::<G>::OC, pairs);
+                }
+            } else {
+                let tile = self.sums::<S, MR, NR>(simd, self.row, row, pixel, columns);
+                let to = self.image.y.add(Geometry::<G>::y(self.row, pixel) + row);
+                gemm::write_across::<T, S, A, MR, NR>(simd, tile, to, Geometry::<G>::OC, columns);
+            }
+        }
+    }
+}
+
+impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution, const POOLED: bool> Channels<T, W, A, G, POOLED> {
+    /// The sums of a row of the output, from a channel and a pixel on.
+    ///
+    /// # Safety
+    /// The output must have these channels, and the pixels be inside.
+    #[inline(always)]
+    unsafe fn sums<S: Simd, const MR: usize, const NR: usize>(
+        self,
+        simd: S,
+        pixel_row: usize,
+        channel: usize,
+        pixel: usize,
+        columns: Columns,
+    ) -> Tile<T, S, MR, NR> {
         let mut tile = [[T::Vector::<S>::splat(simd, T::ZERO); NR]; MR];
         if let Some(bias) = self.image.bias {
             for m in 0..MR {
-                // SAFETY: `row + m` is one of the output channels.
-                tile[m] = [T::Vector::<S>::splat(simd, unsafe { *bias.add(row + m) }); NR];
+                // SAFETY: `channel + m` is one of the output channels.
+                tile[m] = [T::Vector::<S>::splat(simd, unsafe { *bias.add(channel + m) }); NR];
             }
         }
-        for tap_row in self.taps.0..self.taps.1 {
+        let (from, to) = Geometry::<G>::ROWS.taps(pixel_row);
+        for tap_row in from..to {
             for tap in 0..Geometry::<G>::KW {
                 // SAFETY: the tap lies on the input for the pixels of the tile, and has a weight for every
                 // output channel.
                 unsafe {
-                    let x_row = Geometry::<G>::ROWS.position(self.row, tap_row);
+                    let x_row = Geometry::<G>::ROWS.position(pixel_row, tap_row);
                     let x = self.image.x.add(Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, tap)));
                     let mut pixels = [T::Vector::<S>::splat(simd, T::ZERO); NR];
                     for n in 0..NR {
                         pixels[n] = columns.load::<T, S, NR>(simd, x, n);
                     }
-                    let weight = self.image.weight.add(Geometry::<G>::weight(tap_row, tap) + row);
+                    let weight = self.image.weight.add(Geometry::<G>::weight(tap_row, tap) + channel);
                     for m in 0..MR {
                         let weight = T::Vector::<S>::splat(simd, (*weight.add(m)).widen());
                         for n in 0..NR {
@@ -449,11 +538,7 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution> Tiles<
                 }
             }
         }
-        // SAFETY: the pixels and the channels are those of the output.
-        unsafe {
-            let to = self.image.y.add(Geometry::<G>::y(self.row, pixel) + row);
-            gemm::write_across::<T, S, A, MR, NR>(simd, tile, to, Geometry::<G>::OC, columns);
-        }
+        tile
     }
 }
 
@@ -467,20 +552,49 @@ pub(crate) fn forward<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Co
     bias: &[T],
     y: &mut [T],
 ) {
+    forward_kept::<T, W, S, A, G, false>(simd, x, weight, scale, bias, y);
+}
+
+/// [`forward`] that keeps the maximum of every 2 × 2 pixels; of both axes the output must have an even number.
+#[inline(always)]
+pub(crate) fn forward_pooled<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution>(
+    simd: S,
+    x: &[T],
+    weight: &[W],
+    scale: &[T],
+    bias: &[T],
+    y: &mut [T],
+) {
+    const { assert!(G::OUTPUT[0].is_multiple_of(2) && G::OUTPUT[1].is_multiple_of(2) && !Geometry::<G>::POINTWISE) };
+    // Every pixel is compared with what is there.
+    y.fill(T::from_f64(f64::NEG_INFINITY));
+    forward_kept::<T, W, S, A, G, true>(simd, x, weight, scale, bias, y);
+}
+
+#[inline(always)]
+fn forward_kept<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const POOLED: bool>(
+    simd: S,
+    x: &[T],
+    weight: &[W],
+    scale: &[T],
+    bias: &[T],
+    y: &mut [T],
+) {
     assert!(scale.len() == if W::SCALED { G::OUTPUTS } else { 0 }, "convolution: the scale has another length");
-    let samples = Geometry::<G>::samples(x.len(), weight.len(), bias.len(), y.len());
+    let kept = const { Geometry::<G>::kept(POOLED) };
+    let samples = Geometry::<G>::samples_kept(x.len(), weight.len(), bias.len(), y.len(), kept);
     for sample in 0..samples {
         for group in 0..Geometry::<G>::GROUPS {
             // SAFETY: the slices hold the samples, as `samples` checked, and the offsets are those of a
             // sample and of a group's first channel.
             let image = unsafe {
                 let outputs = group * Geometry::<G>::WIDTH;
-                Image::<T, W, A, G> {
+                Image::<T, W, A, G, POOLED> {
                     x: x.as_ptr().add(sample * Geometry::<G>::X_LEN + group * Geometry::<G>::CG),
                     weight: weight.as_ptr().add(outputs),
                     scale: if W::SCALED { scale.as_ptr().add(outputs) } else { scale.as_ptr() },
                     bias: if bias.is_empty() { None } else { Some(bias.as_ptr().add(outputs)) },
-                    y: y.as_mut_ptr().add(sample * Geometry::<G>::Y_LEN + outputs),
+                    y: y.as_mut_ptr().add(sample * kept + outputs),
                     marker: PhantomData,
                 }
             };

@@ -14,6 +14,7 @@
 use core::marker::PhantomData;
 
 use crate::kernels::cortex_m;
+use crate::kernels::pool::larger;
 use crate::layer::{Activation, lanes};
 use crate::scalar::Scalar;
 use crate::simd::{SCALAR, Simd, Vector, share, unknown};
@@ -35,6 +36,11 @@ impl Columns {
         if width < lanes { Self { last: 0, count: width } } else { Self { last: width - lanes, count: lanes } }
     }
 
+    /// The first lanes of a register.
+    pub(crate) const fn first(count: usize) -> Self {
+        Self { last: 0, count }
+    }
+
     /// Whether `NR` registers of columns lie side by side.
     const fn adjacent<T: Scalar, S: Simd, const NR: usize>(self) -> bool {
         self.count == lanes::<S, T>() && self.last == (NR - 1) * lanes::<S, T>()
@@ -42,7 +48,7 @@ impl Columns {
 
     /// The first column of register `n` of `NR`, and how many of its lanes are in use.
     #[inline(always)]
-    const fn place<T: Scalar, S: Simd, const NR: usize>(self, n: usize) -> (usize, usize) {
+    pub(crate) const fn place<T: Scalar, S: Simd, const NR: usize>(self, n: usize) -> (usize, usize) {
         if n + 1 < NR { (n * lanes::<S, T>(), lanes::<S, T>()) } else { (self.last, self.count) }
     }
 
@@ -376,6 +382,52 @@ pub(crate) unsafe fn write<T: Scalar, S: Simd, A: Activation<T>, const MR: usize
                 for n in 0..NR {
                     // SAFETY: the caller vouches for just this.
                     unsafe { columns.store::<T, S, NR>(A::apply(simd, tile[m][n]), to.add(m * stride), n) };
+                }
+            }
+        },
+    )
+}
+
+/// Where two neighbouring rows share a place, puts the larger of `f(tile)` and of what is there to it: row `m` at
+/// `to + (m + ODD) / 2 · stride`, where `ODD` says that row 0 is the second of its place.
+///
+/// # Safety
+/// The columns must be readable and writable at every place.
+#[inline(always)]
+pub(crate) unsafe fn write_maxima<
+    T: Scalar,
+    S: Simd,
+    A: Activation<T>,
+    const MR: usize,
+    const NR: usize,
+    const ODD: usize,
+>(
+    simd: S,
+    tile: Tile<T, S, MR, NR>,
+    to: *mut T,
+    stride: usize,
+    columns: Columns,
+) {
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            for m in 0..MR {
+                let second = !(m + ODD).is_multiple_of(2);
+                if second && m > 0 {
+                    continue;
+                }
+                for n in 0..NR {
+                    let mut maximum = A::apply(simd, tile[m][n]);
+                    if !second && m + 1 < MR {
+                        maximum = larger::<T, S>(maximum, A::apply(simd, tile[m + 1][n]));
+                    }
+                    // SAFETY: the caller vouches for just this.
+                    unsafe {
+                        let to = to.add((m + ODD) / 2 * stride);
+                        let there = columns.load::<T, S, NR>(simd, to, n);
+                        columns.store::<T, S, NR>(larger::<T, S>(there, maximum), to, n);
+                    }
                 }
             }
         },

@@ -249,7 +249,7 @@ pub(super) unsafe fn write<T: Scalar, S: Simd>(vector: T::Vector<S>, to: *mut T,
 
 /// The larger of both, lane by lane; NaN where either is.
 #[inline(always)]
-fn larger<T: Scalar, S: Simd>(a: T::Vector<S>, b: T::Vector<S>) -> T::Vector<S> {
+pub(crate) fn larger<T: Scalar, S: Simd>(a: T::Vector<S>, b: T::Vector<S>) -> T::Vector<S> {
     T::Vector::<S>::select(a.eq(a), a.max(b), a)
 }
 

@@ -124,6 +124,27 @@ impl<
     };
 
     foldable!(OC, as_flattened_mut, as_flattened_mut);
+
+    /// [`evaluate_then`](Layer::evaluate_then) of which only the maximum of every 2 × 2 pixels is kept: `Y` is `[OH/2, OW/2, OC]`.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn evaluate_pooled<S: Simd, const B: usize, A: Activation<T>, Y: Tensor<T>>(
+        &self,
+        simd: S,
+        input: &[[[[T; C]; W]; H]; B],
+        output: &mut [Y; B],
+    ) {
+        let () = Self::SHAPE;
+        outline_layer::<T, Self, B, _, _>(
+            simd,
+            #[inline(always)]
+            || {
+                let weight = self.weight.as_flattened().as_flattened().as_flattened();
+                let (x, y) = (batch_slice(input), batch_slice_mut(output));
+                conv::forward_pooled::<T, T, S, A, Self>(simd, x, weight, &[], &self.bias, y);
+            },
+        );
+    }
 }
 
 impl<
@@ -210,6 +231,7 @@ impl<
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
     use super::*;
+    use crate::layers::{Identity, Tanh};
     use crate::memory::boxed;
     use crate::noise::Noise;
     use crate::simd::{Task, dispatch, levels};
@@ -301,6 +323,80 @@ mod tests {
             assert_close(&what("∂x"), batch_slice::<T, _>(&inputs[..]), &grad_x, tolerance);
             assert_close(&what("∂W"), actual.as_slice(), &gradient, tolerance);
         }
+    }
+
+    struct Pooled<'a, T, X, Y> {
+        x: &'a [T],
+        weight: &'a [T],
+        bias: &'a [T],
+        y: &'a mut [T],
+        kept: &'a mut [T],
+        layer: core::marker::PhantomData<(X, Y)>,
+    }
+
+    impl<T: Scalar, L: Convolution, A: Activation<T>> Task for Pooled<'_, T, L, A> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(&mut self, simd: S) {
+            conv::forward::<T, T, S, A, L>(simd, self.x, self.weight, &[], self.bias, self.y);
+            conv::forward_pooled::<T, T, S, A, L>(simd, self.x, self.weight, &[], self.bias, self.kept);
+        }
+    }
+
+    /// The maxima that are kept are those of the pixels, NaN where one is.
+    fn check_pooled<T: Scalar, L: Layer<T> + Convolution, A: Activation<T>>() {
+        let [rows, columns] = L::OUTPUT;
+        let channels = L::OUTPUTS;
+        let mut layer: Box<L> = boxed();
+        let mut noise = Noise::new(1);
+        layer.as_mut_slice().fill_with(|| T::from_f64(noise.uniform() * 2.0 - 1.0));
+        let (weight, bias) = layer.as_slice().split_at(L::KERNEL[0] * L::KERNEL[1] * L::GROUP_CHANNELS * channels);
+        let mut x = random::<T, L::Input, 2>(3);
+        batch_slice_mut::<T, _>(&mut x[..])[7] = T::from_f64(f64::NAN);
+        let x = batch_slice::<T, _>(&x[..]);
+        for level in levels() {
+            let mut y = vec![T::ZERO; 2 * rows * columns * channels];
+            let mut kept = vec![T::ONE; y.len() / 4];
+            let layer = core::marker::PhantomData::<(L, A)>;
+            dispatch(level, Pooled { x, weight, bias, y: &mut y, kept: &mut kept, layer });
+            let mut nans = 0;
+            for (at, kept) in kept.iter().enumerate() {
+                let (pixel, channel) = (at / channels, at % channels);
+                let (row, column) = (2 * (pixel / (columns / 2)), 2 * (pixel % (columns / 2)));
+                let of = |i: usize, j: usize| y[((row + i) * columns + column + j) * channels + channel].to_f64();
+                let pixels = [of(0, 0), of(0, 1), of(1, 0), of(1, 1)];
+                let what = || format!("{} at {level:?}: {at}: {pixels:?}", core::any::type_name::<L>());
+                if pixels.iter().any(|pixel| pixel.is_nan()) {
+                    assert!(kept.to_f64().is_nan(), "{}", what());
+                    nans += 1;
+                } else {
+                    let maximum = pixels.into_iter().fold(f64::NEG_INFINITY, f64::max);
+                    assert!((kept.to_f64() - maximum).abs() < 100.0 * T::EPSILON.to_f64(), "{} {kept:?}", what());
+                }
+            }
+            assert!(nans > 0 && nans < kept.len(), "{nans}");
+        }
+    }
+
+    macro_rules! pooled {
+        ($($name:ident: $type:ty, $activation:ident, [$($size:literal),*] $window:ty;)*) => { $(
+            #[test]
+            fn $name() {
+                check_pooled::<$type, Conv2d<$type, $($size,)* $window>, $activation>();
+            }
+        )* };
+    }
+    pooled! {
+        pooled_grey: f32, Identity, [8, 36, 1, 8, 36, 6, 5, 5, 1, 6] Window2d<1, 1, 2, 2, 1, 1>;
+        pooled_grey_odd: f32, Tanh, [6, 34, 1, 6, 34, 3, 3, 3, 1, 3] Window2d<1, 1, 1, 1, 1, 1>;
+        pooled_grey_wide: f32, Identity, [5, 72, 1, 4, 70, 17, 2, 3, 1, 0] Window2d<1, 1, 0, 0, 1, 1>;
+        pooled_grey_double: f64, Identity, [4, 20, 1, 4, 18, 2, 3, 3, 1, 2] Window2d<1, 1, 1, 0, 1, 1>;
+        pooled: f64, Identity, [9, 11, 5, 8, 10, 17, 2, 2, 5, 17] Window2d<1, 1, 0, 0, 1, 1>;
+        pooled_padded: f32, Identity, [8, 8, 3, 8, 8, 33, 3, 3, 3, 0] Window2d<1, 1, 1, 1, 1, 1>;
+        pooled_strided: f32, Tanh, [9, 13, 4, 4, 6, 7, 3, 3, 4, 7] Window2d<2, 2, 0, 0, 1, 1>;
+        pooled_depthwise: f32, Identity, [6, 6, 18, 6, 6, 18, 3, 3, 1, 18] Window2d<1, 1, 1, 1, 1, 1>;
+        pooled_groups: f64, Identity, [6, 6, 4, 6, 6, 6, 3, 3, 2, 6] Window2d<1, 1, 1, 1, 1, 1>;
+        pooled_padding_alone: f32, Identity, [2, 2, 1, 6, 6, 1, 3, 3, 1, 1] Window2d<1, 1, 4, 4, 1, 1>;
     }
 
     // Half of them in each type, because every size is machine code of its own at three levels.

@@ -147,3 +147,49 @@ fn repeated_layers_are_numbered() {
     assert_eq!(Branches::PARAMS, net.as_slice().len());
     assert_eq!(<Branches as Network>::GRAPH.iter().map(|node| node.parameters).sum::<usize>(), Branches::PARAMS);
 }
+
+network! { pub Pixels: [8, 10, 2] -> [6, 8, 5] { Conv2d(5, kernel = 3), Tanh } }
+network! { pub Maxima: [8, 10, 2] -> [3, 4, 5] { Conv2d(5, kernel = 3), Tanh, MaxPool2d(2) } }
+network! { pub Untouched: [8, 10, 2] -> [6, 8, 5] { Conv2d(5, kernel = 3) } }
+network! { pub MaximaAlone: [8, 10, 2] -> [3, 4, 5] { Conv2d(5, kernel = 3), MaxPool2d(2) } }
+network! { pub MaximaTwice: [8, 10, 2] -> [3, 4, 5] {
+    let x = input |> Conv2d(5, kernel = 3);
+    let y = x |> MaxPool2d(2);
+    let z = x |> Tanh |> MaxPool2d(2);
+    add(y, z)
+} }
+network! { pub Overlapping: [8, 10, 2] -> [5, 7, 5] { Conv2d(5, kernel = 3), Tanh, MaxPool2d(2, stride = 1) } }
+
+/// Where the maximum of 2 × 2 pixels follows a convolution, evaluating keeps nothing else, and in training all is kept.
+#[test]
+fn a_convolution_keeps_maxima() {
+    fn with<N: Network<Scalar = f32>>() -> N {
+        let mut net = N::zeroed();
+        net.initialize(Init::XavierUniform, &mut Noise::new(3));
+        net
+    }
+    fn pool(pixels: &[[[f32; 5]; 8]; 6]) -> [[[f32; 5]; 4]; 3] {
+        let of = |i: usize, j: usize, c: usize| {
+            [[0, 0], [0, 1], [1, 0], [1, 1]]
+                .map(|[k, l]| pixels[2 * i + k][2 * j + l][c])
+                .into_iter()
+                .fold(f32::MIN, f32::max)
+        };
+        core::array::from_fn(|i| core::array::from_fn(|j| core::array::from_fn(|c| of(i, j, c))))
+    }
+    let mut noise = Noise::new(4);
+    let mut x = [[[0.0; 2]; 10]; 8];
+    x.as_flattened_mut().as_flattened_mut().fill_with(|| noise.normal() as f32);
+    let (pixels, untouched) = (with::<Pixels>().evaluate(&x), with::<Untouched>().evaluate(&x));
+    assert_eq!(with::<Maxima>().evaluate(&x), pool(&pixels));
+    assert_eq!(with::<MaximaAlone>().evaluate(&x), pool(&untouched));
+    let sum = |i: usize, j: usize, c: usize| pool(&untouched)[i][j][c] + pool(&pixels)[i][j][c];
+    let twice = with::<MaximaTwice>().evaluate(&x);
+    assert!((0..3 * 4 * 5).all(|at| twice[at / 20][at / 5 % 4][at % 5] == sum(at / 20, at / 5 % 4, at % 5)));
+    assert_eq!(with::<Overlapping>().evaluate(&x)[0][0], pool(&pixels)[0][0]);
+    // The maxima are the output, so nothing is left to work in.
+    assert_eq!((Maxima::EVALUATE_BYTES, MaximaAlone::EVALUATE_BYTES), (0, 0));
+    const { assert!(MaximaTwice::EVALUATE_BYTES >= 4 * 6 * 8 * 5 && Overlapping::EVALUATE_BYTES >= 4 * 6 * 8 * 5) };
+    check::<MaximaInTraining, 2>();
+}
+network! { pub MaximaInTraining<f64>: [8, 10, 2] -> [3, 4, 5] { Conv2d(5, kernel = 3), Tanh, MaxPool2d(2) } }

@@ -439,8 +439,8 @@ network! { pub Nested: [16] -> [4] { inner: Inner, Tanh, Dense(64), Relu, Dense(
 fn nothing_reads_what_it_did_not_write() {
     poison::<Chain, 1>(0);
     poison::<Chain, 3>(0);
-    poison::<Lenet, 1>(0);
-    poison::<Lenet, 3>(0);
+    poison::<Lenet, 1>(8);
+    poison::<Lenet, 3>(8);
     poison::<Normed, 1>(0);
     poison::<Normed, 3>(0);
     poison::<Residual, 1>(0);
