@@ -2,7 +2,7 @@
 """Measures monomorph at each SIMD level of x86 beside plain loops that the compiler vectorised for the same
 level, on one core of this machine, and writes LEVELS.md beside this file.
 
-    benches/levels.py             # all levels: three builds of one minute, six minutes of measuring
+    benches/levels.py             # all levels: three builds of one minute, seven minutes of measuring
     benches/levels.py --quick     # shorter measurements, the table only
 
 Needs cargo and taskset (util-linux), and a processor with AVX-512; one with AVX2 measures two levels.
@@ -41,11 +41,11 @@ def build(level, flags, target):
     return target / "release" / "peers"
 
 
-def measure(program, level, quick):
+def measure(program, level, quick, peers=("limits", OURS, LOOPS, OURS)):
     """Seconds by work and peer, why there are none, and the peak of the core."""
     seconds, reasons, peak = collections.defaultdict(dict), {}, None
     # Ours before and after: a machine that slows down in between must not favour anybody.
-    for peer in "limits", OURS, LOOPS, OURS:
+    for peer in peers:
         command = ["taskset", "-c", os.environ.get("CORE", str(os.cpu_count() - 1)), program, peer, f"--level={level}"]
         done = subprocess.run([*command, *quick], stdout=subprocess.PIPE, text=True, check=True)
         for line in map(json.loads, done.stdout.splitlines()):
@@ -61,18 +61,17 @@ def measure(program, level, quick):
     return seconds, reasons, peak
 
 
-def table(results):
+def table(results, chosen):
     best = results[0][1]
     header, rows, notes = ["work"], [], []
     for name, _, _ in results:
-        header += [name, *(["÷ " + results[0][0]] if name != results[0][0] else []), "loops ÷ ours"]
+        header += [name, "÷ " + results[0][0] if name != results[0][0] else "chosen at run time", "loops ÷ ours"]
     for work in best:
         row = [render.label(work)]
         for _, seconds, reasons in results:
             ours, loops = seconds[work][OURS], seconds[work].get(LOOPS)
             row.append(render.duration(ours))
-            if seconds is not best:
-                row.append(render.times(ours / best[work][OURS]))
+            row.append(render.times((chosen[work][OURS] if seconds is best else ours) / best[work][OURS]))
             if loops:
                 row.append(render.times(loops / ours))
             else:
@@ -95,10 +94,15 @@ def main():
             print(f"not measured: this processor has no {name}", file=sys.stderr)
             continue
         print(f"== {name}", file=sys.stderr)
-        seconds, reasons, peak = measure(build(name, options, target / level), level, quick)
+        program = build(name, options, target / level)
+        seconds, reasons, peak = measure(program, level, quick)
         results.append((name, seconds, reasons))
         peaks.append(f"{name} {peak / 1e9:.0f} Gflop/s")
-    text, notes = table(results)
+    # The last program is compiled for any processor: in it the first level is found at run time.
+    print(f"== {results[0][0]} chosen at run time", file=sys.stderr)
+    first = next(level for name, level, _, _ in LEVELS if name == results[0][0])
+    chosen, _, _ = measure(program, first, quick, (OURS, OURS))
+    text, notes = table(results, chosen)
     print(text, *notes, sep="\n")
     if quick or len(results) < len(LEVELS):
         return print("a part of the whole: LEVELS.md is as it was", file=sys.stderr)
@@ -115,7 +119,8 @@ benches/levels.py
 {text}
 
 A level's column is monomorph's time; beside it how much longer that is than with {results[0][0]}, and the time of the loops divided by
-ours. The works and the method are those of [`RESULTS.md`](RESULTS.md): outputs and losses are compared before anything is timed, and a
+ours. “Chosen at run time” is a program compiled for any processor, as Cargo does where it is told nothing else, which finds
+{results[0][0]} when it starts: its time divided by that of the program compiled for {results[0][0]} as a whole. The works and the method are those of [`RESULTS.md`](RESULTS.md): outputs and losses are compared before anything is timed, and a
 time is the least of many windows. The loops are [`plain.rs`](peers/src/plain.rs): sizes that the compiler knows wherever layers are
 dense, run-time sizes around the channels of a convolution; they use fused multiply-adds where the level has them, as monomorph does.
 

@@ -29,6 +29,20 @@ use crate::weights;
 /// # network! { Line: [1] -> [1] { Dense(1) } }
 /// # assert_eq!(answers(&Line::zeroed(), &[[1.0], [2.0]]), [[0.0], [0.0]]);
 /// ```
+///
+/// Where it fixes the number type, the compiler calls `N::Input` ambiguous; there, [`Input<N>`] is the same:
+///
+/// ```
+/// use monomorph::Tensor;
+/// use monomorph::network::{Input, evaluate};
+/// use monomorph::prelude::*;
+///
+/// fn largest<N: Network<Scalar = f32>>(net: &N, input: &Input<N>) -> f32 {
+///     evaluate(net, input).as_slice().iter().copied().fold(f32::MIN, f32::max)
+/// }
+/// # network! { Line: [1] -> [2] { Dense(2) } }
+/// # assert_eq!(largest(&Line::zeroed(), &[1.0]), 0.0);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a network",
     label = "not a network",
@@ -182,6 +196,12 @@ pub trait StoredNetwork: Network {
         stored
     }
 }
+
+/// What a network takes: a sample.
+pub type Input<N> = <N as Layer<<N as Network>::Scalar>>::Input;
+
+/// What a network gives for a sample.
+pub type Output<N> = <N as Layer<<N as Network>::Scalar>>::Output;
 
 /// What a batch of `B` samples is evaluated in.
 pub type Workspace<N, const B: usize> = <N as Layer<<N as Network>::Scalar>>::Workspace<B>;

@@ -1,7 +1,7 @@
 //! monomorph itself, and the works every peer is given.
 
 use monomorph::memory;
-use monomorph::network::{Trainable, Workspace, evaluate_at, evaluate_in};
+use monomorph::network::{Input, Output, Trainable, Workspace, evaluate, evaluate_at, evaluate_in};
 use monomorph::prelude::*;
 use monomorph::simd::{Level, level};
 use monomorph::{Layer, Tensor as _};
@@ -9,9 +9,6 @@ use monomorph::{Layer, Tensor as _};
 use crate::bench::{Bench, Outcome};
 use crate::graph::{self, BATCH, INPUTS, Net, STEPS, Task, Work};
 use crate::workloads::*;
-
-type Input<N> = <N as Layer<f32>>::Input;
-type Output<N> = <N as Layer<f32>>::Output;
 
 const IMAGES: usize = 4;
 const LABELS: usize = 5;
@@ -85,19 +82,19 @@ pub fn run(work: &Work, bench: &Bench) -> Outcome {
 
 /// Networks that wait for their weights, with weights in fewer bits: name, format, and what came of it.
 pub fn stored(bench: &Bench) -> Vec<(&'static str, &'static str, Outcome)> {
-    fn evaluate<S: StoredNetwork<Scalar = f32>>(bench: &Bench) -> (&'static str, &'static str, Outcome)
+    fn measure<S: StoredNetwork<Scalar = f32>>(bench: &Bench) -> (&'static str, &'static str, Outcome)
     where
         S: Layer<f32, Input = Input<S::Of>, Output = Output<S::Of>>,
     {
         let net = evaluated::<S::Of>();
         let (network, inputs) = (S::boxed_from(&network::<S::Of>()), inputs::<S::Of, INPUTS>());
         let (_, tolerance) = FORMATS.iter().find(|(format, _)| *format == S::FORMAT).expect("all formats are listed");
-        let run = |i: usize| monomorph::network::evaluate(&*network, &inputs[i]);
+        let run = |i: usize| evaluate(&*network, &inputs[i]);
         let outcome = bench.evaluate_within(*tolerance, &net, run, |output| output.as_slice().to_vec());
         (net.name, S::FORMAT, outcome)
     }
     macro_rules! each {
-        ($($net:ident),*) => { vec![$(evaluate::<$net>(bench)),*] };
+        ($($net:ident),*) => { vec![$(measure::<$net>(bench)),*] };
     }
     each!(
         Wide128Bf16, Wide128F16, Wide128I8, Digits128Bf16, Digits128F16, Digits128I8, Digits512Bf16, Digits512F16,
