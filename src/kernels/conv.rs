@@ -542,9 +542,10 @@ impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution, const POOLED: b
     }
 }
 
-/// `y = f(W ∗ x + b)` for a batch, or `y = f(s·(W ∗ x) + b)` where the weights have scales.
+/// `y = f(W ∗ x + b)` for a batch, or `y = f(s·(W ∗ x) + b)` where the weights have scales; if `POOLED`, the maximum of
+/// every 2 × 2 pixels of it, of which both axes must have an even number.
 #[inline(always)]
-pub(crate) fn forward<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution>(
+pub(crate) fn forward<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const POOLED: bool>(
     simd: S,
     x: &[T],
     weight: &[W],
@@ -552,34 +553,14 @@ pub(crate) fn forward<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Co
     bias: &[T],
     y: &mut [T],
 ) {
-    forward_kept::<T, W, S, A, G, false>(simd, x, weight, scale, bias, y);
-}
-
-/// [`forward`] that keeps the maximum of every 2 × 2 pixels; of both axes the output must have an even number.
-#[inline(always)]
-pub(crate) fn forward_pooled<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution>(
-    simd: S,
-    x: &[T],
-    weight: &[W],
-    scale: &[T],
-    bias: &[T],
-    y: &mut [T],
-) {
-    const { assert!(G::OUTPUT[0].is_multiple_of(2) && G::OUTPUT[1].is_multiple_of(2) && !Geometry::<G>::POINTWISE) };
-    // Every pixel is compared with what is there.
-    y.fill(T::from_f64(f64::NEG_INFINITY));
-    forward_kept::<T, W, S, A, G, true>(simd, x, weight, scale, bias, y);
-}
-
-#[inline(always)]
-fn forward_kept<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const POOLED: bool>(
-    simd: S,
-    x: &[T],
-    weight: &[W],
-    scale: &[T],
-    bias: &[T],
-    y: &mut [T],
-) {
+    const {
+        let even = G::OUTPUT[0].is_multiple_of(2) && G::OUTPUT[1].is_multiple_of(2);
+        assert!(!POOLED || even && !Geometry::<G>::POINTWISE, "convolution: it cannot keep maxima");
+    }
+    if const { POOLED } {
+        // Every pixel is compared with what is there.
+        y.fill(T::from_f64(f64::NEG_INFINITY));
+    }
     assert!(scale.len() == if W::SCALED { G::OUTPUTS } else { 0 }, "convolution: the scale has another length");
     let kept = const { Geometry::<G>::kept(POOLED) };
     let samples = Geometry::<G>::samples_kept(x.len(), weight.len(), bias.len(), y.len(), kept);

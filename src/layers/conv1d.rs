@@ -152,7 +152,7 @@ impl<
                 // In here, where the compiler knows how long they are.
                 let (x, y) = (batch_slice(input), batch_slice_mut(output));
                 let weight = self.weight.as_flattened().as_flattened();
-                conv::forward::<T, T, S, A, Self>(simd, x, weight, &[], &self.bias, y);
+                conv::forward::<T, T, S, A, Self, false>(simd, x, weight, &[], &self.bias, y);
             },
         );
     }

@@ -141,7 +141,7 @@ impl<
             || {
                 let weight = self.weight.as_flattened().as_flattened().as_flattened();
                 let (x, y) = (batch_slice(input), batch_slice_mut(output));
-                conv::forward_pooled::<T, T, S, A, Self>(simd, x, weight, &[], &self.bias, y);
+                conv::forward::<T, T, S, A, Self, true>(simd, x, weight, &[], &self.bias, y);
             },
         );
     }
@@ -186,7 +186,7 @@ impl<
                 let weight = self.weight.as_flattened().as_flattened().as_flattened();
                 // In here, where the compiler knows how long they are.
                 let (x, y) = (batch_slice(input), batch_slice_mut(output));
-                conv::forward::<T, T, S, A, Self>(simd, x, weight, &[], &self.bias, y);
+                conv::forward::<T, T, S, A, Self, false>(simd, x, weight, &[], &self.bias, y);
             },
         );
     }
@@ -338,8 +338,8 @@ mod tests {
         type Output = ();
         #[inline(always)]
         fn run<S: Simd>(&mut self, simd: S) {
-            conv::forward::<T, T, S, A, L>(simd, self.x, self.weight, &[], self.bias, self.y);
-            conv::forward_pooled::<T, T, S, A, L>(simd, self.x, self.weight, &[], self.bias, self.kept);
+            conv::forward::<T, T, S, A, L, false>(simd, self.x, self.weight, &[], self.bias, self.y);
+            conv::forward::<T, T, S, A, L, true>(simd, self.x, self.weight, &[], self.bias, self.kept);
         }
     }
 

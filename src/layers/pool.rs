@@ -15,6 +15,9 @@
 //! Padding never wins a maximum and never counts in an average, as in ONNX and TensorFlow. A
 //! window may not lie in the padding alone.
 //!
+//! Evaluated, a `MaxPool2d(2)` of an even image is a part of the convolution right before it (or before its activation): only maxima
+//! take memory, not the pixels.
+//!
 //! All are one layer, [`Pool`], of a reduction and of the windows that it reduces.
 
 use core::marker::PhantomData;

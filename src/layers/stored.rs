@@ -205,7 +205,7 @@ macro_rules! convolution {
                 output: &mut [Self::Output; B],
             ) {
                 let (x, weight, y) = (batch_slice(input), Self::numbers(weight), batch_slice_mut(output));
-                conv::forward::<T, W, S, A, Self>(simd, x, weight, scale, bias, y);
+                conv::forward::<T, W, S, A, Self, false>(simd, x, weight, scale, bias, y);
             }
         }
     };
@@ -246,7 +246,7 @@ impl<
             || {
                 let weight = self.weight.as_flattened().as_flattened().as_flattened();
                 let (x, scale, y) = (batch_slice(input), batch_slice(self.scale.as_ref()), batch_slice_mut(output));
-                conv::forward_pooled::<T, W, S, A, Conv2d<T, H, WIDTH, C, OH, OW, OC, KH, KW, CG, BIAS, P>>(
+                conv::forward::<T, W, S, A, Conv2d<T, H, WIDTH, C, OH, OW, OC, KH, KW, CG, BIAS, P>, true>(
                     simd, x, weight, scale, &self.bias, y,
                 );
             },
