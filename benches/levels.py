@@ -126,8 +126,8 @@ dense, run-time sizes around the channels of a convolution; they use fused multi
 
 A register holds 16, 8 and 4 numbers at the three levels, so that work bounded by arithmetic should take twice and four times as long
 as with the first; SSE2 has no fused multiply-add and no load that fills a register with one number, which costs it a
-fifth more. Wide128, Digits128, Digits512 and Anomaly wait for their weights from the second and third cache: with
-AVX2 they take 1.1 to 1.4 times as long as with AVX-512, and the loops as long as ours within a tenth, all but one. Multiply-adds in
+fifth more. Wide128, Digits128, Digits512 and Anomaly wait for their weights from the second and third cache, which shorter
+registers read nearly as fast, and where loops come closest to ours. Multiply-adds in
 registers alone, the peak of the core: {", ".join(peaks)}.
 
 Each level's program is compiled for it as a whole: {compiled}.
