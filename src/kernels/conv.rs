@@ -290,7 +290,7 @@ impl<T: Scalar, W: Storage<T>, A: Activation<T>, G: Convolution, const POOLED: b
             whole && Geometry::<G>::pixels_in_lanes(lanes::<S, T>(), POOLED)
         };
         let mut row = 0;
-        while left < right && row < rows.output {
+        while const { Geometry::<G>::INSIDE.0 < Geometry::<G>::INSIDE.1 } && row < rows.output {
             // SAFETY: inside, all taps of a row of the kernel lie on the input.
             unsafe {
                 if in_lanes {
@@ -468,11 +468,7 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
                 let below = self.sums::<S, MR, NR>(simd, 2 * self.row + 1, row, pixel, columns);
                 for m in 0..MR {
                     for n in 0..NR {
-                        let [a, b] = [above[m][n], below[m][n]].map(
-                            #[inline(always)]
-                            |sum| A::apply(simd, sum),
-                        );
-                        let rows = larger::<T, S>(a, b);
+                        let rows = larger::<T, S>(A::apply(simd, above[m][n]), A::apply(simd, below[m][n]));
                         above[m][n] = larger::<T, S>(rows.unzip_low(rows), rows.unzip_high(rows));
                     }
                 }
