@@ -208,51 +208,34 @@ macro_rules! convolution {
                 conv::forward::<T, W, S, A, Self, false>(simd, x, weight, scale, bias, y);
             }
         }
+
+        impl<T: Scalar, $(const $size: usize,)* P: $window, W: Storage<T>> Stored<T, $layer<T, $($size,)* P>, W> {
+            /// As [`Conv2d::evaluate_pooled`].
+            #[doc(hidden)]
+            #[inline(always)]
+            pub fn evaluate_pooled<S: Simd, const B: usize, A: Activation<T>, Y: Tensor<T>>(
+                &self,
+                simd: S,
+                input: &[<Self as Layer<T>>::Input; B],
+                output: &mut [Y; B],
+            ) {
+                outline_layer::<T, Self, B, _, _>(
+                    simd,
+                    #[inline(always)]
+                    || {
+                        let weight = $layer::<T, $($size,)* P>::numbers(&self.weight);
+                        let (x, scale, y) = (batch_slice(input), batch_slice(self.scale.as_ref()), batch_slice_mut(output));
+                        conv::forward::<T, W, S, A, $layer<T, $($size,)* P>, true>(simd, x, weight, scale, &self.bias, y);
+                    },
+                );
+            }
+        }
     };
 }
 convolution!(Conv1d, Window1, [L, C, OL, OC, K, CG, BIAS], [[[W; OC]; CG]; K],
     as_flattened, as_flattened_mut; as_flattened, as_flattened_mut);
 convolution!(Conv2d, Window2, [H, WIDTH, C, OH, OW, OC, KH, KW, CG, BIAS], [[[[W; OC]; CG]; KW]; KH],
     as_flattened, as_flattened_mut; as_flattened, as_flattened_mut; as_flattened, as_flattened_mut);
-
-impl<
-    T: Scalar,
-    const H: usize,
-    const WIDTH: usize,
-    const C: usize,
-    const OH: usize,
-    const OW: usize,
-    const OC: usize,
-    const KH: usize,
-    const KW: usize,
-    const CG: usize,
-    const BIAS: usize,
-    P: Window2,
-    W: Storage<T>,
-> Stored<T, Conv2d<T, H, WIDTH, C, OH, OW, OC, KH, KW, CG, BIAS, P>, W>
-{
-    /// As [`Conv2d::evaluate_pooled`].
-    #[doc(hidden)]
-    #[inline(always)]
-    pub fn evaluate_pooled<S: Simd, const B: usize, A: Activation<T>, Y: Tensor<T>>(
-        &self,
-        simd: S,
-        input: &[[[[T; C]; WIDTH]; H]; B],
-        output: &mut [Y; B],
-    ) {
-        outline_layer::<T, Self, B, _, _>(
-            simd,
-            #[inline(always)]
-            || {
-                let weight = self.weight.as_flattened().as_flattened().as_flattened();
-                let (x, scale, y) = (batch_slice(input), batch_slice(self.scale.as_ref()), batch_slice_mut(output));
-                conv::forward::<T, W, S, A, Conv2d<T, H, WIDTH, C, OH, OW, OC, KH, KW, CG, BIAS, P>, true>(
-                    simd, x, weight, scale, &self.bias, y,
-                );
-            },
-        );
-    }
-}
 
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
