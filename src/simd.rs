@@ -207,6 +207,19 @@ pub fn unknown(mut n: usize) -> usize {
     n
 }
 
+/// `pointer`, of which the compiler is to know nothing: what was written there is read from memory, though it may be in
+/// a register still.
+#[inline(always)]
+#[cfg_attr(any(not(target_arch = "x86_64"), miri), expect(unused_mut))]
+pub fn again<T>(mut pointer: *const T) -> *const T {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: there is no instruction.
+    unsafe {
+        core::arch::asm!("/* {} */", inout(reg) pointer, options(pure, readonly, nostack, preserves_flags));
+    }
+    pointer
+}
+
 /// A register of `LANES` numbers.
 ///
 /// Everything is lane by lane unless it says otherwise. Loads and stores take pointers because

@@ -17,7 +17,7 @@ use crate::kernels::cortex_m;
 use crate::kernels::pool::larger;
 use crate::layer::{Activation, lanes};
 use crate::scalar::Scalar;
-use crate::simd::{SCALAR, Simd, Vector, share, unknown};
+use crate::simd::{SCALAR, Simd, Vector, again, share, unknown};
 use crate::storage::Storage;
 
 /// Where the columns of a tile lie: `NR` registers, of which all but the last are adjacent.
@@ -168,6 +168,12 @@ fn nothing<T: Scalar, S: Simd>(simd: S) -> T::Vector<S> {
     T::Vector::<S>::splat(simd, -T::ZERO)
 }
 
+/// The first `count` lanes of a sum, and [`nothing`] in the others.
+#[inline(always)]
+fn only<T: Scalar, S: Simd>(simd: S, count: usize, sum: T::Vector<S>) -> T::Vector<S> {
+    T::Vector::<S>::select(T::Vector::<S>::first(simd, count), sum, nothing::<T, S>(simd))
+}
+
 /// [`accumulate`] in `WAYS` partial sums.
 ///
 /// # Safety
@@ -176,7 +182,7 @@ fn nothing<T: Scalar, S: Simd>(simd: S) -> T::Vector<S> {
 unsafe fn interleave<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usize, const WAYS: usize>(
     simd: S,
     tile: &mut Tile<T, S, MR, NR>,
-    run: Run<T, W>,
+    mut run: Run<T, W>,
     columns: Columns,
 ) {
     let mut k = 0;
@@ -189,6 +195,11 @@ unsafe fn interleave<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const N
                 unsafe { step::<T, W, S, MR, NR>(simd, &mut parts[way], run, k + way, columns) };
             }
             k += WAYS;
+            // Where the compiler has `a` in a register, of the layer before, it spreads its lanes by shuffles, most by
+            // two. They take longer than reading, so that the second half is to be read while the first is shuffled.
+            if const { WAYS == 8 } {
+                run.a = again(run.a);
+            }
         }
         // Pairwise, which is also the more exact order.
         let mut half = WAYS / 2;
@@ -988,11 +999,12 @@ unsafe fn dot_step<T: Scalar, S: Simd, const NR: usize, const MR: usize>(
     }
 }
 
-/// `Σₖ x[k]·w[k]`: a dense layer of one output, whose weights are one row.
+/// `start + Σₖ x[k]·w[k]`: a dense layer of one output, whose weights are one row.
 #[inline(always)]
-fn inner_product<T: Scalar, W: Storage<T>, S: Simd, const LEN: usize>(simd: S, x: &[T; LEN], w: &[W]) -> T {
+fn inner_product<T: Scalar, W: Storage<T>, S: Simd, const LEN: usize>(simd: S, start: T, x: &[T; LEN], w: &[W]) -> T {
     // As many sums as the multiply-adds that are under way at the same time, or as there are registers.
     let mut sums = [nothing::<T, S>(simd); 8];
+    sums[0] = only::<T, S>(simd, 1, T::Vector::<S>::splat(simd, start));
     let (lanes, x, w) = (lanes::<S, T>(), x.as_ptr(), w[..LEN].as_ptr());
     let (mut k, mut way) = (0, 0);
     while k < LEN {
@@ -1009,7 +1021,9 @@ fn inner_product<T: Scalar, W: Storage<T>, S: Simd, const LEN: usize>(simd: S, x
         (k, way) = (k + lanes, (way + 1) % 8);
     }
     let [a, b, c, d, e, f, g, h] = sums;
-    (((a + e) + (c + g)) + ((b + f) + (d + h))).reduce_sum()
+    let sum = ((a + e) + (c + g)) + ((b + f) + (d + h));
+    // What is known to be nothing is not added up.
+    if 2 * LEN <= lanes { only::<T, S>(simd, LEN, sum).reduce_sum() } else { sum.reduce_sum() }
 }
 
 /// `start + x·W` of one sample, in the first `OUT` lanes, where several rows of `W` fit in a register: each
@@ -1166,9 +1180,10 @@ pub fn stored_dense_forward<
     assert!(scale.len() == if W::SCALED { OUT } else { 0 }, "there is a scale for every output, or none");
     if const { OUT == 1 } {
         for (x, y) in x.iter().zip(y) {
-            let sum = inner_product::<T, W, S, IN>(simd, x, weight.as_flattened());
-            let sum = if W::SCALED { sum * scale[0] } else { sum };
-            let sum = if BIAS == 0 { sum } else { sum + bias[0] };
+            let bias = if BIAS == 0 { -T::ZERO } else { bias[0] };
+            let start = if W::SCALED { -T::ZERO } else { bias };
+            let sum = inner_product::<T, W, S, IN>(simd, start, x, weight.as_flattened());
+            let sum = if W::SCALED { sum * scale[0] + bias } else { sum };
             y[0] = A::apply(simd, T::Vector::<S>::splat(simd, sum)).lane(0);
         }
         return;
