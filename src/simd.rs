@@ -657,6 +657,18 @@ mod stored {
     #[cfg(target_arch = "x86_64")]
     use core::arch::x86_64::*;
 
+    /// Where the halves of sixteen words come from among 32, of which the upper sixteen are 0: the lower ones from those.
+    #[cfg(target_arch = "x86_64")]
+    static UPPER_HALVES: [i16; 32] = {
+        let mut places = [16; 32];
+        let mut n = 0;
+        while n < 16 {
+            places[2 * n + 1] = n as i16;
+            n += 1;
+        }
+        places
+    };
+
     /// # Safety
     /// As [`Vector::load_stored`].
     #[inline(always)]
@@ -674,8 +686,13 @@ mod stored {
                 let bytes = from.cast::<u8>();
                 match (simd.level(), W::NAME.as_bytes()) {
                     (Level::Avx512(_), b"bf16") => {
-                        let wide = _mm512_cvtepu16_epi32(sixteen_halves(bytes, count));
-                        return core::mem::transmute_copy(&_mm512_slli_epi32::<16>(wide));
+                        // One instruction. What it is to do is hidden, or the compiler takes two that it knows better, and a
+                        // layer takes a fifth more time.
+                        let places = _mm512_loadu_si512(UPPER_HALVES.as_ptr().cast());
+                        let places = _mm512_xor_si512(places, _mm512_set1_epi16(unknown(0) as i16));
+                        let wide =
+                            _mm512_permutexvar_epi16(places, _mm512_zextsi256_si512(sixteen_halves(bytes, count)));
+                        return core::mem::transmute_copy(&wide);
                     }
                     (Level::Avx512(_), b"f16") => {
                         return core::mem::transmute_copy(&_mm512_cvtph_ps(sixteen_halves(bytes, count)));
