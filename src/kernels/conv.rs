@@ -22,6 +22,7 @@
 //! A one-dimensional convolution is a two-dimensional one of a single row.
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 
 use crate::kernels::gemm::{self, Columns, Run, Tile, Tiles, copy, cover, with};
 use crate::kernels::pool::larger;
@@ -721,7 +722,7 @@ unsafe fn pixel_gradients<T: Scalar, S: Simd, G: Convolution, const NR: usize, c
         let mut next = 0;
         while next < columns.input {
             let first = if next + pixels <= columns.input { next } else { columns.input - pixels };
-            let mut sums = [[T::Vector::<S>::splat(simd, T::ZERO); 16]; MR];
+            let mut sums = [[const { MaybeUninit::<T::Vector<S>>::uninit() }; 16]; MR];
             for pixel in 0..pixels {
                 let column = first + pixel;
                 let (from, to) = columns.readers(column);
@@ -742,14 +743,18 @@ unsafe fn pixel_gradients<T: Scalar, S: Simd, G: Convolution, const NR: usize, c
                     }
                 }
                 for m in 0..MR {
-                    sums[m][pixel * NR..][..NR].copy_from_slice(&tile[m]);
+                    for n in 0..NR {
+                        sums[m][pixel * NR + n].write(tile[m][n]);
+                    }
                 }
             }
             let count = pixels * NR;
             for m in 0..MR {
-                let sum = gemm::collect::<T, S>(simd, &sums[m][..count]);
-                // SAFETY: the pixels have these channels, and no others if they are several.
+                // SAFETY: every channel of every pixel has got its sum. The pixels have these channels, and no others if
+                // they are several.
                 unsafe {
+                    let sums = core::slice::from_raw_parts(sums[m].as_ptr().cast(), count);
+                    let sum = gemm::collect::<T, S>(simd, sums);
                     let to = grad_x.add(m * Geometry::<G>::X_LEN + Geometry::<G>::x(row, first));
                     let to = to.add(group * Geometry::<G>::CG + channel);
                     if count == lanes::<S, T>() { sum.store(to) } else { sum.store_partial(to, count) }
