@@ -654,6 +654,8 @@ mod partial {
 mod stored {
     use super::*;
 
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    use core::arch::aarch64::*;
     #[cfg(target_arch = "x86_64")]
     use core::arch::x86_64::*;
 
@@ -664,6 +666,19 @@ mod stored {
         let mut n = 0;
         while n < 16 {
             places[2 * n + 1] = n as i16;
+            n += 1;
+        }
+        places
+    };
+
+    /// The same for the bytes of eight words, each half of which come from all sixteen bytes, or are 0.
+    #[cfg(target_arch = "x86_64")]
+    static UPPER_BYTES: [i8; 32] = {
+        let mut places = [-1; 32];
+        let mut n = 0;
+        while n < 8 {
+            places[4 * n + 2] = 2 * n as i8;
+            places[4 * n + 3] = 2 * n as i8 + 1;
             n += 1;
         }
         places
@@ -702,8 +717,10 @@ mod stored {
                         return core::mem::transmute_copy(&_mm512_cvtepi32_ps(wide));
                     }
                     (Level::Avx2(_), b"bf16") => {
-                        let wide = _mm256_cvtepu16_epi32(gather(bytes, 2 * count));
-                        return core::mem::transmute_copy(&_mm256_slli_epi32::<16>(wide));
+                        let twice = _mm256_broadcastsi128_si256(gather(bytes, 2 * count));
+                        let places = _mm256_loadu_si256(UPPER_BYTES.as_ptr().cast());
+                        let places = _mm256_xor_si256(places, _mm256_set1_epi8(unknown(0) as i8));
+                        return core::mem::transmute_copy(&_mm256_shuffle_epi8(twice, places));
                     }
                     (Level::Avx2(_), b"f16") => {
                         return core::mem::transmute_copy(&_mm256_cvtph_ps(gather(bytes, 2 * count)));
@@ -725,6 +742,16 @@ mod stored {
                     }
                     _ => {}
                 }
+            }
+        }
+        #[cfg(all(target_arch = "aarch64", not(miri)))]
+        if const { size_of::<T>() == 4 } && W::NAME == "f16" && count == 4 && matches!(simd.level(), Level::Neon(_)) {
+            // SAFETY: as above; the instruction, of which no function is stable, belongs to every processor of this kind.
+            unsafe {
+                let few = vld1_u16(from.cast());
+                let wide: float32x4_t;
+                core::arch::asm!("fcvtl {:v}.4s, {:v}.4h", out(vreg) wide, in(vreg) few, options(pure, nomem, nostack));
+                return core::mem::transmute_copy(&wide);
             }
         }
         let mut vector = T::Native::<S>::splat(simd, T::ZERO);

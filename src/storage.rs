@@ -85,16 +85,18 @@ impl F16 {
     /// The same number.
     #[inline(always)]
     pub const fn to_f32(self) -> f32 {
-        let (bits, sign) = (self.0 as u32, (self.0 as u32 & 0x8000) << 16);
-        let (exponent, fraction) = ((bits >> 10) & 31, bits & 0x3ff);
-        // No step is a subnormal `f32`, which processors may be told to take for 0.
-        let magnitude = if exponent == 0 {
-            (fraction as f32 * f32::from_bits(0x3380_0000)).to_bits()
-        } else if exponent == 31 {
-            // As the instruction does, a NaN becomes a quiet one.
-            0x7f80_0000 | (fraction << 13) | if fraction == 0 { 0 } else { 0x40_0000 }
-        } else {
-            ((bits & 0x7fff) << 13) + (112 << 23)
+        /// What the exponents of the two formats differ by.
+        const BIAS: u32 = 112 << 23;
+        let (bits, sign) = (self.0 as u32 & 0x7fff, (self.0 as u32 & 0x8000) << 16);
+        // Each is little work, so that a compiler can do all three in vectors. No step is a subnormal `f32`, which
+        // processors may be told to take for 0. As the instruction does, a NaN becomes a quiet one.
+        let subnormal = (bits as f32 * f32::from_bits(0x3380_0000)).to_bits();
+        let normal = (bits << 13) + BIAS;
+        let special = (normal + BIAS) | if bits > 0x7c00 { 0x40_0000 } else { 0 };
+        let magnitude = match bits {
+            ..0x400 => subnormal,
+            ..0x7c00 => normal,
+            _ => special,
         };
         f32::from_bits(sign | magnitude)
     }

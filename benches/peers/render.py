@@ -225,8 +225,8 @@ longer. It leaves out latency, activations and the functions between layers, whi
 
 What is below 60 % of its limit, and why:
 - PolicyTanh: 128 hyperbolic tangents take half as long as the products; the limit counts the products alone (PolicyRelu has no such work).
-- Tiny16, Tiny8: three layers that wait for each other, some 60 instructions, and the call, in 20 to 40 cycles; there is little left to
-  compute.
+- Tiny16, Tiny8: three layers that wait for each other, 50 to 110 instructions, and the call, in 20 to 35 cycles; there is little left
+  to compute.
 - LeNet5: its first convolution has one input channel and 6 output channels for the 16 lanes of a register. Evaluated, lanes hold
   pixels, which are woven together at the end; trained, the gradient of its weights leaves 10 of 16 lanes idle. Its dense layers wait
   for the second cache.

@@ -205,11 +205,7 @@ unsafe fn interleave<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const N
         let mut half = WAYS / 2;
         while half > 0 {
             for way in 0..half {
-                for m in 0..MR {
-                    for n in 0..NR {
-                        parts[way][m][n] = parts[way][m][n] + parts[way + half][m][n];
-                    }
-                }
+                parts[way] = sum::<T, S, MR, NR>(parts[way], parts[way + half]);
             }
             half /= 2;
         }
