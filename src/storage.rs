@@ -93,10 +93,12 @@ impl F16 {
         let subnormal = (bits as f32 * f32::from_bits(0x3380_0000)).to_bits();
         let normal = (bits << 13) + BIAS;
         let special = (normal + BIAS) | if bits > 0x7c00 { 0x40_0000 } else { 0 };
-        let magnitude = match bits {
-            ..0x400 => subnormal,
-            ..0x7c00 => normal,
-            _ => special,
+        let magnitude = if bits < 0x400 {
+            subnormal
+        } else if bits < 0x7c00 {
+            normal
+        } else {
+            special
         };
         f32::from_bits(sign | magnitude)
     }

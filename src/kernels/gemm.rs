@@ -33,7 +33,7 @@ impl Columns {
     /// `width` columns in the fewest registers.
     const fn of<S: Simd, T: Scalar>(width: usize) -> Self {
         let lanes = lanes::<S, T>();
-        if width < lanes { Self { last: 0, count: width } } else { Self { last: width - lanes, count: lanes } }
+        if width < lanes { Self::first(width) } else { Self { last: width - lanes, count: lanes } }
     }
 
     /// The first lanes of a register.
@@ -78,15 +78,13 @@ impl Columns {
         from: *const W,
         n: usize,
     ) -> T::Vector<S> {
-        // SAFETY: register `n < NR - 1` is all within the columns, and so are `count` lanes at
-        // `last`.
+        let (column, count) = self.place::<T, S, NR>(n);
+        // SAFETY: the lanes of a register that are in use are within the columns.
         unsafe {
-            if n + 1 < NR {
-                W::load(simd, from.add(n * lanes::<S, T>()))
-            } else if self.count == lanes::<S, T>() {
-                W::load(simd, from.add(self.last))
+            if count == lanes::<S, T>() {
+                W::load(simd, from.add(column))
             } else {
-                W::load_partial(simd, from.add(self.last), self.count)
+                W::load_partial(simd, from.add(column), count)
             }
         }
     }
@@ -97,14 +95,13 @@ impl Columns {
     /// The columns must be writable at `to`.
     #[inline(always)]
     unsafe fn store<T: Scalar, S: Simd, const NR: usize>(self, vector: T::Vector<S>, to: *mut T, n: usize) {
+        let (column, count) = self.place::<T, S, NR>(n);
         // SAFETY: as in `load`.
         unsafe {
-            if n + 1 < NR {
-                vector.store(to.add(n * lanes::<S, T>()));
-            } else if self.count == lanes::<S, T>() {
-                vector.store(to.add(self.last));
+            if count == lanes::<S, T>() {
+                vector.store(to.add(column));
             } else {
-                vector.store_partial(to.add(self.last), self.count);
+                vector.store_partial(to.add(column), count);
             }
         }
     }
@@ -814,7 +811,7 @@ impl<T: Scalar, W: Storage<T>, A: Activation<T>, const ROWS: usize, const IN: us
                 column = unknown(column + width);
             }
             while column < OUT {
-                let columns = Columns { last: 0, count: (OUT - column).min(lanes::<S, T>()) };
+                let columns = Columns::first((OUT - column).min(lanes::<S, T>()));
                 self.add_tile::<S, 1>(simd, first, rows, column, columns);
                 column = unknown(column + lanes::<S, T>());
             }
@@ -979,7 +976,7 @@ unsafe fn dot_step<T: Scalar, S: Simd, const NR: usize, const MR: usize>(
     stride: usize,
     count: usize,
 ) {
-    let columns = Columns { last: 0, count };
+    let columns = Columns::first(count);
     // SAFETY: the caller vouches for just this.
     unsafe {
         let mut right = [T::Vector::<S>::splat(simd, T::ZERO); NR];
@@ -1107,7 +1104,7 @@ pub(crate) unsafe fn add_rows<T: Scalar, S: Simd>(simd: S, rows: usize, width: u
             let lanes = lanes::<S, T>();
             let mut column = 0;
             while column < width {
-                let columns = Columns { last: 0, count: if width - column < lanes { width - column } else { lanes } };
+                let columns = Columns::first(if width - column < lanes { width - column } else { lanes });
                 // SAFETY: `row < rows`, and so many columns are left.
                 unsafe {
                     let mut parts = [T::Vector::<S>::splat(simd, T::ZERO); 4];
