@@ -14,7 +14,7 @@ use core::fmt::Debug;
 use crate::kernels::cortex_m;
 use crate::memory::Plain;
 use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector};
+use crate::simd::{SCALAR, Simd, Vector};
 
 /// A number of 16 bits with the exponent of an `f32` and 8 bits of precision; these are its bits.
 ///
@@ -87,14 +87,27 @@ impl F16 {
     pub const fn to_f32(self) -> f32 {
         /// What the exponents of the two formats differ by.
         const BIAS: u32 = 112 << 23;
+        /// No step is a subnormal `f32`, which processors may be told to take for 0.
+        const fn subnormal(bits: u32) -> u32 {
+            (bits as f32 * f32::from_bits(0x3380_0000)).to_bits()
+        }
+        /// Apart, because without a floating-point unit it is much work for what is rare.
+        #[cold]
+        #[inline(never)]
+        const fn seldom(bits: u32) -> u32 {
+            subnormal(bits)
+        }
         let (bits, sign) = (self.0 as u32 & 0x7fff, (self.0 as u32 & 0x8000) << 16);
-        // Each is little work, so that a compiler can do all three in vectors. No step is a subnormal `f32`, which
-        // processors may be told to take for 0. As the instruction does, a NaN becomes a quiet one.
-        let subnormal = (bits as f32 * f32::from_bits(0x3380_0000)).to_bits();
+        if SCALAR && !cfg!(any(target_abi = "eabihf", target_feature = "f")) && bits < 0x400 {
+            return f32::from_bits(sign | seldom(bits));
+        }
+        // Little work each, so that a compiler can do all three in vectors. As the instruction does, a NaN becomes a quiet
+        // one.
+        let small = subnormal(bits);
         let normal = (bits << 13) + BIAS;
         let special = (normal + BIAS) | if bits > 0x7c00 { 0x40_0000 } else { 0 };
         let magnitude = if bits < 0x400 {
-            subnormal
+            small
         } else if bits < 0x7c00 {
             normal
         } else {
