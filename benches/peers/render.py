@@ -234,7 +234,8 @@ What is below 60 % of its limit, and why:
 Wide128, Digits128, Digits512 and Anomaly wait for weights from the second and third cache, each of which is used once. Where they
 are more than half of the second cache, the order in which monomorph reads them tells (see “A dense layer for one sample is a stream”
 in [`ARCHITECTURE.md`](../ARCHITECTURE.md)). Of fewer, whoever reads them from end to end, as plain loops do, is as fast: the first
-two lines differ by less than two processes of the same program do, which is up to a tenth.
+two lines differ by less than two processes of the same program do, which is up to a tenth. (Weights on the heap begin 16 bytes
+behind a cache line, monomorph's at one. From there, the first of these works is read a little faster, the others are slower.)
 
 ![ratios](peers/results.svg)
 
