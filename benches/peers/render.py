@@ -223,7 +223,7 @@ of 64 samples: forward, cross-entropy, backward, update. The limit is what the c
 peak, or the weights (in training the gradient and the moments too) at the bandwidth of the caches that hold them, whichever takes
 longer. It leaves out latency, activations and the functions between layers, which is all that matters to the smallest networks.
 
-What is below 60 % of its limit, and why:
+What is below 60 % of its limit or little above, and why:
 - PolicyTanh: 128 hyperbolic tangents take half as long as the products; the limit counts the products alone (PolicyRelu has no such work).
 - Tiny16, Tiny8: three layers that wait for each other, 50 to 110 instructions, and the call, in 20 to 35 cycles; there is little left
   to compute.
