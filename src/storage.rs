@@ -63,19 +63,21 @@ impl Bf16 {
 }
 
 impl F16 {
+    /// By how much the exponent of an `f32` is larger, where it stands among its bits.
+    const BIAS: u32 = 112 << 23;
+
     /// The nearest to `value`, ties to even; infinite from 65,520 on.
     pub fn nearest(value: f64) -> Self {
-        /// 2¹⁶, 2⁻¹⁴ as bits of `f32`, and what the exponents of the two formats differ by.
+        /// 2¹⁶ and 2⁻¹⁴ as bits of `f32`.
         const OVERFLOW: u32 = 0x4780_0000;
         const NORMAL: u32 = 0x3880_0000;
-        const BIAS: u32 = 0x3800_0000;
         let bits = odd(value);
         let (sign, magnitude) = ((bits >> 16) as u16 & 0x8000, bits & 0x7fff_ffff);
         Self(
             sign | match magnitude {
                 0x7f80_0001.. => 0x7e00,
                 OVERFLOW.. => 0x7c00,
-                NORMAL.. => ((magnitude + 0xfff + ((magnitude >> 13) & 1) - BIAS) >> 13) as u16,
+                NORMAL.. => ((magnitude + 0xfff + ((magnitude >> 13) & 1) - Self::BIAS) >> 13) as u16,
                 // The last place of ½ is 2⁻²⁴, that of these numbers: the sum is rounded to it.
                 _ => ((f32::from_bits(magnitude) + 0.5).to_bits() - 0.5_f32.to_bits()) as u16,
             },
@@ -85,8 +87,6 @@ impl F16 {
     /// The same number.
     #[inline(always)]
     pub const fn to_f32(self) -> f32 {
-        /// What the exponents of the two formats differ by.
-        const BIAS: u32 = 112 << 23;
         /// No step is a subnormal `f32`, which processors may be told to take for 0.
         const fn subnormal(bits: u32) -> u32 {
             (bits as f32 * f32::from_bits(0x3380_0000)).to_bits()
@@ -104,8 +104,8 @@ impl F16 {
         // Little work each, so that a compiler can do all three in vectors. As the instruction does, a NaN becomes a quiet
         // one.
         let small = subnormal(bits);
-        let normal = (bits << 13) + BIAS;
-        let special = (normal + BIAS) | if bits > 0x7c00 { 0x40_0000 } else { 0 };
+        let normal = (bits << 13) + Self::BIAS;
+        let special = (normal + Self::BIAS) | if bits > 0x7c00 { 0x40_0000 } else { 0 };
         let magnitude = if bits < 0x400 {
             small
         } else if bits < 0x7c00 {

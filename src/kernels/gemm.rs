@@ -193,7 +193,7 @@ unsafe fn interleave<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const N
             }
             k += WAYS;
             // Where the compiler has `a` in a register, of the layer before, it spreads its lanes by shuffles, most by
-            // two. They take longer than reading, so that the second half is to be read while the first is shuffled.
+            // two. They take longer than reading, so that all but the first eight are to be read while those are shuffled.
             if const { WAYS == 8 } {
                 run.a = again(run.a);
             }
