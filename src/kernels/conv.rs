@@ -101,15 +101,22 @@ impl Axis {
         (from, if to < self.kernel { to } else { self.kernel })
     }
 
-    /// The positions of the input that every tap reads, if windows are next to each other.
+    /// The positions of the input for which no window is missing: every tap reads them, or with a stride those
+    /// taps that can. None, if that are fewer than the stride.
     const fn read_by_all(self) -> (usize, usize) {
-        if self.stride > 1 {
-            return (0, 0);
-        }
         let from = ((self.kernel - 1) * self.dilation).saturating_sub(self.before);
-        let to = self.output.saturating_sub(self.before);
+        let to = (self.output * self.stride).saturating_sub(self.before);
         let to = if to < self.input { to } else { self.input };
-        (if from < to { from } else { to }, to)
+        (if from + self.stride <= to { from } else { to }, to)
+    }
+
+    /// How far apart the taps are that read the same position, and the windows for which they do.
+    const fn turns(self) -> (usize, usize) {
+        let mut taps = 1;
+        while !(taps * self.dilation).is_multiple_of(self.stride) {
+            taps += 1;
+        }
+        (taps, taps * self.dilation / self.stride)
     }
 
     /// The window whose `tap`, one of the `readers`, reads a position of the input.
@@ -183,7 +190,7 @@ impl<G: Convolution> Geometry<G> {
         let (from, to) = Self::ROWS.inside();
         (if to - from > 1 { from } else { to }, to)
     };
-    /// The columns of the input that every tap reads, if windows are next to each other.
+    /// The columns of the input for which no window is missing.
     const READ_BY_ALL: (usize, usize) = Self::COLUMNS.read_by_all();
 
     /// Whether the registers of a row should hold pixels and not output channels, so that fewer lanes are idle.
@@ -594,13 +601,13 @@ pub(crate) fn backward_parameters<T: Scalar, S: Simd, G: Convolution>(
     let samples = Geometry::<G>::samples(x.len(), grad_weight.len(), grad_bias.len(), grad_y.len());
     // SAFETY: `samples` checked the lengths.
     unsafe {
-        if !grad_bias.is_empty() {
-            let pixels = samples * G::OUTPUT[0] * G::OUTPUT[1];
-            gemm::add_rows::<T, S>(simd, pixels, Geometry::<G>::OC, grad_y.as_ptr(), grad_bias.as_mut_ptr());
-        }
         for sample in 0..samples {
             let x = x.as_ptr().add(sample * Geometry::<G>::X_LEN);
             let grad_y = grad_y.as_ptr().add(sample * Geometry::<G>::Y_LEN);
+            if !grad_bias.is_empty() {
+                let pixels = G::OUTPUT[0] * G::OUTPUT[1];
+                gemm::add_rows::<T, S>(simd, pixels, Geometry::<G>::OC, grad_y, grad_bias.as_mut_ptr());
+            }
             weight_gradient::<T, S, G>(simd, x, grad_y, grad_weight.as_mut_ptr());
         }
     }
@@ -765,8 +772,8 @@ unsafe fn pixel_gradients<T: Scalar, S: Simd, G: Convolution, const NR: usize, c
     }
 }
 
-/// Neighbouring pixels of a row of the input of a depthwise convolution that are read by the same
-/// taps: by all of them, or one at the border.
+/// Pixels of a row of the input of a depthwise convolution that are a stride apart and read by the same taps: by all
+/// that can, or one at the border.
 struct Inputs<T, G, const BORDER: bool> {
     grad_y: *const T,
     weight: *const T,
@@ -774,7 +781,7 @@ struct Inputs<T, G, const BORDER: bool> {
     row: usize,
     /// The first pixel.
     column: usize,
-    /// The taps that read it.
+    /// The taps among which are those that read it.
     taps: [(usize, usize); 2],
     marker: PhantomData<G>,
 }
@@ -782,7 +789,8 @@ struct Inputs<T, G, const BORDER: bool> {
 copy!([T, G, const BORDER: bool] Inputs<T, G, BORDER>);
 
 impl<T: Scalar, S: Simd, G: Convolution, const BORDER: bool> Tiles<T, S> for Inputs<T, G, BORDER> {
-    const ROWS: usize = if BORDER { 1 } else { Geometry::<G>::READ_BY_ALL.1 - Geometry::<G>::READ_BY_ALL.0 };
+    const ROWS: usize =
+        if BORDER { 1 } else { (Geometry::<G>::READ_BY_ALL.1 - Geometry::<G>::READ_BY_ALL.0) / G::STRIDE[1] };
     const COLUMNS: usize = Geometry::<G>::C;
 
     #[inline(always)]
@@ -794,36 +802,35 @@ impl<T: Scalar, S: Simd, G: Convolution, const BORDER: bool> Tiles<T, S> for Inp
         column: usize,
         columns: Columns,
     ) {
-        let pixel = self.column + row;
-        let [(row_from, row_to), (from, to)] = self.taps;
-        // The next tap reads the pixel for the window before, and only with a stride of 1 does
-        // every tap.
-        let stretch = if const { Geometry::<G>::COLUMNS.stride == 1 } { to.saturating_sub(from) } else { 1 };
+        let pixel = self.column + row * G::STRIDE[1];
+        let [(row_from, row_to), (mut first, to)] = self.taps;
+        while first < to && Geometry::<G>::COLUMNS.window(pixel, first).is_none() {
+            first += 1;
+        }
+        let (taps, windows) = const { Geometry::<G>::COLUMNS.turns() };
         // SAFETY: the windows are the output's for all pixels of the tile, and the columns are
         // channels.
         unsafe {
             let mut tile = gemm::start::<T, S, MR, NR>(simd, None, columns);
             for tap_row in row_from..row_to {
                 let Some(y_row) = Geometry::<G>::ROWS.window(self.row, tap_row) else { continue };
-                let mut tap = from;
-                while tap < to {
-                    if let Some(y_column) = Geometry::<G>::COLUMNS.window(pixel, tap) {
-                        let run = Run {
-                            a: self.grad_y.add(Geometry::<G>::y(y_row, y_column) + column),
-                            a_row: Geometry::<G>::OC,
-                            a_step: -(Geometry::<G>::TAP as isize),
-                            by_column: true,
-                            b: self.weight.add(Geometry::<G>::weight(tap_row, tap) + column),
-                            b_step: Geometry::<G>::OC,
-                            len: stretch,
-                        };
-                        gemm::accumulate(simd, &mut tile, run, columns);
-                    }
-                    tap += stretch;
+                if first >= to {
+                    continue;
                 }
+                let Some(y_column) = Geometry::<G>::COLUMNS.window(pixel, first) else { continue };
+                let run = Run {
+                    a: self.grad_y.add(Geometry::<G>::y(y_row, y_column) + column),
+                    a_row: Geometry::<G>::OC,
+                    a_step: -((windows * Geometry::<G>::OC) as isize),
+                    by_column: true,
+                    b: self.weight.add(Geometry::<G>::weight(tap_row, first) + column),
+                    b_step: taps * Geometry::<G>::OC,
+                    len: (to - first).div_ceil(taps),
+                };
+                gemm::accumulate(simd, &mut tile, run, columns);
             }
             let to = self.grad_x.add(Geometry::<G>::x(self.row, pixel) + column);
-            gemm::write::<T, S, Identity, MR, NR>(simd, tile, to, Geometry::<G>::C, columns);
+            gemm::write::<T, S, Identity, MR, NR>(simd, tile, to, Geometry::<G>::PIXEL, columns);
         }
     }
 }
@@ -843,10 +850,12 @@ unsafe fn depthwise_input_gradient<T: Scalar, S: Simd, G: Convolution>(
     for row in 0..Geometry::<G>::ROWS.input {
         let row_taps = Geometry::<G>::ROWS.readers(row);
         if const { Geometry::<G>::READ_BY_ALL.0 < Geometry::<G>::READ_BY_ALL.1 } {
-            let (taps, marker) = ([row_taps, (0, Geometry::<G>::KW)], PhantomData::<G>);
-            let inputs = Inputs::<T, G, false> { grad_y, weight, grad_x, row, column: inside, taps, marker };
-            // SAFETY: these pixels are read by every tap.
-            unsafe { cover::<T, S, _>(simd, to_inside - inside, inputs) };
+            for column in inside..inside + G::STRIDE[1] {
+                let (taps, marker) = ([row_taps, (0, Geometry::<G>::KW)], PhantomData::<G>);
+                let inputs = Inputs::<T, G, false> { grad_y, weight, grad_x, row, column, taps, marker };
+                // SAFETY: for these pixels no window is missing.
+                unsafe { cover::<T, S, _>(simd, (to_inside - column).div_ceil(G::STRIDE[1]), inputs) };
+            }
         }
         let mut column = if inside == 0 { to_inside } else { 0 };
         while column < Geometry::<G>::COLUMNS.input {

@@ -209,6 +209,10 @@ unsafe fn interleave<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const N
         *tile = parts[0];
     }
     while k < run.len {
+        // One register to count rows from: the compiler would keep the address of each, more than there are registers.
+        if const { MR > 12 } && !run.by_column {
+            run.a = again(run.a);
+        }
         // SAFETY: `k < run.len`.
         unsafe { step::<T, W, S, MR, NR>(simd, tile, run, k, columns) };
         k += 1;

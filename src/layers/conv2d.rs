@@ -435,6 +435,10 @@ mod tests {
         depthwise: 3, f32, [8, 9, 20, 8, 9, 20, 3, 3, 1, 20] Window2d<1, 1, 1, 1, 1, 1>;
         depthwise_strided: 1, f64, [9, 9, 33, 5, 5, 33, 5, 3, 1, 33] Window2d<2, 2, 2, 1, 1, 1>;
         depthwise_dilated: 1, f64, [9, 9, 5, 9, 9, 5, 3, 3, 1, 0] Window2d<1, 1, 2, 2, 2, 2>;
+        depthwise_wide: 2, f32, [5, 19, 17, 3, 10, 17, 3, 3, 1, 17] Window2d<2, 2, 1, 1, 1, 1>;
+        depthwise_apart: 1, f64, [3, 23, 4, 3, 5, 4, 3, 2, 1, 4] Window2d<1, 5, 1, 0, 1, 1>;
+        depthwise_in_turns: 1, f64, [1, 31, 5, 1, 12, 5, 1, 5, 1, 0] Window2d<1, 2, 0, 2, 1, 3>;
+        depthwise_with_gaps: 1, f32, [2, 30, 3, 2, 7, 3, 1, 4, 1, 3] Window2d<1, 4, 0, 1, 1, 2>;
         depthwise_multiplied: 1, f32, [5, 5, 4, 5, 5, 8, 3, 3, 1, 8] Window2d<1, 1, 1, 1, 1, 1>;
     }
 
