@@ -1,4 +1,5 @@
 //! Every kind of layer that computes (`Flatten` does not): one evaluation, and forward and backward of a batch of 32, at the best SIMD level.
+//! And losses with their gradients, of such a batch.
 //!
 //! ```text
 //! cargo bench --bench layers                       # all, in about three minutes
@@ -20,6 +21,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use monomorph::Tensor;
 use monomorph::layer::Layer;
+use monomorph::loss::{BceWithLogits, CrossEntropy, Huber, KlDivergence, Loss, Mae, Mse, SmoothCrossEntropy};
 use monomorph::memory;
 use monomorph::network::{Workspace, evaluate_in};
 use monomorph::prelude::*;
@@ -197,9 +199,56 @@ impl<N: Network> Task for &mut Training<'_, N> {
     }
 }
 
+fn losses(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("Losses, numbers");
+    let numbers = random::<f32, [f32; 784], BATCH>(5);
+    measure_loss(&mut group, "Mse 784", &Mse, &numbers);
+    measure_loss(&mut group, "Mae 784", &Mae, &numbers);
+    measure_loss(&mut group, "Huber 784", &Huber::default(), &numbers);
+    measure_loss(&mut group, "BceWithLogits 784", &BceWithLogits, &numbers);
+    let classes: [u16; BATCH] = std::array::from_fn(|sample| (sample % 10) as u16);
+    measure_loss::<_, _, 10>(&mut group, "CrossEntropy 10", &CrossEntropy, &classes);
+    measure_loss::<_, _, 1000>(&mut group, "CrossEntropy 1000", &CrossEntropy, &classes);
+    measure_loss::<_, _, 10>(&mut group, "SmoothCrossEntropy 10", &SmoothCrossEntropy::default(), &classes);
+    measure_loss(&mut group, "KlDivergence 10", &KlDivergence, &[[0.1; 10]; BATCH]);
+}
+
+fn measure_loss<L: Loss<f32, [f32; C], Y>, Y, const C: usize>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    loss: &L,
+    target: &[Y; BATCH],
+) {
+    let (output, mut gradient) = (random::<f32, [f32; C], BATCH>(6), random::<f32, [f32; C], BATCH>(7));
+    group.throughput(Throughput::Elements((C * BATCH) as u64));
+    group.bench_function(format!("{name}/with gradient {BATCH}"), |bencher| {
+        bencher.iter(|| {
+            dispatch(level(), Compared { loss, output: black_box(&*output), target, gradient: &mut gradient });
+            black_box(&gradient);
+        });
+    });
+}
+
+/// A loss and its gradient.
+struct Compared<'a, L, Y, const C: usize> {
+    loss: &'a L,
+    output: &'a [[f32; C]; BATCH],
+    target: &'a [Y; BATCH],
+    gradient: &'a mut [[f32; C]; BATCH],
+}
+
+impl<L: Loss<f32, [f32; C], Y>, Y, const C: usize> Task for Compared<'_, L, Y, C> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S) -> f32 {
+        self.loss.loss(simd, self.output, self.target, self.gradient).expect("classes in range")
+    }
+}
+
 criterion_group! {
     name = layers;
     config = settings();
-    targets = dense, conv1d, conv2d, depthwise, pools, shapes, norms, softmax, activations
+    targets = dense, conv1d, conv2d, depthwise, pools, shapes, norms, softmax, activations, losses
 }
 criterion_main!(layers);

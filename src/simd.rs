@@ -318,12 +318,12 @@ pub trait Vector<S: Simd, T: Scalar>:
     fn exp_m1(self, simd: S) -> Self;
     /// `ln x`.
     fn ln(self, simd: S) -> Self;
-    /// `ln(1 + x)`, exact near 0.
-    fn ln_1p(self, simd: S) -> Self;
     /// `tanh x`.
     fn tanh(self, simd: S) -> Self;
     /// `1 / (1 + e⁻ˣ)`.
     fn sigmoid(self, simd: S) -> Self;
+    /// `ln(1 + eˣ)`.
+    fn softplus(self, simd: S) -> Self;
     /// The error function, `2/√π ∫₀ˣ e^(−t²) dt`.
     fn erf(self, simd: S) -> Self;
 }
@@ -499,16 +499,16 @@ impl<S: Simd, T: Scalar + SimdFloatElement + crate::kernels::math::Float> Vector
         crate::kernels::math::ln(simd, self)
     }
     #[inline(always)]
-    fn ln_1p(self, simd: S) -> Self {
-        crate::kernels::math::ln_1p(simd, self)
-    }
-    #[inline(always)]
     fn tanh(self, simd: S) -> Self {
         crate::kernels::math::tanh(simd, self)
     }
     #[inline(always)]
     fn sigmoid(self, simd: S) -> Self {
         crate::kernels::math::sigmoid(simd, self)
+    }
+    #[inline(always)]
+    fn softplus(self, simd: S) -> Self {
+        crate::kernels::math::softplus(simd, self)
     }
     #[inline(always)]
     fn erf(self, simd: S) -> Self {

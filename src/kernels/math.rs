@@ -2,7 +2,7 @@
 //!
 //! | function | error in `f32` | in `f64` |
 //! | --- | --- | --- |
-//! | [`exp`], [`exp_m1`], [`ln`], [`ln_1p`], [`tanh`], [`sigmoid`], [`erf`] | at most 2 ulp | at most 4 ulp |
+//! | [`exp`], [`exp_m1`], [`ln`], [`tanh`], [`sigmoid`], [`softplus`], [`erf`] | at most 2 ulp | at most 4 ulp |
 //!
 //! over the whole range, subnormal results included, with or without fused multiply-add; the
 //! tests below measure it. Zeros, infinities and NaN give what `libm` gives. Every lane takes the
@@ -70,6 +70,8 @@ pub trait Float: SimdFloatElement + 'static {
     const EXP: &'static [Self];
     /// `(ln((1 + s) / (1 − s)) − 2s) / s³` in `s²`, for `|s| <= (√2 − 1) / (√2 + 1)`.
     const LN: &'static [Self];
+    /// The same, for `|s| <= ⅓`.
+    const LN_1P: &'static [Self];
     /// `(tanh(x) / x − 1) / x²` in `x²`, for `|x| <= ½`.
     const TANH_SMALL: &'static [Self];
     /// `erf(x) / x − 1` in `x²`, for `|x| <= 1`.
@@ -103,6 +105,7 @@ impl Float for f32 {
     const ERF_MAX: f32 = 4.0;
     const EXP: &'static [f32] = &[0.5, 0.166_665_42, 0.041_666_277, 0.008_366_755, 0.001_394_674_9];
     const LN: &'static [f32] = &[0.666_666_6, 0.400_009_72, 0.284_987_87, 0.242_790_79];
+    const LN_1P: &'static [f32] = &[0.666_666_75, 0.399_989_8, 0.286_143_57, 0.214_526_24, 0.242_141_3];
     const TANH_SMALL: &'static [f32] = &[-0.333_333_2, 0.133_326_02, -0.053_853_86, 0.021_077_76, -0.006_282_474];
     const ERF_SMALL: &'static [f32] =
         &[0.128_379_17, -0.376_126_26, 0.112_835_854, -0.026_853_811, 0.005_188_327_8, -0.000_801_019_4, 7.853_861e-5];
@@ -153,6 +156,18 @@ impl Float for f64 {
         1.818_357_216_161_805e-1,
         1.531_383_769_920_937_3e-1,
         1.479_819_860_511_658_6e-1,
+    ];
+    const LN_1P: &'static [f64] = &[
+        0.666_666_666_666_665_1,
+        0.400_000_000_000_968_25,
+        0.285_714_285_543_972,
+        0.222_222_236_102_936_93,
+        0.181_817_553_436_286_84,
+        0.153_863_374_522_139_96,
+        0.133_036_736_921_786_7,
+        0.120_861_741_214_482_5,
+        0.084_217_701_872_079_2,
+        0.168_756_759_668_232_12,
     ];
     const TANH_SMALL: &'static [f64] = &[
         -0.333_333_333_333_333,
@@ -322,26 +337,16 @@ fn split<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> (Lanes<S, T>, L
     (k, Lanes(T::Native::<S>::from_bits(mantissa)))
 }
 
-/// `k · ln 2 + ln m + rest` for small `rest` and `√½ <= m < √2`.
+/// `k · ln 2 + ln m` for `√½ <= m < √2`.
 #[inline(always)]
-fn ln_of_parts<S: Simd, T: Float + Scalar>(simd: S, k: Lanes<S, T>, m: Lanes<S, T>, rest: Lanes<S, T>) -> Lanes<S, T> {
+fn ln_of_parts<S: Simd, T: Float + Scalar>(simd: S, k: Lanes<S, T>, m: Lanes<S, T>) -> Lanes<S, T> {
     let f = m - splat(simd, T::ONE);
     let s = f / (f + splat(simd, T::from_f64(2.0)));
     let z = s * s;
     let half_square = splat(simd, T::from_f64(0.5)) * f * f;
     let series = z * polynomial(simd, z, T::LN);
-    let low = s.mul_add(half_square + series, k.mul_add(splat(simd, T::LN_2_LOW), rest));
+    let low = s.mul_add(half_square + series, k * splat(simd, T::LN_2_LOW));
     k.mul_add(splat(simd, T::LN_2_HIGH), (low - half_square) + f)
-}
-
-/// The result of a logarithm with its special cases: `at` is where it has its pole.
-#[inline(always)]
-fn ln_range<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>, at: T, ln: Lanes<S, T>) -> Lanes<S, T> {
-    let (at, infinity) = (splat(simd, at), splat(simd, T::INFINITY));
-    // Infinity and NaN are their own logarithms.
-    let ln = Lanes::select(x.lt(infinity), ln, x);
-    let ln = Lanes::select(x.lt(at), splat(simd, T::NAN), ln);
-    Lanes::select(x.eq(at), -infinity, ln)
 }
 
 /// `ln x`; NaN below 0.
@@ -351,18 +356,11 @@ pub fn ln<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let zero = splat(simd, T::ZERO);
     let (k, m) = split(simd, Lanes::select(subnormal, x * splat(simd, T::RAISE), x));
     let k = k - Lanes::select(subnormal, splat(simd, T::RAISE_EXPONENT), zero);
-    ln_range(simd, x, T::ZERO, ln_of_parts(simd, k, m, zero))
-}
-
-/// `ln(1 + x)`, exact near 0; NaN below −1.
-#[inline(always)]
-pub fn ln_1p<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-    let one = splat(simd, T::ONE);
-    let u = one + x;
-    let (k, m) = split(simd, u);
-    // What rounding took from 1 + x, the smaller of both subtracted last.
-    let lost = Lanes::select(one.lt(x), one - (u - x), x - (u - one));
-    ln_range(simd, x, -T::ONE, or_tiny(simd, x, ln_of_parts(simd, k, m, lost / u)))
+    // Infinity and NaN are their own logarithms.
+    let infinity = splat(simd, T::INFINITY);
+    let ln = Lanes::select(x.lt(infinity), ln_of_parts(simd, k, m), x);
+    let ln = Lanes::select(x.lt(zero), splat(simd, T::NAN), ln);
+    Lanes::select(x.eq(zero), -infinity, ln)
 }
 
 /// `tanh x`.
@@ -386,6 +384,19 @@ pub fn sigmoid<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S, 
     let one = splat(simd, T::ONE);
     let power = exp(simd, -x.abs());
     Lanes::select(x.lt(splat(simd, T::ZERO)), power, one) / (one + power)
+}
+
+/// `ln(1 + eˣ)`.
+#[inline(always)]
+pub fn softplus<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
+    // max(x, 0) + ln(1 + e^−|x|) does not overflow.
+    let zero = splat(simd, T::ZERO);
+    let power = exp(simd, -x.abs());
+    // With s = p / (2 + p), ln(1 + p) = ln((1 + s) / (1 − s)) = 2s + s³ · (…), and 2s = p − s · p, of which p is exact.
+    let s = power / (power + splat(simd, T::from_f64(2.0)));
+    let square = s * s;
+    let rest = square.mul_add(polynomial(simd, square, T::LN_1P), -power);
+    Lanes::select(x.lt(zero), zero, x) + s.mul_add(rest, power)
 }
 
 /// The error function, `2/√π ∫₀ˣ e^(−t²) dt`.
@@ -433,13 +444,13 @@ mod tests {
     function!(Exp, exp, libm::exp);
     function!(ExpM1, exp_m1, libm::expm1);
     function!(Ln, ln, libm::log);
-    function!(Ln1p, ln_1p, libm::log1p);
     function!(Tanh, tanh, libm::tanh);
     function!(Erf, erf, libm::erf);
     function!(Sigmoid, sigmoid, |x: f64| {
         let power = libm::exp(-x.abs());
         (if x < 0.0 { power } else { 1.0 }) / (1.0 + power)
     });
+    function!(Softplus, softplus, |x: f64| x.max(0.0) + libm::log1p(libm::exp(-x.abs())));
 
     struct Apply<'a, T, F>(&'a mut [T], F);
 
@@ -510,9 +521,9 @@ mod tests {
         check(|| Exp, x, bound);
         check(|| ExpM1, x, bound);
         check(|| Ln, x, bound);
-        check(|| Ln1p, x, bound);
         check(|| Tanh, x, bound);
         check(|| Sigmoid, x, bound);
+        check(|| Softplus, x, bound);
         check(|| Erf, x, bound);
     }
 
@@ -609,13 +620,13 @@ mod tests {
         check_lanes::<f32, _>(|| Exp);
         check_lanes::<f32, _>(|| ExpM1);
         check_lanes::<f32, _>(|| Ln);
-        check_lanes::<f32, _>(|| Ln1p);
         check_lanes::<f32, _>(|| Tanh);
         check_lanes::<f32, _>(|| Sigmoid);
+        check_lanes::<f32, _>(|| Softplus);
         check_lanes::<f32, _>(|| Erf);
         check_lanes::<f64, _>(|| Exp);
-        check_lanes::<f64, _>(|| Ln1p);
         check_lanes::<f64, _>(|| Tanh);
+        check_lanes::<f64, _>(|| Softplus);
         check_lanes::<f64, _>(|| Erf);
     }
 }

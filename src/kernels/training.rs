@@ -123,18 +123,17 @@ pub fn sum_of_squares<T: Scalar, S: Simd>(simd: S, values: &[T]) -> T {
     total.value()
 }
 
-/// `Σ l` over all numbers, where `(l, l′) = f(output − target)`; writes `gradient ← scale·l′`.
+/// `Σ l` over all numbers, where `(l, l′) = f(output, target)`; writes `gradient ← scale·l′`.
 ///
-/// `f` must give `l = 0` for 0, which is what the lanes beyond the last number hold. The shortest
-/// slice decides how far it goes.
+/// The shortest slice decides how far it goes.
 #[inline(always)]
-pub fn residuals<T: Scalar, S: Simd>(
+pub fn compare<T: Scalar, S: Simd>(
     simd: S,
     output: &[T],
     target: &[T],
     gradient: Option<&mut [T]>,
     scale: T,
-    f: impl Fn(T::Vector<S>) -> (T::Vector<S>, T::Vector<S>),
+    f: impl Fn(T::Vector<S>, T::Vector<S>) -> (T::Vector<S>, T::Vector<S>),
 ) -> T {
     let lanes = lanes::<S, T>();
     let mut len = output.len().min(target.len());
@@ -156,7 +155,7 @@ pub fn residuals<T: Scalar, S: Simd>(
             // SAFETY: `index + lanes <= end <= len`, and every slice has at least `len` numbers.
             unsafe {
                 let x = T::Vector::<S>::load(simd, output.add(index));
-                let (loss, derivative) = f(x - T::Vector::<S>::load(simd, target.add(index)));
+                let (loss, derivative) = f(x, T::Vector::<S>::load(simd, target.add(index)));
                 sum = sum + loss;
                 if let Some(gradient) = gradient {
                     (derivative * scale).store(gradient.add(index));
@@ -169,8 +168,8 @@ pub fn residuals<T: Scalar, S: Simd>(
             // SAFETY: `rest < lanes` numbers from `index` on lie inside every slice.
             unsafe {
                 let x = T::Vector::<S>::load_partial(simd, output.add(index), rest);
-                let (loss, derivative) = f(x - T::Vector::<S>::load_partial(simd, target.add(index), rest));
-                sum = sum + loss;
+                let (loss, derivative) = f(x, T::Vector::<S>::load_partial(simd, target.add(index), rest));
+                sum = T::Vector::<S>::select(T::Vector::<S>::first(simd, rest), sum + loss, sum);
                 if let Some(gradient) = gradient {
                     (derivative * scale).store_partial(gradient.add(index), rest);
                 }

@@ -361,11 +361,7 @@ activation! {
     ///
     /// `f′ = σ(x) = 1 − e⁻ʸ`.
     Softplus, from_output = true;
-    apply(T, simd, x) {
-        // max(x, 0) + ln(1 + e^−|x|) does not overflow.
-        let zero = all::<T, S>(simd, 0.0);
-        T::Vector::<S>::select(x.lt(zero), zero, x) + (-x.abs()).exp(simd).ln_1p(simd)
-    }
+    apply(T, simd, x) { x.softplus(simd) }
     derivative(_x, y) { -(-y).exp_m1(simd) }
 }
 

@@ -3,10 +3,13 @@
 //! Taking logits keeps them exact where the probabilities are nearly 0 or 1: with
 //! `m = max x`, `ln softmax(x)ᵢ = (xᵢ − m) − ln Σ e^(xⱼ−m)`, in which nothing overflows.
 
+use core::ops::Range;
+
 use super::{Loss, LossError, reciprocal};
-use crate::kernels::training::Sum;
+use crate::kernels::training::{Sum, compare};
+use crate::kernels::{elementwise, reduce};
 use crate::scalar::Scalar;
-use crate::simd::{Simd, outline};
+use crate::simd::{Simd, Vector, outline};
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// Cross-entropy: `−Σ t·ln softmax(x)` of each sample; its gradient is `softmax(x) − t`.
@@ -116,39 +119,48 @@ trait Distribution<T: Scalar, Y> {
     const DIVERGENCE: bool;
     /// The target's probability of a class.
     fn probability(&self, target: &Y, class: usize, classes: usize) -> T;
+    /// The classes among which are all those with a probability.
+    fn probable(&self, _target: &Y, classes: usize) -> Range<usize> {
+        0..classes
+    }
     /// Refuses a target that names no class.
     fn check(&self, sample: usize, target: &Y, classes: usize) -> Result<(), LossError>;
 }
 
 /// The loss of one sample, and its gradient times `share` where it is wanted.
 #[inline(always)]
-fn row<T: Scalar, Y, D: Distribution<T, Y>, const C: usize>(
+fn row<T: Scalar, Y, D: Distribution<T, Y>, S: Simd, const C: usize>(
     distribution: &D,
+    simd: S,
     output: &[T; C],
     target: &Y,
     mut gradient: Option<&mut [T; C]>,
     share: T,
 ) -> T {
-    let mut largest = output.first().copied().unwrap_or_default();
-    for x in output {
-        largest = largest.max(*x);
-    }
-    let (mut loss, mut asked, mut sum) = (T::ZERO, T::ZERO, T::ZERO);
-    match &mut gradient {
+    let largest = reduce::max(simd, output);
+    let shift = T::Vector::<S>::splat(simd, largest);
+    let sum = match &mut gradient {
         Some(gradient) => {
-            for (power, x) in gradient.iter_mut().zip(output) {
-                *power = (*x - largest).exp();
-                sum += *power;
-            }
+            elementwise::map_to(
+                simd,
+                output,
+                &mut gradient[..],
+                #[inline(always)]
+                |x| (x - shift).exp(simd),
+            );
+            reduce::sum(simd, &gradient[..])
         }
-        None => {
-            for x in output {
-                sum += (*x - largest).exp();
-            }
-        }
-    }
+        None => reduce::sum_of(
+            simd,
+            output,
+            #[inline(always)]
+            |x| (x - shift).exp(simd),
+        ),
+    };
     let log = sum.ln();
-    for (class, x) in output.iter().enumerate() {
+    let (mut loss, mut asked) = (T::ZERO, T::ZERO);
+    let probable = distribution.probable(target, C);
+    for (class, x) in output.iter().enumerate().take(probable.end).skip(probable.start) {
         let probability = distribution.probability(target, class, C);
         asked += probability;
         // A class that is not asked for may be ruled out by −∞, and 0·∞ is no loss.
@@ -189,7 +201,7 @@ fn mean<T: Scalar, Y, D: Distribution<T, Y>, S: Simd, const C: usize, const B: u
             let mut sum = Sum::default();
             for (sample, (output, target)) in output.iter().zip(target).enumerate() {
                 let gradient = gradient.as_deref_mut().and_then(|gradient| gradient.get_mut(sample));
-                sum.add(row(distribution, output, target, gradient, share));
+                sum.add(row(distribution, simd, output, target, gradient, share));
             }
             sum.value() * share
         },
@@ -259,6 +271,11 @@ macro_rules! class {
                 if index(*target) == class { T::ONE } else { T::ZERO }
             }
             #[inline(always)]
+            fn probable(&self, target: &$class, _classes: usize) -> Range<usize> {
+                let class = index(*target);
+                class..class.saturating_add(1)
+            }
+            #[inline(always)]
             fn check(&self, sample: usize, target: &$class, classes: usize) -> Result<(), LossError> {
                 in_range(sample, index(*target), classes)
             }
@@ -319,33 +336,33 @@ fn smooth<T: Scalar>(loss: &SmoothCrossEntropy, probability: T, classes: usize) 
 
 /// The mean over all numbers of a batch, and its gradient where it is wanted.
 #[inline(always)]
-fn binary<T: Scalar, S: Simd>(simd: S, output: &[T], target: &[T], mut gradient: Option<&mut [T]>) -> T {
+fn binary<T: Scalar, S: Simd>(simd: S, output: &[T], target: &[T], gradient: Option<&mut [T]>) -> T {
     let share: T = reciprocal(output.len());
     outline(
         simd,
         #[inline(always)]
         move || {
-            let mut sum = Sum::default();
-            for (at, (&x, &t)) in output.iter().zip(target).enumerate() {
-                // −t·ln σ(x) − (1−t)·ln(1−σ(x)) = max(x, 0) − t·x + ln(1 + e^−|x|).
-                let power = (-x.abs()).exp();
-                sum.add(x.max(T::ZERO) - t * x + ln_1p(power));
-                if let Some(gradient) = gradient.as_deref_mut().and_then(|gradient| gradient.get_mut(at)) {
-                    let smaller = power / (T::ONE + power);
+            let (zero, one) = (T::Vector::<S>::splat(simd, T::ZERO), T::Vector::<S>::splat(simd, T::ONE));
+            let sum = compare(
+                simd,
+                output,
+                target,
+                gradient,
+                share,
+                #[inline(always)]
+                |x, t| {
+                    // −t·ln σ(x) − (1−t)·ln(1−σ(x)) = max(x, 0) − t·x + ln(1 + e^−|x|).
+                    let (negative, low) = (x.lt(zero), -x.abs());
+                    let loss = (T::Vector::<S>::select(negative, zero, x) - t * x) + low.softplus(simd);
                     // σ(x) − t, where 1 − σ(x) is not rounded to 0.
-                    *gradient = if x < T::ZERO { smaller - t } else { (T::ONE - t) - smaller } * share;
-                }
-            }
-            sum.value() * share
+                    let power = low.exp(simd);
+                    let smaller = power / (one + power);
+                    (loss, T::Vector::<S>::select(negative, smaller - t, (one - t) - smaller))
+                },
+            );
+            sum * share
         },
     )
-}
-
-/// `ln(1 + x)`, exact near 0: the error of `u = 1 + x` cancels in `ln u / (u − 1)`.
-#[inline(always)]
-fn ln_1p<T: Scalar>(x: T) -> T {
-    let u = T::ONE + x;
-    if u == T::ONE { x } else { u.ln() * x / (u - T::ONE) }
 }
 
 // The notes of the trait say it in words.

@@ -1,7 +1,7 @@
 //! Losses that compare number by number: any output with a target of the same shape.
 
 use super::{Loss, LossError, reciprocal};
-use crate::kernels::training::residuals;
+use crate::kernels::training::compare;
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector, outline};
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
@@ -75,7 +75,7 @@ impl Default for Huber {
 
 /// A loss of the difference `d = x − t` of single numbers.
 trait Residual<T: Scalar> {
-    /// The loss of `d` and its derivative; 0 has no loss.
+    /// The loss of `d` and its derivative.
     fn of<S: Simd>(&self, simd: S, d: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>);
 }
 
@@ -126,14 +126,14 @@ fn mean<T: Scalar, X: Tensor<T>, R: Residual<T>, S: Simd>(
         simd,
         #[inline(always)]
         move || {
-            residuals(
+            compare(
                 simd,
                 output,
                 target,
                 gradient,
                 share,
                 #[inline(always)]
-                |d| residual.of(simd, d),
+                |x, t| residual.of(simd, x - t),
             )
         },
     );
