@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 BATCH = 64
-STEPS = 10
+STEPS = 5
 
 
 class Wrong(Exception):

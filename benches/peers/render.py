@@ -206,7 +206,7 @@ benches/peers/run.sh
 ```
 
 Before anything is timed, outputs are compared with monomorph's: they differ by at most 1e-4 of the largest output (or of 1), and
-the losses of the first ten steps of training by at most 0.1 %. What differs more fails the run. A time is the least of many
+the losses of the first five steps of training by at most 0.1 %. What differs more fails the run. A time is the least of many
 windows of at least 2 ms each (or of one run, if that is longer), after a warm-up; inputs go round four samples, or four batches
 and five sets of labels. Compiled libraries, monomorph among them, are measured in three processes each, because the pages that
 weights happen to lie in change what it takes to read them. The same method everywhere; libraries for Python are called from

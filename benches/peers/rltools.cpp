@@ -20,7 +20,7 @@ using Activation = rlt::nn::activation_functions::ActivationFunction;
 
 constexpr Activation NONE = Activation::IDENTITY, RELU = Activation::RELU, TANH = Activation::TANH;
 // As in src/ours.rs, src/graph.rs and src/bench.rs.
-constexpr TI IMAGES = 4, LABELS = 5, BATCH = 64, STEPS = 10;
+constexpr TI IMAGES = 4, LABELS = 5, BATCH = 64, STEPS = 5;
 constexpr float LOSS_TOLERANCE = 1e-3f;
 
 template <TI B, TI N> using Shape = rlt::tensor::Shape<TI, 1, B, N>;

@@ -5,12 +5,12 @@
 
 use core::ops::Range;
 
-use super::{Loss, LossError, reciprocal};
-use crate::kernels::training::{Sum, compare};
+use super::{Loss, LossError, mean_of_numbers, reciprocal};
+use crate::kernels::training::Sum;
 use crate::kernels::{elementwise, reduce};
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector, outline};
-use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
+use crate::tensor::Tensor;
 
 /// Cross-entropy: `−Σ t·ln softmax(x)` of each sample; its gradient is `softmax(x) − t`.
 ///
@@ -334,33 +334,24 @@ fn smooth<T: Scalar>(loss: &SmoothCrossEntropy, probability: T, classes: usize) 
     probability * T::from_f64(1.0 - loss.smoothing) + T::from_f64(loss.smoothing / classes as f64)
 }
 
-/// The mean over all numbers of a batch, and its gradient where it is wanted.
+/// [`BceWithLogits`] of a batch, and its gradient where it is wanted.
 #[inline(always)]
-fn binary<T: Scalar, S: Simd>(simd: S, output: &[T], target: &[T], gradient: Option<&mut [T]>) -> T {
-    let share: T = reciprocal(output.len());
-    outline(
+fn binary<T: Scalar, X: Tensor<T>, S: Simd>(simd: S, output: &[X], target: &[X], gradient: Option<&mut [X]>) -> T {
+    let (zero, one) = (T::Vector::<S>::splat(simd, T::ZERO), T::Vector::<S>::splat(simd, T::ONE));
+    mean_of_numbers(
         simd,
+        output,
+        target,
+        gradient,
         #[inline(always)]
-        move || {
-            let (zero, one) = (T::Vector::<S>::splat(simd, T::ZERO), T::Vector::<S>::splat(simd, T::ONE));
-            let sum = compare(
-                simd,
-                output,
-                target,
-                gradient,
-                share,
-                #[inline(always)]
-                |x, t| {
-                    // −t·ln σ(x) − (1−t)·ln(1−σ(x)) = max(x, 0) − t·x + ln(1 + e^−|x|).
-                    let (negative, low) = (x.lt(zero), -x.abs());
-                    let loss = (T::Vector::<S>::select(negative, zero, x) - t * x) + low.softplus(simd);
-                    // σ(x) − t, where 1 − σ(x) is not rounded to 0.
-                    let power = low.exp(simd);
-                    let smaller = power / (one + power);
-                    (loss, T::Vector::<S>::select(negative, smaller - t, (one - t) - smaller))
-                },
-            );
-            sum * share
+        |x: T::Vector<S>, t| {
+            // −t·ln σ(x) − (1−t)·ln(1−σ(x)) = max(x, 0) − t·x + ln(1 + e^−|x|).
+            let (negative, low) = (x.lt(zero), -x.abs());
+            let loss = (T::Vector::<S>::select(negative, zero, x) - t * x) + low.softplus(simd);
+            // σ(x) − t, where 1 − σ(x) is not rounded to 0.
+            let power = low.exp(simd);
+            let smaller = power / (one + power);
+            (loss, T::Vector::<S>::select(negative, smaller - t, (one - t) - smaller))
         },
     )
 }
@@ -376,12 +367,12 @@ impl<T: Scalar, X: Tensor<T>> Loss<T, X, X> for BceWithLogits {
         target: &[X; B],
         gradient: &mut [X; B],
     ) -> Result<T, LossError> {
-        Ok(binary(simd, batch_slice(output), batch_slice(target), Some(batch_slice_mut(gradient))))
+        Ok(binary(simd, output, target, Some(gradient)))
     }
 
     #[inline(always)]
     fn value<S: Simd, const B: usize>(&self, simd: S, output: &[X; B], target: &[X; B]) -> Result<T, LossError> {
-        Ok(binary(simd, batch_slice(output), batch_slice(target), None))
+        Ok(binary(simd, output, target, None))
     }
 
     #[inline]

@@ -20,9 +20,10 @@ pub use regression::*;
 
 use core::fmt;
 
+use crate::kernels::training::compare;
 use crate::scalar::Scalar;
-use crate::simd::Simd;
-use crate::tensor::Tensor;
+use crate::simd::{Simd, outline};
+use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// A measure of how far an output is from its target.
 ///
@@ -118,6 +119,27 @@ impl core::error::Error for LossError {}
 #[inline(always)]
 fn reciprocal<T: Scalar>(n: usize) -> T {
     if n == 0 { T::ZERO } else { T::from_f64(1.0 / n as f64) }
+}
+
+/// The mean over all numbers of a batch, where `f(output, target)` gives the loss of one and its derivative; and
+/// the gradient where it is wanted.
+#[inline(always)]
+fn mean_of_numbers<T: Scalar, X: Tensor<T>, S: Simd>(
+    simd: S,
+    output: &[X],
+    target: &[X],
+    gradient: Option<&mut [X]>,
+    f: impl Fn(T::Vector<S>, T::Vector<S>) -> (T::Vector<S>, T::Vector<S>),
+) -> T {
+    let share: T = reciprocal(output.len() * X::LEN);
+    let (output, target) = (batch_slice(output), batch_slice(target));
+    let gradient = gradient.map(batch_slice_mut);
+    let sum = outline(
+        simd,
+        #[inline(always)]
+        move || compare(simd, output, target, gradient, share, f),
+    );
+    sum * share
 }
 
 /// What the tests of all losses share.

@@ -1,10 +1,9 @@
 //! Losses that compare number by number: any output with a target of the same shape.
 
-use super::{Loss, LossError, reciprocal};
-use crate::kernels::training::compare;
+use super::{Loss, LossError, mean_of_numbers};
 use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector, outline};
-use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
+use crate::simd::{Simd, Vector};
+use crate::tensor::Tensor;
 
 /// Mean squared error: the mean of `(x − t)²` over all numbers; its gradient is `2(x − t)/n`.
 ///
@@ -110,7 +109,7 @@ impl<T: Scalar> Residual<T> for Huber {
     }
 }
 
-/// The mean over all numbers of a batch, and its gradient where it is wanted.
+/// The mean over a batch, and its gradient where it is wanted.
 #[inline(always)]
 fn mean<T: Scalar, X: Tensor<T>, R: Residual<T>, S: Simd>(
     residual: &R,
@@ -119,25 +118,14 @@ fn mean<T: Scalar, X: Tensor<T>, R: Residual<T>, S: Simd>(
     target: &[X],
     gradient: Option<&mut [X]>,
 ) -> T {
-    let share: T = reciprocal(output.len() * X::LEN);
-    let (output, target) = (batch_slice(output), batch_slice(target));
-    let gradient = gradient.map(batch_slice_mut);
-    let sum = outline(
+    mean_of_numbers(
         simd,
+        output,
+        target,
+        gradient,
         #[inline(always)]
-        move || {
-            compare(
-                simd,
-                output,
-                target,
-                gradient,
-                share,
-                #[inline(always)]
-                |x, t| residual.of(simd, x - t),
-            )
-        },
-    );
-    sum * share
+        |x, t| residual.of(simd, x - t),
+    )
 }
 
 macro_rules! residual {

@@ -39,12 +39,7 @@ pub struct Bench {
 impl Bench {
     /// Times `run`, which is given the number of an input, after comparing what `read` takes from
     /// its results with the outputs of `net`.
-    pub fn evaluate<O>(
-        &self,
-        net: &Net,
-        run: impl FnMut(usize) -> O,
-        read: impl FnMut(&O) -> Vec<f32>,
-    ) -> Outcome {
+    pub fn evaluate<O>(&self, net: &Net, run: impl FnMut(usize) -> O, read: impl FnMut(&O) -> Vec<f32>) -> Outcome {
         self.evaluate_within(OUTPUT_TOLERANCE, net, run, read)
     }
 

@@ -97,8 +97,18 @@ pub fn stored(bench: &Bench) -> Vec<(&'static str, &'static str, Outcome)> {
         ($($net:ident),*) => { vec![$(measure::<$net>(bench)),*] };
     }
     each!(
-        Wide128Bf16, Wide128F16, Wide128I8, Digits128Bf16, Digits128F16, Digits128I8, Digits512Bf16, Digits512F16,
-        Digits512I8, AnomalyBf16, AnomalyF16, AnomalyI8
+        Wide128Bf16,
+        Wide128F16,
+        Wide128I8,
+        Digits128Bf16,
+        Digits128F16,
+        Digits128I8,
+        Digits512Bf16,
+        Digits512F16,
+        Digits512I8,
+        AnomalyBf16,
+        AnomalyF16,
+        AnomalyI8
     )
 }
 
