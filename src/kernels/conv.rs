@@ -105,18 +105,19 @@ impl Axis {
     /// taps that can. None, if that are fewer than the stride.
     const fn read_by_all(self) -> (usize, usize) {
         let from = ((self.kernel - 1) * self.dilation).saturating_sub(self.before);
-        let to = (self.output * self.stride).saturating_sub(self.before);
+        let to = self.output.saturating_mul(self.stride).saturating_sub(self.before);
         let to = if to < self.input { to } else { self.input };
-        (if from + self.stride <= to { from } else { to }, to)
+        (if to.saturating_sub(from) < self.stride { to } else { from }, to)
     }
 
-    /// How far apart the taps are that read the same position, and the windows for which they do.
+    /// How far apart the taps are that read the same position, and the windows for which they do: stride and dilation
+    /// over their greatest common divisor.
     const fn turns(self) -> (usize, usize) {
-        let mut taps = 1;
-        while !(taps * self.dilation).is_multiple_of(self.stride) {
-            taps += 1;
+        let (mut divisor, mut rest) = (self.stride, self.dilation);
+        while rest > 0 {
+            (divisor, rest) = (rest, divisor % rest);
         }
-        (taps, taps * self.dilation / self.stride)
+        (self.stride / divisor, self.dilation / divisor)
     }
 
     /// The window whose `tap`, one of the `readers`, reads a position of the input.
