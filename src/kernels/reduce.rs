@@ -116,6 +116,21 @@ pub fn max_and_sum_exp<T: Scalar, S: Simd>(simd: S, x: &[T]) -> (T, T) {
     (max, sum)
 }
 
+/// [`max_and_sum_exp`] that keeps the powers: `out ← e^(x − m)`.
+#[inline(always)]
+pub fn max_and_powers<T: Scalar, S: Simd>(simd: S, x: &[T], out: &mut [T]) -> (T, T) {
+    let max = max(simd, x);
+    let shift = T::Vector::<S>::splat(simd, max);
+    super::elementwise::map_to(
+        simd,
+        x,
+        out,
+        #[inline(always)]
+        |x| (x - shift).exp(simd),
+    );
+    (max, sum(simd, out))
+}
+
 /// `out ← eˣ / Σ eˣ`, without overflow.
 #[inline(always)]
 pub fn softmax<T: Scalar, S: Simd>(simd: S, x: &[T], out: &mut [T]) {
@@ -141,15 +156,7 @@ pub fn softmax<T: Scalar, S: Simd>(simd: S, x: &[T], out: &mut [T]) {
                 return;
             }
             let out = &mut out[..len];
-            let shift = T::Vector::<S>::splat(simd, max(simd, &x[..len]));
-            super::elementwise::map_to(
-                simd,
-                x,
-                out,
-                #[inline(always)]
-                |x| (x - shift).exp(simd),
-            );
-            let total = sum(simd, out);
+            let (_, total) = max_and_powers(simd, &x[..len], out);
             super::elementwise::scale(simd, out, T::ONE / total);
         },
     )

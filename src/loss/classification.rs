@@ -6,8 +6,8 @@
 use core::ops::Range;
 
 use super::{Loss, LossError, mean_of_numbers, reciprocal};
+use crate::kernels::reduce;
 use crate::kernels::training::Sum;
-use crate::kernels::{elementwise, reduce};
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector, outline};
 use crate::tensor::Tensor;
@@ -137,25 +137,9 @@ fn row<T: Scalar, Y, D: Distribution<T, Y>, S: Simd, const C: usize>(
     mut gradient: Option<&mut [T; C]>,
     share: T,
 ) -> T {
-    let largest = reduce::max(simd, output);
-    let shift = T::Vector::<S>::splat(simd, largest);
-    let sum = match &mut gradient {
-        Some(gradient) => {
-            elementwise::map_to(
-                simd,
-                output,
-                &mut gradient[..],
-                #[inline(always)]
-                |x| (x - shift).exp(simd),
-            );
-            reduce::sum(simd, &gradient[..])
-        }
-        None => reduce::sum_of(
-            simd,
-            output,
-            #[inline(always)]
-            |x| (x - shift).exp(simd),
-        ),
+    let (largest, sum) = match &mut gradient {
+        Some(gradient) => reduce::max_and_powers(simd, output, &mut gradient[..]),
+        None => reduce::max_and_sum_exp(simd, output),
     };
     let log = sum.ln();
     let (mut loss, mut asked) = (T::ZERO, T::ZERO);
