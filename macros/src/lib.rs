@@ -13,6 +13,8 @@ mod parse;
 mod plan;
 #[allow(dead_code, reason = "the library uses the other half of this file")]
 mod shapes;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -41,35 +43,4 @@ pub fn network(input: TokenStream) -> TokenStream {
 pub fn derive_parameters(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     derive::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn expand(network: &str) -> String {
-        let declaration = syn::parse_str(network).expect("a declaration");
-        let mut errors = errors::Errors::default();
-        let model = model::build(declaration, &mut errors);
-        let code = expand::network(&model, errors.is_empty());
-        prettyplease::unparse(&syn::parse2(code).expect("code that parses"))
-    }
-
-    /// What a small network becomes, kept in a file to be read and to see changes of it.
-    /// `UPDATE=1 cargo test -p monomorph-macros` writes it anew.
-    #[test]
-    fn the_expansion_is_readable() {
-        let network = "/// Sees.\n pub Net: [8, 8, 1] -> [10] {
-            Conv2d(4, kernel = 3, padding = 1), Relu,
-            residual { Conv2d(4, kernel = 3, padding = same), BatchNorm }, Relu,
-            MaxPool2d(2), Flatten, Dense(10),
-        }";
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/expansion.txt");
-        let actual = expand(network);
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(path, &actual).expect("written");
-        }
-        let expected = std::fs::read_to_string(path).expect("the kept expansion");
-        assert!(actual == expected, "the expansion differs from {path}; look at it with `UPDATE=1` and git");
-    }
 }
