@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{Generics, Ident, parse_quote};
 
-use crate::model::{Along, Model, Node, Op, Shape, Stored, ValueId};
+use crate::graph::{Along, Model, Node, Op, Shape, Stored, ValueId};
 use crate::plan::{self, Gradients, Place, Places, Reach};
 
 /// All code of a network; of one with mistakes, what an editor needs to go on.

@@ -5,9 +5,10 @@ use quote::quote;
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, Lit};
 
+use crate::builder::Builder;
 use crate::errors::did_you_mean;
-use crate::model::{Builder, Dim, Op, Shape, Traits, ValueId, ungroup};
-use crate::parse::{Argument, Call};
+use crate::graph::{Dim, Op, Shape, Traits, ValueId};
+use crate::parse::{Argument, Call, ungroup};
 use crate::shapes::{self, Padding};
 
 /// A row of the table.
@@ -118,8 +119,7 @@ pub(crate) fn add(builder: &mut Builder, call: &Call, input: ValueId) -> ValueId
 
 /// What stands for the output of a layer that could not be added.
 fn unknown(builder: &mut Builder) -> ValueId {
-    builder.values.push(crate::model::Value { shape: Shape::Unknown, source: "a layer with a mistake".to_owned() });
-    builder.values.len() - 1
+    builder.value(Shape::Unknown, "a layer with a mistake")
 }
 
 /// A layer of the user's, by its path: its type says what it takes and gives.

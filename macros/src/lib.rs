@@ -4,13 +4,18 @@
 //! `layers` and the rules of `shapes`) works out what it means, `plan` gives every value a place,
 //! `expand` writes the code. Mistakes are collected in `errors` and reported at once.
 
+mod attributes;
+mod builder;
+mod combine;
 mod derive;
 mod errors;
 mod expand;
+mod graph;
 mod layers;
-mod model;
+mod names;
 mod parse;
 mod plan;
+mod resolve;
 #[allow(dead_code, reason = "the library uses the other half of this file")]
 mod shapes;
 #[cfg(test)]
@@ -28,7 +33,7 @@ pub fn network(input: TokenStream) -> TokenStream {
         Err(error) => return error.into_compile_error().into(),
     };
     let mut errors = errors::Errors::default();
-    let model = model::build(declaration, &mut errors);
+    let model = resolve::build(declaration, &mut errors);
     // After a mistake the type still exists, so that the editor goes on completing.
     let code = expand::network(&model, errors.is_empty());
     let errors = errors.into_tokens();

@@ -490,3 +490,12 @@ fn residual(name: Option<Ident>, input: ParseStream) -> Result<Residual> {
     let body = content.parse::<Chain>()?.0;
     Ok(Residual { name, keyword, shortcut, body })
 }
+
+/// Looks through invisible groups, which come from `macro_rules!`.
+pub(crate) fn ungroup(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Group(group) => ungroup(&group.expr),
+        Expr::Paren(paren) => ungroup(&paren.expr),
+        other => other,
+    }
+}

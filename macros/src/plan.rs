@@ -1,6 +1,6 @@
 //! Where every value and every gradient lives, and for how long.
 
-use crate::model::{Model, Node, Op, ValueId};
+use crate::graph::{Model, Node, Op, ValueId};
 
 /// Memory that holds a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

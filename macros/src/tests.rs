@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use crate::{errors, expand, model};
+use crate::{errors, expand, resolve};
 
 fn expand(network: &str) -> String {
     let declaration = syn::parse_str(network).expect("a declaration");
     let mut errors = errors::Errors::default();
-    let model = model::build(declaration, &mut errors);
+    let model = resolve::build(declaration, &mut errors);
     assert!(errors.is_empty(), "{}", errors.into_tokens());
     let code = expand::network(&model, true);
     prettyplease::unparse(&syn::parse2(code).expect("code that parses"))

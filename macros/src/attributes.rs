@@ -1,0 +1,206 @@
+//! What a declaration says beside its body: the number type and the attributes.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{Expr, GenericParam, Ident, Lit, Type};
+
+use crate::errors::{Errors, did_you_mean};
+use crate::graph::{Budget, Node, Op, Stored};
+use crate::parse::{Declaration, ungroup};
+
+/// The number type: `f32`, a fixed one (`Name<f64>`), or the type parameter of the network.
+pub(crate) fn scalar(declaration: &mut Declaration, errors: &mut Errors) -> TokenStream {
+    let mut scalar = None;
+    let mut kept = syn::punctuated::Punctuated::new();
+    for parameter in core::mem::take(&mut declaration.generics.params) {
+        match &parameter {
+            GenericParam::Type(ty) if scalar.is_none() => {
+                let name = &ty.ident;
+                let integers = ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "bool"];
+                if integers.iter().any(|integer| name == integer) {
+                    let message = format!(
+                        "a network cannot be made of `{name}` or trained with it; use `f32`, `f64`, or `T` for both"
+                    );
+                    errors.at(name.span(), message);
+                    scalar = Some(quote!(f32));
+                    continue;
+                }
+                scalar = Some(quote!(#name));
+                if name != "f32" && name != "f64" {
+                    kept.push(parameter);
+                }
+            }
+            GenericParam::Const(_) => kept.push(parameter),
+            other => errors.at(other.span(), "a network is generic over its number type and over sizes, nothing else"),
+        }
+    }
+    declaration.generics.params = kept;
+    if declaration.generics.params.is_empty() {
+        declaration.generics.lt_token = None;
+        declaration.generics.gt_token = None;
+    }
+    scalar.unwrap_or_else(|| quote!(f32))
+}
+
+/// Takes `#[unaligned]` from the attributes: whether it stood there.
+pub(crate) fn unaligned(declaration: &mut Declaration) -> bool {
+    let before = declaration.attributes.len();
+    declaration.attributes.retain(|attribute| !attribute.path().is_ident("unaligned"));
+    declaration.attributes.len() < before
+}
+
+/// Takes `#[budget(..)]` from the attributes.
+pub(crate) fn budget(declaration: &mut Declaration, errors: &mut Errors) -> Option<Budget> {
+    let mut budget = None;
+    let parametric = !declaration.generics.params.is_empty();
+    declaration.attributes.retain(|attribute| {
+        if !attribute.path().is_ident("budget") {
+            return true;
+        }
+        let limits = budget.get_or_insert(Budget { flash: None, ram: None });
+        let parsed = attribute.parse_nested_meta(|meta| {
+            let limit = match () {
+                () if meta.path.is_ident("flash") => &mut limits.flash,
+                () if meta.path.is_ident("ram") => &mut limits.ram,
+                () => return Err(meta.error("budget takes `flash` and `ram`, such as `flash = \"64 KiB\"`")),
+            };
+            let value: Expr = meta.value()?.parse()?;
+            match bytes(&value) {
+                Some(bytes) => *limit = Some((value.span(), bytes)),
+                None => return Err(syn::Error::new(value.span(), "expected bytes, such as `\"64 KiB\"` or `65_536`")),
+            }
+            Ok(())
+        });
+        if let Err(error) = parsed {
+            errors.add(error);
+        }
+        if parametric {
+            errors.at(attribute.span(), "a budget needs a network without parameters: its size is not known here");
+        }
+        false
+    });
+    budget
+}
+
+/// `"64 KiB"`, `"1 MiB"`, `"512 B"`, `512`.
+fn bytes(value: &Expr) -> Option<usize> {
+    let Expr::Lit(literal) = ungroup(value) else { return None };
+    match &literal.lit {
+        Lit::Int(number) => number.base10_parse().ok(),
+        Lit::Str(text) => {
+            let text = text.value().replace('_', "");
+            let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+            let unit = match unit.trim() {
+                "" | "B" => 1,
+                "KiB" => 1 << 10,
+                "MiB" => 1 << 20,
+                "kB" | "KB" => 1000,
+                "MB" => 1_000_000,
+                _ => return None,
+            };
+            number.parse::<usize>().ok()?.checked_mul(unit)
+        }
+        _ => None,
+    }
+}
+
+/// The formats of stored weights.
+const FORMATS: [&str; 3] = ["bf16", "f16", "i8"];
+
+/// Takes `#[stored(..)]` from the attributes.
+pub(crate) fn stored(declaration: &mut Declaration, errors: &mut Errors) -> Vec<Stored> {
+    let mut stored: Vec<Stored> = Vec::new();
+    let network = declaration.name.clone();
+    const EXAMPLE: &str = "stored takes names and formats, such as `#[stored(DigitsSmall: i8)]`";
+    const INSIDE: &str = "in braces stand networks inside, and what they are stored as, such as `#[stored(BothSmall: i8 { eye: EyeSmall })]`";
+    declaration.attributes.retain(|attribute| {
+        if !attribute.path().is_ident("stored") {
+            return true;
+        }
+        let pairs = attribute.parse_args_with(|input: syn::parse::ParseStream| {
+            Punctuated::<_, syn::Token![,]>::parse_terminated_with(input, |input| {
+                let (name, format) = pair::<Ident>(input, EXAMPLE)?;
+                let mut networks = Punctuated::<_, syn::Token![,]>::new();
+                if input.peek(syn::token::Brace) {
+                    let inside;
+                    syn::braced!(inside in input);
+                    networks = Punctuated::parse_terminated_with(&inside, |input| pair::<Type>(input, INSIDE))?;
+                }
+                Ok((name, format, networks.into_iter().collect()))
+            })
+        });
+        match pairs {
+            Ok(pairs) if pairs.is_empty() => errors.at(attribute.span(), EXAMPLE),
+            Ok(pairs) => {
+                for (name, format, networks) in pairs {
+                    if name == network || stored.iter().any(|other| other.name == name) {
+                        errors.at(name.span(), format!("there is a network `{name}` already; choose another name"));
+                    } else if let Some(format) = FORMATS.into_iter().find(|known| format == known) {
+                        stored.push(Stored { name, format, networks });
+                    } else {
+                        let hint = match did_you_mean(&format.to_string(), FORMATS) {
+                            Some(hint) => format!("did you mean `{hint}`?"),
+                            None => "use `bf16`, `f16` or `i8`".to_owned(),
+                        };
+                        errors.at(format.span(), format!("weights cannot be stored as `{format}`; {hint}"));
+                    }
+                }
+            }
+            Err(error) => errors.add(error),
+        }
+        false
+    });
+    stored
+}
+
+/// `name: what`.
+fn pair<T: syn::parse::Parse>(input: syn::parse::ParseStream, example: &str) -> syn::Result<(Ident, T)> {
+    let expected = |error: syn::Error| syn::Error::new(error.span(), example);
+    let name = input.parse().map_err(expected)?;
+    input.parse::<syn::Token![:]>().map_err(expected)?;
+    Ok((name, input.parse().map_err(expected)?))
+}
+
+/// Checks `#[stored(..)]` against the layers of the network.
+pub(crate) fn check_stored(network: &Ident, stored: &[Stored], nodes: &[Node], errors: &mut Errors) {
+    let packs = nodes.iter().any(|node| matches!(node.op, Op::Layer(traits) if traits.stores));
+    for stored in stored {
+        check_networks_inside(network, stored, nodes, errors);
+        if !packs && stored.networks.is_empty() {
+            let message = format!(
+                "{network} has no dense or convolutional layer, whose weights could be stored; leave out `#[stored(..)]`"
+            );
+            errors.at(stored.name.span(), message);
+            break;
+        }
+    }
+}
+
+/// Checks that the names in the braces of `#[stored(..)]` are networks inside this one.
+fn check_networks_inside(network: &Ident, stored: &Stored, nodes: &[Node], errors: &mut Errors) {
+    let fields = |own: bool| {
+        let fields = nodes.iter().filter(move |node| matches!(node.op, Op::Layer(traits) if traits.own) == own);
+        fields.filter_map(|node| node.field.as_ref().map(|field| field.0.to_string()))
+    };
+    let known: Vec<_> = fields(true).collect();
+    for (index, (name, _)) in stored.networks.iter().enumerate() {
+        let text = name.to_string();
+        let message = if stored.networks[..index].iter().any(|(other, _)| other == name) {
+            format!("`{name}` stands here already")
+        } else if known.contains(&text) {
+            continue;
+        } else if fields(false).any(|field| field == text) {
+            format!(
+                "`{name}` is no network inside {network}; leave it out, weights of {network} itself are stored anyway"
+            )
+        } else {
+            match did_you_mean(&text, known.iter().map(String::as_str)) {
+                Some(hint) => format!("{network} has no layer `{name}`; did you mean `{hint}`?"),
+                None => format!("{network} has no network inside that is called `{name}`"),
+            }
+        };
+        errors.at(name.span(), message);
+    }
+}

@@ -1,0 +1,282 @@
+//! Collects the parts of a model: values, nodes, const items, names and mistakes.
+
+use std::collections::HashSet;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Expr, Generics, Ident, Lit};
+
+use crate::errors::Errors;
+use crate::graph::{Dim, Node, Op, Shape, Traits, Value, ValueId, concrete};
+use crate::names::{Names, upper};
+use crate::parse::{Call, Declaration, ungroup};
+use crate::shapes;
+
+/// Puts the model together.
+pub(crate) struct Builder<'a> {
+    pub errors: &'a mut Errors,
+    pub scalar: TokenStream,
+    /// The generics of the declaration.
+    declared: Generics,
+    prefix: String,
+    parameters: HashSet<Ident>,
+    pub names: Names,
+    pub values: Vec<Value>,
+    pub nodes: Vec<Node>,
+    pub constants: Vec<TokenStream>,
+}
+
+impl<'a> Builder<'a> {
+    pub(crate) fn new(declaration: &Declaration, scalar: TokenStream, errors: &'a mut Errors) -> Self {
+        Self {
+            errors,
+            prefix: format!("__{}", upper(&declaration.name)),
+            scalar,
+            declared: declaration.generics.clone(),
+            parameters: declaration.generics.const_params().map(|parameter| parameter.ident.clone()).collect(),
+            names: Names::default(),
+            values: Vec::new(),
+            nodes: Vec::new(),
+            constants: Vec::new(),
+        }
+    }
+
+    /// Adds a value; returns its index.
+    pub(crate) fn value(&mut self, shape: Shape, source: impl Into<String>) -> ValueId {
+        self.values.push(Value { shape, source: source.into() });
+        self.values.len() - 1
+    }
+
+    /// What a value is a view of; the value itself if it is none.
+    pub(crate) fn viewed(&self, value: ValueId) -> ValueId {
+        let view = self.nodes.iter().find(|node| node.output == value && matches!(node.op, Op::View));
+        view.map_or(value, |view| self.viewed(view.inputs[0]))
+    }
+
+    /// A size that the user wrote; reports what cannot be one.
+    pub(crate) fn dim(&mut self, layer: &str, what: &str, expression: &Expr) -> Option<Dim> {
+        let dim = self.number(layer, what, expression)?;
+        match &dim {
+            Dim::Literal(size) => {
+                if let Err(text) = shapes::size(layer, what, *size) {
+                    self.errors.at(expression.span(), text.as_str());
+                    return None;
+                }
+            }
+            Dim::Constant(size) => {
+                self.check(expression.span(), quote!(::monomorph::shapes::size(#layer, #what, #size)));
+            }
+            Dim::Parameter(_) => {}
+        }
+        Some(dim)
+    }
+
+    /// A number that the user wrote, 0 included.
+    pub(crate) fn number(&mut self, layer: &str, what: &str, expression: &Expr) -> Option<Dim> {
+        let expression = ungroup(expression);
+        match expression {
+            Expr::Lit(literal) => match &literal.lit {
+                Lit::Int(number) => match number.base10_parse::<usize>() {
+                    Ok(number) => return Some(Dim::Literal(number)),
+                    Err(_) => {
+                        self.errors.at(number.span(), format!("{layer}: {what} {number} is too large"));
+                        return None;
+                    }
+                },
+                other => {
+                    self.errors.at(other.span(), format!("{layer}: {what} must be a whole number"));
+                    return None;
+                }
+            },
+            Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)) => {
+                self.errors.at(unary.span(), format!("{layer}: {what} cannot be negative"));
+                return None;
+            }
+            Expr::Path(path) => {
+                if let Some(name) = path.path.get_ident()
+                    && self.parameters.contains(name)
+                {
+                    return Some(Dim::Parameter(name.clone()));
+                }
+            }
+            Expr::Tuple(_) | Expr::Array(_) => {
+                self.errors.at(expression.span(), format!("{layer}: {what} is one number here"));
+                return None;
+            }
+            _ => {
+                let used = mentioned(quote!(#expression));
+                if let Some(parameter) = self.parameters.iter().find(|parameter| used.contains(&parameter.to_string()))
+                {
+                    let message = format!(
+                        "{layer}: {what} computes with the parameter `{parameter}`, which stable Rust cannot; \
+                         make the result a parameter of its own"
+                    );
+                    self.errors.at(expression.span(), message);
+                    return None;
+                }
+            }
+        }
+        Some(Dim::Constant(quote!(#expression)))
+    }
+
+    /// Tokens outside the network's own items, see [`concrete`].
+    pub(crate) fn concrete(&self, tokens: &TokenStream) -> TokenStream {
+        concrete(&self.declared, tokens)
+    }
+
+    /// Emits a const item that works out `Result<_, Text>` or stops with its text, at `span`.
+    /// Returns the item's name.
+    pub(crate) fn work_out(&mut self, span: Span, ty: TokenStream, result: TokenStream) -> Ident {
+        let name = format_ident!("{}_{}", self.prefix, self.constants.len(), span = Span::call_site());
+        // The `panic!` has the user's span, so that the compiler points there.
+        let stop = quote_spanned!(span=> ::core::panic!("{}", error.as_str()));
+        let result = self.concrete(&result);
+        self.constants.push(quote! {
+            #[doc(hidden)]
+            const #name: #ty = match #result {
+                ::core::result::Result::Ok(worked_out) => worked_out,
+                ::core::result::Result::Err(error) => #stop,
+            };
+        });
+        name
+    }
+
+    /// Emits a const item that stops with the text of a `Result<_, Text>`, at `span`.
+    pub(crate) fn check(&mut self, span: Span, result: TokenStream) {
+        let stop = quote_spanned!(span=> ::core::panic!("{}", error.as_str()));
+        let result = self.concrete(&result);
+        self.constants.push(quote! {
+            const _: () = if let ::core::result::Result::Err(error) = #result {
+                #stop
+            };
+        });
+    }
+
+    /// The sizes of a value for a layer that takes `rank` of them; reports another rank.
+    pub(crate) fn sizes(
+        &mut self,
+        name: &Ident,
+        span: Span,
+        takes: &str,
+        rank: usize,
+        value: ValueId,
+    ) -> Option<Vec<Dim>> {
+        let Value { shape, source } = &self.values[value];
+        match shape {
+            Shape::Unknown => None,
+            Shape::Known(dims) if dims.len() == rank => Some(dims.clone()),
+            Shape::Known(dims) => {
+                let mut message = format!("{name} takes {takes}, but {source} gives {}", shape.text());
+                if rank == 1 {
+                    let all = shape.literals().and_then(|sizes| shapes::product(&sizes).ok());
+                    message += &all.map_or("; insert Flatten".to_owned(), |all| format!("; insert Flatten ({all})"));
+                } else if dims.len() == 1 && rank > 1 {
+                    message += "; declare the input with its sizes, or move this layer before Flatten";
+                }
+                self.errors.at(span, message);
+                None
+            }
+            Shape::Opaque(ty) => {
+                let (scalar, name, source) = (&self.scalar, name.to_string(), source.clone());
+                let shape = self.concrete(&quote!(<#ty as ::monomorph::Tensor<#scalar>>::SHAPE));
+                let dims = (0..rank).map(|axis| Dim::Constant(quote!(#shape[#axis]))).collect();
+                self.check(span, quote!(::monomorph::shapes::rank(#name, #takes, #rank, #source, #shape)));
+                Some(dims)
+            }
+        }
+    }
+
+    /// The name of a layer's field: the user's, or `kind` and a number.
+    pub(crate) fn name(&mut self, kind: &'static str, call: &Call) -> Ident {
+        self.names.next(kind, call.name.as_ref(), call.span())
+    }
+
+    /// Adds a node with one input; returns its output.
+    pub(crate) fn node(
+        &mut self,
+        op: Op,
+        field: Option<(Ident, TokenStream)>,
+        (name, kind): (String, &str),
+        input: ValueId,
+        shape: Shape,
+    ) -> ValueId {
+        // A view is given by whom it views.
+        let source = if matches!(op, Op::View) { self.values[input].source.clone() } else { name.clone() };
+        let output = self.value(shape, source);
+        let kind = kind.to_owned();
+        // A layer of the user's counts its own.
+        let parameters = if matches!(op, Op::Layer(Traits { own: true, .. })) { None } else { Some(0) };
+        self.nodes.push(Node { op, field, inputs: vec![input], output, name, kind, uses: 0, parameters });
+        output
+    }
+
+    /// Counts the parameters of the last node: the sum of these products.
+    pub(crate) fn count(&mut self, tensors: &[&[&Dim]]) {
+        let product = |sizes: &&[&Dim]| {
+            let literals: Option<Vec<usize>> =
+                sizes.iter().map(|dim| if let Dim::Literal(size) = dim { Some(*size) } else { None }).collect();
+            shapes::product(&literals?).ok()
+        };
+        let count = tensors.iter().map(product).sum();
+        if let Some(node) = self.nodes.last_mut() {
+            node.parameters = count;
+        }
+    }
+
+    /// Uses a layer again that was named before, with the same parameters.
+    pub(crate) fn again(&mut self, word: &str, span: Span, input: ValueId) -> Option<ValueId> {
+        let named = |node: &&Node| node.field.as_ref().is_some_and(|(name, _)| name == word);
+        let uses = self.nodes.iter().filter(named).count();
+        let first = self.nodes.iter().find(named)?;
+        let (op, field, kind) = (first.op.clone(), first.field.clone(), first.kind.clone());
+        let (takes, gives) = (self.values[first.inputs[0]].shape.clone(), self.values[first.output].shape.clone());
+        let (source, given) = (self.values[input].source.clone(), self.values[input].shape.clone());
+        match (takes.literals(), given.literals()) {
+            (Some(p), Some(q)) => {
+                if let Err(text) = shapes::taken_input(word, &p, &source, &q) {
+                    self.errors.at(span, text.as_str());
+                }
+            }
+            _ if takes.is_constant() && given.is_constant() => {
+                let (p, q) = (takes.slice(&self.scalar), given.slice(&self.scalar));
+                self.check(span, quote!(::monomorph::shapes::taken_input(#word, #p, #source, #q)));
+            }
+            _ => {}
+        }
+        let name = format!("{word}_{}", uses + 1);
+        let output = self.value(gives, name.clone());
+        self.nodes.push(Node { op, field, inputs: vec![input], output, name, kind, uses, parameters: Some(0) });
+        Some(output)
+    }
+
+    /// Adds a node without a field.
+    pub(crate) fn fieldless_node(
+        &mut self,
+        op: Op,
+        name: String,
+        kind: &str,
+        inputs: Vec<ValueId>,
+        shape: Shape,
+    ) -> ValueId {
+        let output = self.value(shape, name.clone());
+        let kind = kind.to_owned();
+        self.nodes.push(Node { op, field: None, inputs, output, name, kind, uses: 0, parameters: Some(0) });
+        output
+    }
+}
+
+/// All words in a piece of code.
+fn mentioned(tokens: TokenStream) -> HashSet<String> {
+    let mut words = HashSet::new();
+    for token in tokens {
+        match token {
+            proc_macro2::TokenTree::Ident(word) => {
+                words.insert(word.to_string());
+            }
+            proc_macro2::TokenTree::Group(group) => words.extend(mentioned(group.stream())),
+            _ => {}
+        }
+    }
+    words
+}

@@ -1,0 +1,123 @@
+//! `add`, `multiply` and `concat` of values.
+
+use proc_macro2::Span;
+use quote::quote;
+use syn::Ident;
+
+use crate::builder::Builder;
+use crate::graph::{Along, Dim, Op, Shape, ValueId};
+use crate::shapes;
+
+impl Builder<'_> {
+    /// `concat`, `add` or `multiply` of values.
+    pub(crate) fn combine(&mut self, keyword: &Ident, name: Option<&Ident>, values: Vec<ValueId>) -> ValueId {
+        let (kind, text) = match keyword.to_string().as_str() {
+            "add" => ("add", "Add"),
+            "multiply" => ("multiply", "Multiply"),
+            _ => ("concat", "Concat"),
+        };
+        let name = self.names.next(kind, name, keyword.span()).to_string();
+        if values.len() < 2 {
+            self.errors.at(keyword.span(), format!("{name}: takes at least two values"));
+            return self.value(Shape::Unknown, name);
+        }
+        if kind == "concat" {
+            let shape = self.joined(keyword.span(), &name, &values);
+            return self.fieldless_node(Op::Join(Along::Channels), name, text, values, shape);
+        }
+        let op = if kind == "add" { Op::Add } else { Op::Multiply };
+        let mut sum = values[0];
+        for (index, &value) in values.iter().enumerate().skip(1) {
+            let shape = self.equal(keyword.span(), &name, sum, value);
+            let name = if index + 1 == values.len() { name.clone() } else { format!("{name}_{index}") };
+            sum = self.fieldless_node(op.clone(), name, text, vec![sum, value], shape);
+        }
+        sum
+    }
+
+    /// The shape of two values that must have the same; reports others.
+    fn equal(&mut self, span: Span, name: &str, a: ValueId, b: ValueId) -> Shape {
+        let (a, b) = (&self.values[a], &self.values[b]);
+        let (x, y) = (a.source.clone(), b.source.clone());
+        let (first, second) = (a.shape.clone(), b.shape.clone());
+        match (first.literals(), second.literals()) {
+            (Some(p), Some(q)) => {
+                if let Err(text) = shapes::alike(name, &x, &p, &y, &q) {
+                    self.errors.at(span, text.as_str());
+                    return Shape::Unknown;
+                }
+            }
+            _ if first.is_constant() && second.is_constant() => {
+                let (p, q) = (first.slice(&self.scalar), second.slice(&self.scalar));
+                self.check(span, quote!(::monomorph::shapes::alike(#name, #x, #p, #y, #q)));
+            }
+            _ if matches!(first, Shape::Unknown) || matches!(second, Shape::Unknown) => return Shape::Unknown,
+            _ => self.same_parameters(span, name, (&x, &first), (&y, &second)),
+        }
+        first
+    }
+
+    /// Sizes that are parameters are equal only to themselves.
+    fn same_parameters(&mut self, span: Span, name: &str, (x, first): (&str, &Shape), (y, second): (&str, &Shape)) {
+        let (p, q) = (first.text(), second.text());
+        if p != q {
+            self.errors.at(span, format!("{name}: {x} gives {p}, but {y} gives {q}; they must be alike"));
+        }
+    }
+
+    /// The shape of values side by side; reports those that cannot be.
+    fn joined(&mut self, span: Span, name: &str, values: &[ValueId]) -> Shape {
+        let mut all = Vec::new();
+        for &value in values {
+            match &self.values[value].shape {
+                Shape::Unknown => return Shape::Unknown,
+                shape => all.push((self.values[value].source.clone(), shape.clone())),
+            }
+        }
+        // Of a layer of the user's only the type is known; its rank is taken to be that of the others.
+        let ranks = |(_, shape): &(String, Shape)| if let Shape::Known(dims) = shape { Some(dims.len()) } else { None };
+        let rank = all.iter().find_map(ranks).unwrap_or(1);
+        for (source, shape) in &mut all {
+            if let Shape::Opaque(ty) = &*shape {
+                let scalar = &self.scalar;
+                let sizes = self.concrete(&quote!(<#ty as ::monomorph::Tensor<#scalar>>::SHAPE));
+                let takes = format!("values of rank {rank}");
+                let dims = (0..rank).map(|axis| Dim::Constant(quote!(#sizes[#axis]))).collect();
+                self.check(span, quote!(::monomorph::shapes::rank(#name, #takes, #rank, #source, #sizes)));
+                *shape = Shape::Known(dims);
+            }
+        }
+        let first = &all[0];
+        let mut width: Option<Dim> = None;
+        for (source, shape) in &all {
+            if let (Some(p), Some(q)) = (first.1.literals(), shape.literals()) {
+                if let Err(text) = shapes::beside(name, &first.0, &p, source, &q) {
+                    self.errors.at(span, text.as_str());
+                    return Shape::Unknown;
+                }
+            } else if first.1.is_constant() && shape.is_constant() {
+                let (x, p, q) = (&first.0, first.1.slice(&self.scalar), shape.slice(&self.scalar));
+                self.check(span, quote!(::monomorph::shapes::beside(#name, #x, #p, #source, #q)));
+            } else {
+                let message =
+                    format!("{name} adds up a parameter of the network, which stable Rust cannot; make it a constant");
+                self.errors.at(span, message);
+                return Shape::Unknown;
+            }
+            let Shape::Known(dims) = shape else { continue };
+            let own = dims[dims.len() - 1].clone();
+            width = Some(match (width, own) {
+                (None, own) => own,
+                (Some(Dim::Literal(a)), Dim::Literal(b)) => Dim::Literal(a + b),
+                (Some(a), b) => {
+                    let (a, b) = (a.tokens(), b.tokens());
+                    Dim::Constant(quote!((#a) + (#b)))
+                }
+            });
+        }
+        let Some(width) = width else { return Shape::Unknown };
+        let Shape::Known(mut dims) = first.1.clone() else { return Shape::Unknown };
+        dims[rank - 1] = width;
+        Shape::Known(dims)
+    }
+}

@@ -1,0 +1,328 @@
+//! Works out what a declaration means: follows its body from the inputs to the outputs.
+
+use proc_macro2::Span;
+use quote::{format_ident, quote};
+use syn::Ident;
+
+use crate::attributes;
+use crate::builder::Builder;
+use crate::errors::{Errors, did_you_mean};
+use crate::graph::{Along, Dim, Model, Op, Shape, Value, ValueId};
+use crate::layers;
+use crate::parse::{Body, Combine, Declaration, Dims, Flow, Let, Port, Residual, Source, Step};
+use crate::shapes;
+
+/// Works out the model of a declaration; mistakes go to `errors`.
+pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model {
+    let scalar = attributes::scalar(&mut declaration, errors);
+    let budget = attributes::budget(&mut declaration, errors);
+    let stored = attributes::stored(&mut declaration, errors);
+    let unaligned = attributes::unaligned(&mut declaration);
+    let parametric = declaration.generics.const_params().next().is_some();
+
+    let builder = Builder::new(&declaration, scalar, errors);
+    let mut resolver = Resolver { builder, declaration: &declaration, bindings: Vec::new() };
+    let (input, input_parts) = resolver.ends(&declaration.inputs, "Input");
+    let (output, output_parts) = resolver.ends(&declaration.outputs, "Output");
+    resolver.inputs(&input, &input_parts);
+    let result = resolver.body(&output);
+
+    let Builder { scalar, values, nodes, constants, errors, .. } = resolver.builder;
+    if errors.is_empty() {
+        attributes::check_stored(&declaration.name, &stored, &nodes, errors);
+    }
+    Model {
+        declaration,
+        scalar,
+        input,
+        output,
+        input_parts,
+        output_parts,
+        values,
+        nodes,
+        result,
+        budget,
+        unaligned,
+        stored,
+        constants,
+        parametric,
+    }
+}
+
+/// Follows the body of a declaration.
+struct Resolver<'a> {
+    builder: Builder<'a>,
+    declaration: &'a Declaration,
+    /// The values that have a name so far.
+    bindings: Vec<Binding>,
+}
+
+/// A name for a value.
+struct Binding {
+    name: String,
+    span: Span,
+    value: ValueId,
+    used: bool,
+}
+
+impl Resolver<'_> {
+    /// What goes in or comes out: a shape, or several in a struct called `<network><suffix>`.
+    fn ends(&mut self, ports: &[Port], suffix: &str) -> (Shape, Vec<(Ident, Shape)>) {
+        if let [port] = ports {
+            return (self.declared_shape(&port.dims), Vec::new());
+        }
+        let mut parts: Vec<(Ident, Shape)> = Vec::new();
+        for port in ports {
+            let Some(name) = &port.name else { continue };
+            if parts.iter().any(|(other, _)| other == name) {
+                self.builder
+                    .errors
+                    .at(name.span(), format!("`{name}` is the name of two; every one has a name of its own"));
+                continue;
+            }
+            parts.push((name.clone(), self.declared_shape(&port.dims)));
+        }
+        let ty = format_ident!("{}{suffix}", self.declaration.name);
+        let (_, generics, _) = self.declaration.generics.split_for_impl();
+        (Shape::Opaque(quote!(#ty #generics)), parts)
+    }
+
+    /// The values that the network begins with, and their names.
+    fn inputs(&mut self, whole: &Shape, parts: &[(Ident, Shape)]) {
+        let name = |port: &Port| port.name.as_ref().map_or_else(|| "input".to_owned(), ToString::to_string);
+        let span = |port: &Port| port.name.as_ref().map_or(port.dims.span, Ident::span);
+        if let [port] = self.declaration.inputs.as_slice() {
+            let source = port.name.as_ref().map_or_else(|| "the input".to_owned(), ToString::to_string);
+            self.builder.value(whole.clone(), source);
+            self.bindings.push(Binding { name: name(port), span: span(port), value: 0, used: false });
+            return;
+        }
+        self.builder.value(whole.clone(), "the input");
+        for (index, (part, shape)) in parts.iter().enumerate() {
+            let before = (1..=index).collect();
+            let value =
+                self.builder.fieldless_node(Op::Part { before }, part.to_string(), "input", vec![0], shape.clone());
+            self.bindings.push(Binding { name: part.to_string(), span: part.span(), value, used: false });
+        }
+    }
+
+    /// The declared shape of the input or the output.
+    fn declared_shape(&mut self, dims: &Dims) -> Shape {
+        if dims.sizes.is_empty() || dims.sizes.len() > 4 {
+            let message = "a shape has 1 to 4 sizes, such as `[28, 28, 1]` (height, width, channels)";
+            self.builder.errors.at(dims.span, message);
+            return Shape::Unknown;
+        }
+        let sizes: Option<Vec<Dim>> =
+            dims.sizes.iter().map(|size| self.builder.dim("the network", "size", size)).collect();
+        let Some(sizes) = sizes else { return Shape::Unknown };
+        let shape = Shape::Known(sizes);
+        if let Some(literals) = shape.literals()
+            && let Err(text) = shapes::numbers("the network", &literals)
+        {
+            self.builder.errors.at(dims.span, text.as_str());
+            return Shape::Unknown;
+        }
+        shape
+    }
+
+    /// The body; returns what the network gives.
+    fn body(&mut self, output: &Shape) -> ValueId {
+        let mut body = match syn::parse2::<Body>(self.declaration.body.clone()) {
+            Ok(body) => body,
+            Err(error) => {
+                self.builder.errors.add(error);
+                return 0;
+            }
+        };
+        body.unroll();
+        body.for_each_chain(&mut |steps| self.builder.names.reserve(steps, self.builder.errors));
+        let result = match body {
+            Body::Chain(steps) => self.only_chain(&steps),
+            Body::Graph { values, result } => self.graph(&values, result.as_ref(), output),
+        };
+        if self.builder.errors.is_empty() && self.builder.viewed(result) == 0 {
+            let message = "the network has no layer; write at least one, such as `Dense(10)`";
+            self.builder.errors.at(self.declaration.body_span, message);
+        }
+        if let [port] = self.declaration.outputs.as_slice() {
+            self.check_output(&port.dims, output, result);
+        }
+        result
+    }
+
+    /// A body that is one chain.
+    fn only_chain(&mut self, steps: &[Step]) -> ValueId {
+        for (ports, what) in [(&self.declaration.inputs, "inputs"), (&self.declaration.outputs, "outputs")] {
+            if ports.len() > 1 {
+                let message = format!(
+                    "a chain has one input and one output; with several {what}, name the values: `let trunk = ..;`"
+                );
+                self.builder.errors.at(self.declaration.body_span, message);
+                return 0;
+            }
+        }
+        self.chain(steps, 0)
+    }
+
+    /// A body of named values.
+    fn graph(&mut self, values: &[Let], result: Option<&Flow>, output: &Shape) -> ValueId {
+        for Let { name, flow } in values {
+            let value = self.flow(flow);
+            if self.bindings.iter().any(|binding| name == &binding.name) {
+                let message = format!("`{name}` is already the name of a value; choose another");
+                self.builder.errors.at(name.span(), message);
+            }
+            if !matches!(flow.source, Source::Value(_)) || !flow.steps.is_empty() {
+                self.builder.values[value].source = name.to_string();
+            }
+            self.bindings.push(Binding { name: name.to_string(), span: name.span(), value, used: false });
+        }
+        let given = match (result, self.declaration.outputs.as_slice()) {
+            (Some(flow), [_]) => self.flow(flow),
+            (None, [Port { name: Some(name), .. }]) => self.value(name),
+            (None, [_]) => {
+                let message = "the network gives nothing: end it with what it gives, such as `trunk |> Dense(10)`";
+                self.builder.errors.at(self.declaration.body_span, message);
+                return 0;
+            }
+            (Some(flow), _) => {
+                self.flow(flow);
+                let message = "with several outputs, each is a value of that name: `let policy = ..;`";
+                self.builder.errors.at(self.declaration.body_span, message);
+                return 0;
+            }
+            (None, ports) => self.outputs(ports, output),
+        };
+        for binding in &self.bindings {
+            if !binding.used {
+                let name = &binding.name;
+                self.builder.errors.at(binding.span, format!("`{name}` is never used; use it, or leave it out"));
+            }
+        }
+        given
+    }
+
+    /// A value by its name.
+    fn value(&mut self, name: &Ident) -> ValueId {
+        if let Some(binding) = self.bindings.iter_mut().rev().find(|binding| name == &binding.name) {
+            binding.used = true;
+            return binding.value;
+        }
+        let close = did_you_mean(&name.to_string(), self.bindings.iter().map(|binding| binding.name.as_str()));
+        let hint = match close {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => {
+                let known: Vec<_> = self.bindings.iter().map(|binding| format!("`{}`", binding.name)).collect();
+                format!("there is {}", known.join(", "))
+            }
+        };
+        // Whoever is meant is in use.
+        if let Some(binding) =
+            close.map(str::to_owned).and_then(|close| self.bindings.iter_mut().find(|b| b.name == close))
+        {
+            binding.used = true;
+        }
+        self.builder.errors.at(name.span(), format!("there is no value `{name}`; {hint}"));
+        self.builder.value(Shape::Unknown, name.to_string())
+    }
+
+    /// Joins the values that have the names of the outputs.
+    fn outputs(&mut self, ports: &[Port], output: &Shape) -> ValueId {
+        let mut parts = Vec::new();
+        for port in ports {
+            let Some(name) = &port.name else { continue };
+            if !self.bindings.iter().any(|binding| name == &binding.name) {
+                self.builder
+                    .errors
+                    .at(name.span(), format!("the output `{name}` is never computed; write `let {name} = ..;`"));
+                continue;
+            }
+            let value = self.value(name);
+            let declared = self.declared_shape(&port.dims);
+            self.check_output(&port.dims, &declared, value);
+            parts.push(value);
+        }
+        self.builder.fieldless_node(Op::Join(Along::Whole), "output".to_owned(), "output", parts, output.clone())
+    }
+
+    fn flow(&mut self, flow: &Flow) -> ValueId {
+        let source = match &flow.source {
+            Source::Value(name) => self.value(name),
+            Source::Combine(keyword, flows) => {
+                let values = flows.iter().map(|flow| self.flow(flow)).collect();
+                self.builder.combine(keyword, None, values)
+            }
+        };
+        self.chain(&flow.steps, source)
+    }
+
+    fn chain(&mut self, steps: &[Step], input: ValueId) -> ValueId {
+        steps.iter().fold(input, |value, step| match step {
+            Step::Layer(call) => layers::add(&mut self.builder, call, value),
+            Step::Residual(residual) => self.residual(residual, value),
+            Step::Combine(Combine { name, keyword, branches }) => {
+                let values = branches.iter().map(|branch| self.chain(branch, value)).collect();
+                self.builder.combine(keyword, name.as_ref(), values)
+            }
+            // Written out before.
+            Step::Repeat(repeat) => self.chain(&repeat.body, value),
+        })
+    }
+
+    fn residual(&mut self, residual: &Residual, input: ValueId) -> ValueId {
+        let span = residual.keyword.span();
+        let name = self.builder.names.next("residual", residual.name.as_ref(), span);
+        let body = self.chain(&residual.body, input);
+        let shortcut = self.chain(residual.shortcut.as_deref().unwrap_or_default(), input);
+        if body == input {
+            self.builder.errors.at(span, format!("{name}: its body has no layer"));
+        }
+        let with = if shortcut == input { "its input is" } else { "its shortcut gives" };
+        let (body_shape, other) =
+            (self.builder.values[body].shape.clone(), self.builder.values[shortcut].shape.clone());
+        // Where only the compiler can compare, what follows relies on what came before.
+        let mut shape = if shortcut == input { other.clone() } else { body_shape.clone() };
+        match (body_shape.literals(), other.literals()) {
+            (Some(a), Some(b)) => {
+                if let Err(text) = shapes::residual(&name.to_string(), &a, with, &b) {
+                    self.builder.errors.at(span, text.as_str());
+                    shape = Shape::Unknown;
+                }
+            }
+            _ if body_shape.is_constant() && other.is_constant() => {
+                let (name, a, b) =
+                    (name.to_string(), body_shape.slice(&self.builder.scalar), other.slice(&self.builder.scalar));
+                self.builder.check(span, quote!(::monomorph::shapes::residual(#name, #a, #with, #b)));
+            }
+            _ => {}
+        }
+        self.builder.fieldless_node(Op::Add, name.to_string(), "Add", vec![body, shortcut], shape)
+    }
+
+    /// Compares the declared output with the computed one.
+    fn check_output(&mut self, written: &Dims, declared: &Shape, last: ValueId) {
+        let Value { shape: computed, source } = &self.builder.values[last];
+        let source = source.clone();
+        match (declared.literals(), computed.literals()) {
+            (Some(declared), Some(computed)) => {
+                if let Err(text) = shapes::declared_output(&declared, &source, &computed) {
+                    self.builder.errors.at(written.span, text.as_str());
+                }
+            }
+            _ if declared.is_constant() && computed.is_constant() => {
+                let (a, b) = (declared.slice(&self.builder.scalar), computed.slice(&self.builder.scalar));
+                self.builder.check(written.span, quote!(::monomorph::shapes::declared_output(#a, #source, #b)));
+            }
+            // Sizes that are parameters are equal only to themselves.
+            _ if !matches!((declared, computed), (Shape::Unknown, _) | (_, Shape::Unknown)) => {
+                let (a, b) = (declared.text(), computed.text());
+                if a != b {
+                    let message = format!("the network is declared to give {a}, but {source} gives {b}");
+                    self.builder.errors.at(written.span, message);
+                }
+            }
+            _ => {}
+        }
+    }
+}
