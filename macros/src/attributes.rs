@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, GenericParam, Ident, Lit, Type};
 
 use crate::errors::{Errors, did_you_mean};
-use crate::graph::{Budget, Node, Op, Stored};
+use crate::graph::{Budget, Node, Stored};
 use crate::parse::{Declaration, ungroup};
 
 /// The number type: `f32`, a fixed one (`Name<f64>`), or the type parameter of the network.
@@ -165,7 +165,7 @@ fn pair<T: syn::parse::Parse>(input: syn::parse::ParseStream, example: &str) -> 
 
 /// Checks `#[stored(..)]` against the layers of the network.
 pub(crate) fn check_stored(network: &Ident, stored: &[Stored], nodes: &[Node], errors: &mut Errors) {
-    let packs = nodes.iter().any(|node| matches!(node.op, Op::Layer(traits) if traits.stores));
+    let packs = nodes.iter().any(|node| node.capabilities().packs_weights);
     for stored in stored {
         check_networks_inside(network, stored, nodes, errors);
         if !packs && stored.networks.is_empty() {
@@ -181,7 +181,7 @@ pub(crate) fn check_stored(network: &Ident, stored: &[Stored], nodes: &[Node], e
 /// Checks that the names in the braces of `#[stored(..)]` are networks inside this one.
 fn check_networks_inside(network: &Ident, stored: &Stored, nodes: &[Node], errors: &mut Errors) {
     let fields = |own: bool| {
-        let fields = nodes.iter().filter(move |node| matches!(node.op, Op::Layer(traits) if traits.own) == own);
+        let fields = nodes.iter().filter(move |node| node.capabilities().user_defined == own);
         fields.filter_map(|node| node.field.as_ref().map(|field| field.0.to_string()))
     };
     let known: Vec<_> = fields(true).collect();

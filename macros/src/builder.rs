@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, Generics, Ident, Lit};
 
 use crate::errors::Errors;
-use crate::graph::{Dim, Node, Op, Shape, Traits, Value, ValueId, concrete};
+use crate::graph::{Capabilities, Dim, Node, Op, Shape, Value, ValueId, concrete};
 use crate::names::{Names, upper};
 use crate::parse::{Call, Declaration, ungroup};
 use crate::shapes;
@@ -206,7 +206,7 @@ impl<'a> Builder<'a> {
         let output = self.value(shape, source);
         let kind = kind.to_owned();
         // A layer of the user's counts its own.
-        let parameters = if matches!(op, Op::Layer(Traits { own: true, .. })) { None } else { Some(0) };
+        let parameters = if matches!(op, Op::Layer(Capabilities { user_defined: true, .. })) { None } else { Some(0) };
         self.nodes.push(Node { op, field, inputs: vec![input], output, name, kind, uses: 0, parameters });
         output
     }

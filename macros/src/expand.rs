@@ -212,11 +212,11 @@ impl<'a> Network<'a> {
     /// A register that is read across two lines takes twice the time, and the weights of most layers are whole lines
     /// long: what follows one whose are not would be read so to the end. Small layers are not worth the room.
     fn is_padded(&self, index: usize) -> bool {
-        self.owners().nth(index).is_some_and(|node| is_users(node) || self.is_large(node))
+        self.owners().nth(index).is_some_and(|node| is_user_defined(node) || self.is_large(node))
     }
 
     fn is_large(&self, node: &Node) -> bool {
-        !self.model.unaligned && !is_users(node) && node.parameters.is_some_and(|count| count >= 256)
+        !self.model.unaligned && !is_user_defined(node) && node.parameters.is_some_and(|count| count >= 256)
     }
 
     /// The type of the numbers that fill up a cache line before the field `index`, or after the last.
@@ -232,7 +232,7 @@ impl<'a> Network<'a> {
             quote!((::core::mem::size_of::<#ty>(), ::core::mem::align_of::<#ty>()))
         });
         let next = match owners.get(index) {
-            Some(node) if is_users(node) => {
+            Some(node) if is_user_defined(node) => {
                 let ty = concrete(fields[index].1);
                 quote!(::core::mem::align_of::<#ty>())
             }
@@ -509,8 +509,8 @@ impl<'a> Network<'a> {
         let scalar = self.scalar;
         let mut fields = self.buffers(&self.working(evaluate));
         for node in &self.model.nodes {
-            if let (Op::Layer(traits), Some((name, ty))) = (&node.op, &node.field)
-                && traits.works
+            if let (Op::Layer(capabilities), Some((name, ty))) = (&node.op, &node.field)
+                && capabilities.needs_workspace
                 && node.uses == 0
             {
                 let field = format_ident!("{name}_workspace");
@@ -706,7 +706,7 @@ impl<'a> Network<'a> {
         self.owners()
             .filter_map(|node| {
                 let (name, ty) = node.field.as_ref()?;
-                let stores = matches!(node.op, Op::Layer(traits) if traits.stores);
+                let stores = node.capabilities().packs_weights;
                 let network = stored.networks.iter().find(|(field, _)| field == name);
                 Some(match network {
                     Some((_, ty)) => StoredField { name, ty: ty.to_token_stream(), how: How::Network(ty.span()) },
@@ -865,7 +865,7 @@ impl<'a> Network<'a> {
     fn takes(&self, node: &Node, slot: usize) -> TokenStream {
         let scalar = self.scalar;
         match &node.field {
-            Some((_, ty)) if is_users(node) => quote!(<#ty as __m::Layer<#scalar>>::Input),
+            Some((_, ty)) if is_user_defined(node) => quote!(<#ty as __m::Layer<#scalar>>::Input),
             _ => self.ty(node.inputs[slot]),
         }
     }
@@ -874,9 +874,10 @@ impl<'a> Network<'a> {
         let (memory, scalar) = (self.working(places), self.scalar);
         let steps = self.model.nodes.iter().enumerate().map(|(index, node)| match (&node.op, &node.field) {
             (Op::Layer(_), Some(_)) if plan::pooled_into(self.model, node).is_some() => TokenStream::new(),
-            (Op::Layer(traits), Some((name, _))) => {
+            (Op::Layer(capabilities), Some((name, _))) => {
                 let field = format_ident!("{name}_workspace");
-                let workspace = if traits.works { quote!(&mut workspace.#field) } else { quote!(&mut ()) };
+                let workspace =
+                    if capabilities.needs_workspace { quote!(&mut workspace.#field) } else { quote!(&mut ()) };
                 let then = self.epilogue(index, plan::fused_into);
                 if let Some(pool) = plan::pool(self.model, index) {
                     let then = then.unwrap_or_else(|| quote!(::monomorph::layers::Identity));
@@ -1263,10 +1264,10 @@ fn ends(input: &str, output: &str) -> [Ident; 2] {
 
 /// Whether a node's layer keeps something for `backward`.
 fn saves(node: &Node) -> bool {
-    matches!(node.op, Op::Layer(traits) if traits.saves)
+    node.capabilities().saves
 }
 
 /// Whether a node's layer is the user's own.
-fn is_users(node: &Node) -> bool {
-    matches!(node.op, Op::Layer(traits) if traits.own)
+fn is_user_defined(node: &Node) -> bool {
+    node.capabilities().user_defined
 }

@@ -118,7 +118,7 @@ pub(crate) type ValueId = usize;
 #[derive(Clone)]
 pub(crate) enum Op {
     /// Calls the passes of the field's layer.
-    Layer(Traits),
+    Layer(Capabilities),
     /// An elementwise function that can run inside the layer before it, or in place.
     Activation { marker: TokenStream, from_output: bool },
     /// The same numbers under another shape.
@@ -142,23 +142,40 @@ pub(crate) enum Along {
     Whole,
 }
 
-/// What is known of a layer beforehand.
+/// What the macro has to know of a layer to plan and to call it.
 #[derive(Clone, Copy)]
-pub(crate) struct Traits {
+pub(crate) struct Capabilities {
     /// It can apply the activation that follows it, and its `backward` does not read its output.
-    pub fuses: bool,
+    pub fuses_activation: bool,
     /// It can keep the maximum of every 2 × 2 pixels instead of the pixels.
-    pub pools: bool,
-    /// It is the maximum of every 2 × 2 pixels.
-    pub halves: bool,
+    pub fuses_max_pool: bool,
+    /// It is the maximum of every 2 × 2 pixels, without overlap or padding.
+    pub is_max_pool_2x2: bool,
     /// Its `Saved` is not `()`.
     pub saves: bool,
     /// Its `Workspace` is not `()`.
-    pub works: bool,
+    pub needs_workspace: bool,
     /// Its weights can be stored in fewer bits.
-    pub stores: bool,
-    /// It is the user's own: its type says what it takes and gives.
-    pub own: bool,
+    pub packs_weights: bool,
+    /// It is defined by the user: only its type says what it takes and gives.
+    pub user_defined: bool,
+}
+
+impl Capabilities {
+    pub(crate) const NONE: Self = Self {
+        fuses_activation: false,
+        fuses_max_pool: false,
+        is_max_pool_2x2: false,
+        saves: false,
+        needs_workspace: false,
+        packs_weights: false,
+        user_defined: false,
+    };
+    pub(crate) const DENSE_OR_CONV: Self = Self { fuses_activation: true, packs_weights: true, ..Self::NONE };
+    pub(crate) const SAVES: Self = Self { saves: true, ..Self::NONE };
+    pub(crate) const SAVES_AND_NEEDS_WORKSPACE: Self = Self { needs_workspace: true, ..Self::SAVES };
+    /// Whether it saves or needs a workspace is not known, so it is given both, which may be `()`.
+    pub(crate) const USER_DEFINED: Self = Self { user_defined: true, ..Self::SAVES_AND_NEEDS_WORKSPACE };
 }
 
 /// A step of the computation.
@@ -176,6 +193,13 @@ pub(crate) struct Node {
     pub uses: usize,
     /// How many parameters it has, where the macro can count them.
     pub parameters: Option<usize>,
+}
+
+impl Node {
+    /// Those of its layer; none if it is no layer.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        if let Op::Layer(capabilities) = self.op { capabilities } else { Capabilities::NONE }
+    }
 }
 
 /// A network, understood.

@@ -79,7 +79,7 @@ pub(crate) fn fused_into(model: &Model, node: &Node) -> Option<usize> {
     let Op::Activation { .. } = node.op else { return None };
     let input = node.inputs[0];
     let producer = model.nodes.iter().position(|other| other.output == input)?;
-    let fuses = matches!(model.nodes[producer].op, Op::Layer(traits) if traits.fuses);
+    let fuses = model.nodes[producer].capabilities().fuses_activation;
     (fuses && read_once(model, input)).then_some(producer)
 }
 
@@ -99,15 +99,15 @@ pub(crate) fn epilogue(model: &Model, producer: usize, into: fn(&Model, &Node) -
 /// The convolution before a maximum of 2 × 2 pixels that can keep it instead of the pixels, in `evaluate`: the one right before
 /// it, or before an activation that the convolution applies itself.
 pub(crate) fn pooled_into(model: &Model, node: &Node) -> Option<usize> {
-    let Op::Layer(traits) = node.op else { return None };
+    let Op::Layer(capabilities) = node.op else { return None };
     let input = node.inputs[0];
-    if !traits.halves || !read_once(model, input) {
+    if !capabilities.is_max_pool_2x2 || !read_once(model, input) {
         return None;
     }
     let before = model.nodes.iter().position(|other| other.output == input)?;
     let producer = fused_into(model, &model.nodes[before]).unwrap_or(before);
-    let pools = matches!(model.nodes[producer].op, Op::Layer(traits) if traits.pools);
-    pools.then_some(producer)
+    let fuses = model.nodes[producer].capabilities().fuses_max_pool;
+    fuses.then_some(producer)
 }
 
 /// The maximum of 2 × 2 pixels that a convolution keeps instead of the pixels.

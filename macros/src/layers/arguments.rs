@@ -1,0 +1,299 @@
+//! The arguments of a layer: read from a call, each checked and turned into a size, a number or a flag.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::spanned::Spanned;
+use syn::{Expr, Ident, Lit};
+
+use crate::builder::Builder;
+use crate::errors::did_you_mean;
+use crate::graph::{Dim, Shape, ValueId};
+use crate::parse::{Argument, Call, ungroup};
+use crate::shapes::{self, Padding};
+
+/// How a layer is written.
+pub(super) struct Signature {
+    pub(super) name: &'static str,
+    /// The arguments that may be given by position.
+    pub(super) places: &'static [&'static str],
+    /// The arguments that are given by name.
+    pub(super) names: &'static [&'static str],
+    /// How many of `places` must be given.
+    pub(super) required: usize,
+}
+
+/// The arguments of a call, each under its name.
+pub(super) struct Arguments<'a> {
+    pub(super) name: Ident,
+    kind: &'static str,
+    pub(super) span: Span,
+    given: Vec<(&'static str, &'a Expr)>,
+}
+
+impl<'a> Arguments<'a> {
+    /// Sorts the arguments; reports those that are missing, unknown, or given twice.
+    pub(super) fn new(builder: &mut Builder, signature: &Signature, name: Ident, call: &'a Call) -> Option<Self> {
+        let known: Vec<&'static str> =
+            signature.places.iter().chain(signature.names).copied().chain(["input"]).collect();
+        let mut arguments = Self { name, kind: signature.name, span: call.span(), given: Vec::new() };
+        let (mut places, mut fine) = (signature.places.iter(), true);
+        for Argument { name, value } in call.arguments.iter().flatten() {
+            let (argument, span) = match name {
+                Some(name) => (known.iter().find(|known| name == **known).copied(), name.span()),
+                None => (places.next().copied(), value.span()),
+            };
+            let problem = match argument {
+                None => Some(unknown_argument(signature, &known, name.as_ref())),
+                Some(argument) if arguments.get(argument).is_some() => {
+                    Some(format!("{}: `{argument}` is given twice", signature.name))
+                }
+                Some(argument) => {
+                    arguments.given.push((argument, value));
+                    None
+                }
+            };
+            if let Some(problem) = problem {
+                builder.errors.at(span, problem);
+                fine = false;
+            }
+        }
+        for place in &signature.places[..signature.required] {
+            if fine && arguments.get(place).is_none() {
+                let message = format!("{}: `{place}` is missing; write `{}`", signature.name, example(signature));
+                builder.errors.at(arguments.span, message);
+                fine = false;
+            }
+        }
+        fine.then_some(arguments)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&'a Expr> {
+        self.given.iter().find(|(given, _)| *given == name).map(|(_, value)| *value)
+    }
+
+    /// A field of this layer's name and type.
+    pub(super) fn field(&self, ty: TokenStream) -> Option<(Ident, TokenStream)> {
+        Some((self.name.clone(), ty))
+    }
+
+    pub(super) fn text(&self) -> String {
+        self.name.to_string()
+    }
+
+    /// What a node is called and what it is.
+    pub(super) fn title(&self) -> (String, &'static str) {
+        (self.text(), self.kind)
+    }
+
+    /// Compares what the layer states as its input (`input = [5, 5, 16]`) with what comes.
+    pub(super) fn check_input(&self, builder: &mut Builder, input: ValueId) -> Option<()> {
+        let Some(written) = self.get("input").map(ungroup) else { return Some(()) };
+        let text = self.text();
+        let sizes = parts(written).unwrap_or_else(|| vec![written]);
+        let stated: Option<Vec<Dim>> = sizes.into_iter().map(|size| builder.dim(&text, "input", size)).collect();
+        let stated = Shape::Known(stated?);
+        let given = &builder.values[input];
+        let (source, shape) = (given.source.clone(), given.shape.clone());
+        match (stated.literals(), shape.literals()) {
+            (Some(a), Some(b)) => {
+                if let Err(error) = shapes::stated_input(&text, &a, &source, &b) {
+                    builder.errors.at(written.span(), error.as_str());
+                    return None;
+                }
+            }
+            _ if stated.is_constant() && shape.is_constant() => {
+                let (a, b) = (stated.slice(&builder.scalar), shape.slice(&builder.scalar));
+                builder.check(written.span(), quote!(::monomorph::shapes::stated_input(#text, #a, #source, #b)));
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// A decimal number for a const generic parameter, `default` if it is not given.
+    pub(super) fn real(&self, builder: &mut Builder, name: &str, default: f64) -> Option<TokenStream> {
+        let Some(value) = self.get(name).map(ungroup) else {
+            return Some(quote!({ ::monomorph::scalar::bits(#default) }));
+        };
+        match value {
+            Expr::Lit(literal) => match &literal.lit {
+                Lit::Float(number) => Some(quote!({ ::monomorph::scalar::bits(#number) })),
+                Lit::Int(number) => Some(quote!({ ::monomorph::scalar::bits(#number as f64) })),
+                other => {
+                    builder
+                        .errors
+                        .at(other.span(), format!("{}: {name} must be a number, such as {default}", self.name));
+                    None
+                }
+            },
+            other => Some(quote!({ ::monomorph::scalar::bits((#other) as f64) })),
+        }
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&self, builder: &mut Builder, name: &str, default: bool) -> Option<bool> {
+        match self.get(name).map(ungroup) {
+            None => Some(default),
+            Some(Expr::Lit(syn::ExprLit { lit: Lit::Bool(flag), .. })) => Some(flag.value),
+            Some(other) => {
+                builder.errors.at(other.span(), format!("{}: {name} is `true` or `false`", self.name));
+                None
+            }
+        }
+    }
+
+    /// One number for all axes, or one an axis in parentheses: `3`, `(5, 3)`.
+    pub(super) fn per_axis<const R: usize>(
+        &self,
+        builder: &mut Builder,
+        name: &str,
+        default: Option<usize>,
+    ) -> Option<[Dim; R]> {
+        let Some(value) = self.get(name).map(ungroup) else {
+            let Some(default) = default else {
+                builder.errors.at(self.span, format!("{}: `{name}` is missing; write `{name} = 3`", self.name));
+                return None;
+            };
+            return Some(core::array::from_fn(|_| Dim::Literal(default)));
+        };
+        let text = self.text();
+        if let Some(parts) = parts(value) {
+            if R > 1 && parts.len() == R {
+                let dims: Option<Vec<Dim>> = parts.iter().map(|part| builder.dim(&text, name, part)).collect();
+                return dims?.try_into().ok();
+            }
+            let message = match R {
+                1 => format!("{text}: {name} is one number here"),
+                _ => format!("{text}: {name} is one number, or {R}: `{name} = (height, width)`"),
+            };
+            builder.errors.at(value.span(), message);
+            return None;
+        }
+        let dim = builder.dim(&text, name, value)?;
+        Some(core::array::from_fn(|_| dim.clone()))
+    }
+
+    /// `same`, `valid`, a number, a number an axis, or a pair `(before, after)` an axis.
+    pub(super) fn padding<const R: usize>(&self, builder: &mut Builder) -> Option<[Side; R]> {
+        let Some(value) = self.get("padding").map(ungroup) else {
+            return Some(core::array::from_fn(|_| Side::both(Dim::Literal(0))));
+        };
+        if let Expr::Path(path) = value {
+            if path.path.is_ident("same") {
+                return Some(core::array::from_fn(|_| Side::Same));
+            }
+            if path.path.is_ident("valid") {
+                return Some(core::array::from_fn(|_| Side::both(Dim::Literal(0))));
+            }
+        }
+        let text = self.text();
+        if let Expr::Path(path) = value {
+            let word = path.path.get_ident().map(ToString::to_string).unwrap_or_default();
+            if let Some(close) = did_you_mean(&word, ["same", "valid"]) {
+                builder.errors.at(value.span(), format!("{text}: padding `{word}`; did you mean `{close}`?"));
+                return None;
+            }
+        }
+        let Some(parts) = parts(value) else {
+            let number = builder.number(&text, "padding", value)?;
+            return Some(core::array::from_fn(|_| Side::both(number.clone())));
+        };
+        // In one dimension a pair is the two sides; in two, a number or a pair of sides an axis.
+        let sides: Option<Vec<Side>> = match (R, parts.as_slice()) {
+            (1, [before, after]) => Side::pair(builder, &text, before, after).map(|side| vec![side]),
+            (2, [_, _]) => parts.iter().map(|part| Side::of(builder, &text, part)).collect(),
+            _ => {
+                let forms = match R {
+                    1 => "`same`, `valid`, a number, or `(left, right)`",
+                    _ => "`same`, `valid`, a number, `(height, width)`, or `((top, bottom), (left, right))`",
+                };
+                builder.errors.at(value.span(), format!("{text}: padding is {forms}"));
+                None
+            }
+        };
+        sides?.try_into().ok()
+    }
+}
+
+/// The padding of an axis.
+#[derive(Clone)]
+pub(super) enum Side {
+    Same,
+    Pair(Dim, Dim),
+}
+
+impl Side {
+    pub(super) fn both(dim: Dim) -> Self {
+        Side::Pair(dim.clone(), dim)
+    }
+
+    pub(super) fn pair(builder: &mut Builder, layer: &str, before: &Expr, after: &Expr) -> Option<Self> {
+        let before = builder.number(layer, "padding", before);
+        Some(Side::Pair(before?, builder.number(layer, "padding", after)?))
+    }
+
+    /// A number, or a pair in parentheses.
+    pub(super) fn of(builder: &mut Builder, layer: &str, value: &Expr) -> Option<Self> {
+        match parts(ungroup(value)).as_deref() {
+            Some([before, after]) => Self::pair(builder, layer, before, after),
+            _ => builder.number(layer, "padding", value).map(Self::both),
+        }
+    }
+
+    pub(super) fn literal(&self) -> Option<Padding> {
+        match self {
+            Side::Same => Some(Padding::Same),
+            Side::Pair(Dim::Literal(before), Dim::Literal(after)) => Some(Padding::Sides(*before, *after)),
+            Side::Pair(..) => None,
+        }
+    }
+
+    pub(super) fn tokens(&self) -> TokenStream {
+        match self {
+            Side::Same => quote!(::monomorph::shapes::Padding::Same),
+            Side::Pair(before, after) => {
+                let (before, after) = (before.tokens(), after.tokens());
+                quote!(::monomorph::shapes::Padding::Sides(#before, #after))
+            }
+        }
+    }
+}
+
+/// The parts of `(a, b)` or `[a, b]`.
+fn parts(value: &Expr) -> Option<Vec<&Expr>> {
+    match value {
+        Expr::Tuple(tuple) => Some(tuple.elems.iter().collect()),
+        Expr::Array(array) => Some(array.elems.iter().collect()),
+        _ => None,
+    }
+}
+
+fn unknown_argument(signature: &Signature, known: &[&str], name: Option<&Ident>) -> String {
+    // Every layer may state its input; that is no argument to think of here.
+    let known = &known[..known.len() - 1];
+    let takes = match known {
+        [] => "it takes none".to_owned(),
+        known => format!("it takes {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+    };
+    match name {
+        Some(name) => {
+            let hint = did_you_mean(&name.to_string(), known.iter().copied());
+            let hint = hint.map_or(takes, |hint| format!("did you mean `{hint}`?"));
+            format!("{} has no argument `{name}`; {hint}", signature.name)
+        }
+        None if known.is_empty() => format!("{} takes no argument", signature.name),
+        None => format!("{} has too many arguments; {takes}", signature.name),
+    }
+}
+
+/// How the layer is written with what it must have.
+fn example(signature: &Signature) -> String {
+    let value = match signature.places[0] {
+        "rate" => "0.5",
+        "kernel" | "factor" => "2",
+        "groups" => "4",
+        _ => "16",
+    };
+    let kernel = if signature.names.contains(&"kernel") { ", kernel = 3" } else { "" };
+    format!("{}({value}{kernel})", signature.name)
+}

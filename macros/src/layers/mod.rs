@@ -1,0 +1,172 @@
+//! The table of layers: how each is written, and the function that puts it into the network.
+
+mod activation;
+mod arguments;
+mod linear;
+mod norm;
+mod same_shape;
+mod simple;
+mod window;
+
+use quote::quote;
+use syn::spanned::Spanned;
+
+use crate::builder::Builder;
+use crate::errors::did_you_mean;
+use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
+use crate::layers::activation::{elementwise, tunable};
+use crate::layers::arguments::{Arguments, Signature};
+use crate::layers::linear::{conv, dense};
+use crate::layers::norm::{batch_norm, group_norm, norm};
+use crate::layers::simple::{dropout, flatten, rowwise};
+use crate::layers::window::{global_pool, pool, upsample};
+use crate::parse::Call;
+
+/// Checks what a layer takes, works out what it gives, and adds it; `None` after a mistake.
+type Add = fn(&mut Builder, &Arguments, ValueId) -> Option<ValueId>;
+
+/// A row of the table.
+struct Kind {
+    signature: Signature,
+    /// What fields without a name of their own are called, before their number.
+    field: &'static str,
+    add: Add,
+}
+
+const fn kind(
+    name: &'static str,
+    field: &'static str,
+    places: &'static [&'static str],
+    names: &'static [&'static str],
+    required: usize,
+    add: Add,
+) -> Kind {
+    Kind { signature: Signature { name, places, names, required }, field, add }
+}
+
+const CONV: &[&str] = &["kernel", "stride", "padding", "dilation", "groups", "bias"];
+const DEPTHWISE: &[&str] = &["stride", "padding", "dilation", "bias"];
+const POOL: &[&str] = &["stride", "padding", "dilation"];
+
+const KINDS: &[Kind] = &[
+    kind("Dense", "dense", &["units"], &["bias"], 1, dense),
+    kind("Conv1d", "conv", &["channels"], CONV, 1, |b, a, v| conv::<1>(b, a, v, false)),
+    kind("Conv2d", "conv", &["channels"], CONV, 1, |b, a, v| conv::<2>(b, a, v, false)),
+    kind("DepthwiseConv1d", "conv", &["kernel"], DEPTHWISE, 1, |b, a, v| conv::<1>(b, a, v, true)),
+    kind("DepthwiseConv2d", "conv", &["kernel"], DEPTHWISE, 1, |b, a, v| conv::<2>(b, a, v, true)),
+    kind("MaxPool1d", "pool", &["kernel"], POOL, 1, |b, a, v| pool::<1>(b, a, v, "MaxPool1d")),
+    kind("MaxPool2d", "pool", &["kernel"], POOL, 1, |b, a, v| pool::<2>(b, a, v, "MaxPool2d")),
+    kind("AvgPool1d", "pool", &["kernel"], POOL, 1, |b, a, v| pool::<1>(b, a, v, "AvgPool1d")),
+    kind("AvgPool2d", "pool", &["kernel"], POOL, 1, |b, a, v| pool::<2>(b, a, v, "AvgPool2d")),
+    kind("GlobalMaxPool1d", "pool", &[], &[], 0, |b, a, v| global_pool::<1>(b, a, v, "GlobalMaxPool1d")),
+    kind("GlobalMaxPool2d", "pool", &[], &[], 0, |b, a, v| global_pool::<2>(b, a, v, "GlobalMaxPool2d")),
+    kind("GlobalAvgPool1d", "pool", &[], &[], 0, |b, a, v| global_pool::<1>(b, a, v, "GlobalAvgPool1d")),
+    kind("GlobalAvgPool2d", "pool", &[], &[], 0, |b, a, v| global_pool::<2>(b, a, v, "GlobalAvgPool2d")),
+    kind("Upsample2d", "upsample", &["factor"], &[], 1, upsample),
+    kind("Flatten", "flatten", &[], &[], 0, flatten),
+    kind("BatchNorm", "norm", &[], &["epsilon", "momentum"], 0, batch_norm),
+    kind("LayerNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "LayerNorm", 1e-5)),
+    kind("RmsNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "RmsNorm", 1e-6)),
+    kind("GroupNorm", "norm", &["groups"], &["epsilon"], 1, group_norm),
+    kind("Dropout", "dropout", &["rate"], &[], 1, dropout),
+    kind("Softmax", "softmax", &[], &[], 0, |b, a, v| rowwise(b, a, v, "Softmax")),
+    kind("LogSoftmax", "softmax", &[], &[], 0, |b, a, v| rowwise(b, a, v, "LogSoftmax")),
+    kind("Identity", "identity", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Identity", true)),
+    kind("Relu", "relu", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Relu", true)),
+    kind("Relu6", "relu", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Relu6", true)),
+    kind("LeakyRelu", "relu", &["slope"], &[], 0, |b, a, v| tunable(b, a, v, "LeakyRelu", "slope", 0.01)),
+    kind("Elu", "elu", &["alpha"], &[], 0, |b, a, v| tunable(b, a, v, "Elu", "alpha", 1.0)),
+    kind("Selu", "selu", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Selu", true)),
+    kind("Gelu", "gelu", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Gelu", false)),
+    kind("GeluTanh", "gelu", &[], &[], 0, |b, a, v| elementwise(b, a, v, "GeluTanh", false)),
+    kind("Silu", "silu", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Silu", false)),
+    kind("Sigmoid", "sigmoid", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Sigmoid", true)),
+    kind("Tanh", "tanh", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Tanh", true)),
+    kind("HardSigmoid", "sigmoid", &[], &[], 0, |b, a, v| elementwise(b, a, v, "HardSigmoid", true)),
+    kind("HardSwish", "swish", &[], &[], 0, |b, a, v| elementwise(b, a, v, "HardSwish", false)),
+    kind("HardTanh", "tanh", &[], &[], 0, |b, a, v| elementwise(b, a, v, "HardTanh", true)),
+    kind("Mish", "mish", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Mish", false)),
+    kind("Softplus", "softplus", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Softplus", false)),
+    kind("Softsign", "softsign", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Softsign", false)),
+];
+
+/// Other names under which people look for a layer.
+const ALIASES: &[(&str, &str)] = &[
+    ("Linear", "Dense"),
+    ("FullyConnected", "Dense"),
+    ("Conv", "Conv2d"),
+    ("AveragePool2d", "AvgPool2d"),
+    ("GlobalAveragePool2d", "GlobalAvgPool2d"),
+    ("Swish", "Silu"),
+    ("BatchNorm1d", "BatchNorm"),
+    ("BatchNorm2d", "BatchNorm"),
+    ("RMSNorm", "RmsNorm"),
+];
+
+/// Adds a layer of the table, or a layer of the user's, to the network; returns its output.
+pub(crate) fn add(builder: &mut Builder, call: &Call, input: ValueId) -> ValueId {
+    let plain = call.path.get_ident().map(ToString::to_string);
+    if let (Some(word), None, None) = (&plain, &call.name, &call.arguments)
+        && let Some(output) = builder.again(word, call.span(), input)
+    {
+        return output;
+    }
+    let Some(kind) = KINDS.iter().find(|kind| plain.as_deref() == Some(kind.signature.name)) else {
+        return user_defined(builder, call, plain.as_deref(), input);
+    };
+    let name = builder.name(kind.field, call);
+    Arguments::new(builder, &kind.signature, name, call)
+        .and_then(|arguments| {
+            arguments.check_input(builder, input)?;
+            (kind.add)(builder, &arguments, input)
+        })
+        .unwrap_or_else(|| unknown(builder))
+}
+
+/// A layer of the user's, by its path: its type says what it takes and gives.
+fn user_defined(builder: &mut Builder, call: &Call, plain: Option<&str>, input: ValueId) -> ValueId {
+    let (span, path) = (call.span(), &call.path);
+    if let Some(word) = plain {
+        let alias = ALIASES.iter().find(|(alias, _)| *alias == word).map(|(_, name)| *name);
+        let close = alias.or_else(|| did_you_mean(word, KINDS.iter().map(|kind| kind.signature.name)));
+        if close.is_some() || call.arguments.is_some() {
+            let hint = close.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            let own = format!(" (a layer of your own is written by its path: `self::{word}`)");
+            builder.errors.at(span, format!("there is no layer `{word}`{hint}{own}"));
+            return unknown(builder);
+        }
+    }
+    let name = builder.name("layer", call);
+    if let Some(arguments) = &call.arguments {
+        let span = arguments.first().map_or(span, |argument| argument.value.span());
+        builder
+            .errors
+            .at(span, format!("{name}: a layer of your own takes its sizes as generics: `{}::<..>`", quote!(#path)));
+        return unknown(builder);
+    }
+    let scalar = builder.scalar.clone();
+    let ty = quote!(#path);
+    let given = builder.values[input].shape.clone();
+    if !matches!(given, Shape::Unknown) {
+        let (text, source) = (name.to_string(), builder.values[input].source.clone());
+        let gives = given.slice(&scalar);
+        if !matches!(&given, Shape::Known(dims) if dims.iter().any(|dim| matches!(dim, Dim::Parameter(_)))) {
+            let takes = quote!(<<#ty as ::monomorph::Layer<#scalar>>::Input as ::monomorph::Tensor<#scalar>>::SHAPE);
+            builder.check(span, quote!(::monomorph::shapes::taken_input(#text, #takes, #source, #gives)));
+        }
+    }
+    let output = Shape::Opaque(quote!(<#ty as ::monomorph::Layer<#scalar>>::Output));
+    let kind = path.segments.last().map_or_else(String::new, |last| last.ident.to_string());
+    builder.node(
+        Op::Layer(Capabilities::USER_DEFINED),
+        Some((name.clone(), ty)),
+        (name.to_string(), &kind),
+        input,
+        output,
+    )
+}
+
+/// What stands for the output of a layer that could not be added.
+fn unknown(builder: &mut Builder) -> ValueId {
+    builder.value(Shape::Unknown, "a layer with a mistake")
+}

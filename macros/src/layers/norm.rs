@@ -1,0 +1,68 @@
+//! Normalisation.
+
+use proc_macro2::Span;
+use quote::quote;
+use syn::Ident;
+use syn::spanned::Spanned;
+
+use crate::builder::Builder;
+use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
+use crate::layers::arguments::Arguments;
+use crate::layers::same_shape::{channels, count_channels, same_shape};
+use crate::shapes;
+
+pub(super) fn batch_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let (x, c) = channels(builder, input)?;
+    let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
+    let momentum = arguments.real(builder, "momentum", 0.1)?;
+    let scalar = &builder.scalar;
+    let ty = quote!(::monomorph::layers::BatchNorm<#scalar, #x, #c, #epsilon, #momentum>);
+    let output = same_shape(builder, Op::Layer(Capabilities::SAVES), arguments, input, ty);
+    count_channels(builder, input, 4);
+    Some(output)
+}
+
+pub(super) fn norm(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+    layer: &str,
+    epsilon: f64,
+) -> Option<ValueId> {
+    let (x, c) = channels(builder, input)?;
+    let epsilon = arguments.real(builder, "epsilon", epsilon)?;
+    let (scalar, ident) = (&builder.scalar, Ident::new(layer, Span::call_site()));
+    let ty = quote!(::monomorph::layers::#ident<#scalar, #x, #c, #epsilon>);
+    let output = same_shape(builder, Op::Layer(Capabilities::SAVES), arguments, input, ty);
+    count_channels(builder, input, if layer == "RmsNorm" { 1 } else { 2 });
+    Some(output)
+}
+
+pub(super) fn group_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let (x, c) = channels(builder, input)?;
+    let (text, written) = (arguments.text(), arguments.get("groups")?);
+    let groups = builder.dim(&text, "groups", written)?;
+    let last = match &builder.values[input].shape {
+        Shape::Known(dims) => dims.last().cloned(),
+        _ => None,
+    };
+    match (&groups, last) {
+        (Dim::Literal(groups), Some(Dim::Literal(c))) => {
+            if let Err(error) = shapes::share(&text, "groups", *groups, "channels", c) {
+                builder.errors.at(written.span(), error.as_str());
+                return None;
+            }
+        }
+        (Dim::Parameter(_), _) | (_, Some(Dim::Parameter(_))) => {}
+        _ => {
+            let groups = groups.tokens();
+            builder.check(written.span(), quote!(::monomorph::shapes::share(#text, "groups", #groups, "channels", #c)));
+        }
+    }
+    let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
+    let (scalar, groups) = (&builder.scalar, groups.tokens());
+    let ty = quote!(::monomorph::layers::GroupNorm<#scalar, #x, #c, #groups, #epsilon>);
+    let output = same_shape(builder, Op::Layer(Capabilities::SAVES_AND_NEEDS_WORKSPACE), arguments, input, ty);
+    count_channels(builder, input, 2);
+    Some(output)
+}

@@ -1,0 +1,43 @@
+//! What layers share whose output has the shape of their input.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::builder::Builder;
+use crate::graph::{Dim, Op, Shape, ValueId};
+use crate::layers::arguments::Arguments;
+
+/// The type of the input, and its last size.
+pub(super) fn channels(builder: &mut Builder, input: ValueId) -> Option<(TokenStream, TokenStream)> {
+    let shape = &builder.values[input].shape;
+    let (ty, scalar) = (shape.ty(&builder.scalar), &builder.scalar);
+    match shape {
+        Shape::Unknown => None,
+        Shape::Known(dims) => Some((ty, dims.last()?.tokens())),
+        Shape::Opaque(_) => {
+            let channels = builder.concrete(&quote!({ <#ty as ::monomorph::Tensor<#scalar>>::CHANNELS }));
+            Some((ty, channels))
+        }
+    }
+}
+
+pub(super) fn same_shape(
+    builder: &mut Builder,
+    op: Op,
+    arguments: &Arguments,
+    input: ValueId,
+    ty: TokenStream,
+) -> ValueId {
+    let shape = builder.values[input].shape.clone();
+    builder.node(op, arguments.field(ty), arguments.title(), input, shape)
+}
+
+/// Counts so many parameters a channel for the last node.
+pub(super) fn count_channels(builder: &mut Builder, input: ValueId, each: usize) {
+    let last = match &builder.values[input].shape {
+        Shape::Known(dims) => dims.last().cloned(),
+        _ => None,
+    };
+    let last = last.unwrap_or(Dim::Constant(TokenStream::new()));
+    builder.count(&[&[&Dim::Literal(each), &last]]);
+}

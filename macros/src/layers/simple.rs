@@ -1,0 +1,60 @@
+//! Layers without parameters that need no window: `Flatten`, `Dropout`, softmax.
+
+use proc_macro2::Span;
+use quote::quote;
+use syn::{Expr, Ident, Lit};
+
+use crate::builder::Builder;
+use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
+use crate::layers::arguments::Arguments;
+use crate::layers::same_shape::{channels, same_shape};
+use crate::parse::ungroup;
+use crate::shapes;
+
+pub(super) fn flatten(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let shape = builder.values[input].shape.clone();
+    let flat = match (&shape, shape.literals()) {
+        (Shape::Unknown, _) => return None,
+        (Shape::Known(dims), _) if dims.len() == 1 => Shape::Known(dims.clone()),
+        (_, Some(sizes)) => match shapes::numbers(&arguments.text(), &sizes) {
+            Ok(numbers) => Shape::Known(vec![Dim::Literal(numbers)]),
+            Err(text) => {
+                builder.errors.at(arguments.span, text.as_str());
+                return None;
+            }
+        },
+        (Shape::Known(dims), None) if dims.iter().any(|dim| matches!(dim, Dim::Parameter(_))) => {
+            let message = "Flatten multiplies a parameter of the network, which stable Rust cannot; make it a constant";
+            builder.errors.at(arguments.span, message);
+            return None;
+        }
+        _ => {
+            let (text, slice) = (arguments.text(), shape.slice(&builder.scalar));
+            let result = quote!(::monomorph::shapes::numbers(#text, #slice));
+            let item = builder.work_out(arguments.span, quote!(usize), result);
+            Shape::Known(vec![Dim::Constant(quote!(#item))])
+        }
+    };
+    Some(builder.node(Op::View, None, arguments.title(), input, flat))
+}
+
+pub(super) fn dropout(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let written = ungroup(arguments.get("rate")?);
+    if let Expr::Lit(syn::ExprLit { lit: Lit::Float(rate), .. }) = written
+        && !rate.base10_parse::<f64>().is_ok_and(|rate| (0.0..1.0).contains(&rate))
+    {
+        let message = format!("{}: rate {rate} is not a probability from 0 to below 1", arguments.name);
+        builder.errors.at(rate.span(), message);
+        return None;
+    }
+    let rate = arguments.real(builder, "rate", 0.5)?;
+    let (x, _) = channels(builder, input)?;
+    let ty = quote!(::monomorph::layers::Dropout<#x, #rate>);
+    Some(same_shape(builder, Op::Layer(Capabilities::SAVES), arguments, input, ty))
+}
+
+pub(super) fn rowwise(builder: &mut Builder, arguments: &Arguments, input: ValueId, layer: &str) -> Option<ValueId> {
+    let (x, _) = channels(builder, input)?;
+    let layer = Ident::new(layer, Span::call_site());
+    Some(same_shape(builder, Op::Layer(Capabilities::NONE), arguments, input, quote!(::monomorph::layers::#layer<#x>)))
+}

@@ -1,0 +1,193 @@
+//! Windows over the spatial axes, and the layers that have one and no parameters: pools and upsampling.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::Ident;
+use syn::spanned::Spanned;
+
+use crate::builder::Builder;
+use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
+use crate::layers::arguments::Arguments;
+use crate::shapes;
+
+/// A window over the spatial axes, worked out.
+pub(super) struct Window<const R: usize> {
+    /// The input's sizes, channels last.
+    pub(super) input: Vec<Dim>,
+    pub(super) output: [Dim; R],
+    pub(super) kernel: [Dim; R],
+    /// The marker type with strides, padding and dilation.
+    pub(super) marker: TokenStream,
+    /// Whether windows of two lie side by side along every axis and cover it.
+    pub(super) halves_each_axis: bool,
+}
+
+pub(super) fn window<const R: usize>(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+    default_stride: Option<[Dim; R]>,
+) -> Option<Window<R>> {
+    let takes = if R == 1 { "an input [length, channels]" } else { "an input [height, width, channels]" };
+    let kernel = arguments.per_axis::<R>(builder, "kernel", None);
+    let stride = match default_stride {
+        Some(stride) if arguments.get("stride").is_none() => Some(stride),
+        _ => arguments.per_axis::<R>(builder, "stride", Some(1)),
+    };
+    let dilation = arguments.per_axis::<R>(builder, "dilation", Some(1));
+    let padding = arguments.padding::<R>(builder);
+    let sizes = builder.sizes(&arguments.name, arguments.span, takes, R + 1, input)?;
+    let (kernel, stride, dilation, padding) = (kernel?, stride?, dilation?, padding?);
+    let (mut output, mut before) = (Vec::new(), Vec::new());
+    let mut worked_out: Vec<(String, Ident)> = Vec::new();
+    for axis in 0..R {
+        let dims = [&sizes[axis], &kernel[axis], &stride[axis], &dilation[axis]];
+        let (layer, axis_name) = (arguments.text(), axis_names::<R>()[axis]);
+        let at = arguments.get("kernel").map_or(arguments.span, Spanned::span);
+        if let Some(parameter) =
+            dims.iter().find_map(|dim| if let Dim::Parameter(name) = dim { Some(name) } else { None })
+        {
+            let message = format!(
+                "{layer} computes its output {axis_name} from the parameter `{parameter}`, which stable Rust cannot; \
+                 make it a number or a constant"
+            );
+            builder.errors.at(at, message);
+            return None;
+        }
+        if let ([Dim::Literal(size), Dim::Literal(k), Dim::Literal(s), Dim::Literal(d)], Some(sides)) =
+            (dims, padding[axis].literal())
+        {
+            match shapes::axis(&layer, axis_name, *size, *k, *s, *d, sides) {
+                Ok(axis) => {
+                    output.push(Dim::Literal(axis.output));
+                    before.push(Dim::Literal(axis.before));
+                }
+                // The other axis is most often wrong in the same way.
+                Err(text) => {
+                    builder.errors.at(at, text.as_str());
+                    return None;
+                }
+            }
+        } else {
+            let [size, k, s, d] = dims.map(Dim::tokens);
+            let sides = padding[axis].tokens();
+            let key = quote!(#size, #k, #s, #d, #sides).to_string();
+            let item = match worked_out.iter().find(|(other, _)| *other == key) {
+                Some((_, item)) => item.clone(),
+                None => {
+                    let result = quote!(::monomorph::shapes::axis(#layer, #axis_name, #size, #k, #s, #d, #sides));
+                    builder.work_out(at, quote!(::monomorph::shapes::Axis), result)
+                }
+            };
+            worked_out.push((key, item.clone()));
+            output.push(Dim::Constant(quote!(#item.output)));
+            before.push(Dim::Constant(quote!(#item.before)));
+        }
+    }
+    let is = |dim: &Dim, number| matches!(dim, Dim::Literal(literal) if *literal == number);
+    let halves_each_axis = (0..R).all(|axis| {
+        let even = matches!((&sizes[axis], &output[axis]), (Dim::Literal(n), Dim::Literal(half)) if *n == 2 * half);
+        even && is(&kernel[axis], 2) && is(&stride[axis], 2) && is(&before[axis], 0) && is(&dilation[axis], 1)
+    });
+    let parameters = stride.iter().chain(&before).chain(&dilation).map(Dim::tokens);
+    let marker = if R == 1 { quote!(Window1d) } else { quote!(Window2d) };
+    let marker = quote!(::monomorph::layers::#marker<#(#parameters),*>);
+    Some(Window { input: sizes, output: output.try_into().ok()?, kernel, marker, halves_each_axis })
+}
+
+/// The names of the spatial axes.
+fn axis_names<const R: usize>() -> [&'static str; R] {
+    let names: &[&str] = if R == 1 { &["length"] } else { &["height", "width"] };
+    core::array::from_fn(|axis| names[axis])
+}
+
+pub(super) fn pool<const R: usize>(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+    layer: &str,
+) -> Option<ValueId> {
+    // Without a stride, pools do not overlap.
+    let kernel = arguments.per_axis::<R>(builder, "kernel", None)?;
+    let window = window::<R>(builder, arguments, input, Some(kernel))?;
+    if arguments.get("stride").is_none() && arguments.get("padding").is_none() {
+        for axis in 0..R {
+            let (text, name) = (arguments.text(), axis_names::<R>()[axis]);
+            let at = arguments.get("kernel").map_or(arguments.span, Spanned::span);
+            match (&window.kernel[axis], &window.input[axis]) {
+                (Dim::Literal(kernel), Dim::Literal(size)) => {
+                    if let Err(error) = shapes::covers(&text, name, *kernel, *size) {
+                        builder.errors.at(at, error.as_str());
+                        return None;
+                    }
+                }
+                (kernel, size) => {
+                    let (kernel, size) = (kernel.tokens(), size.tokens());
+                    builder.check(at, quote!(::monomorph::shapes::covers(#text, #name, #kernel, #size)));
+                }
+            }
+        }
+    }
+    let input_sizes = window.input.iter().map(Dim::tokens);
+    let output_sizes = window.output.iter().map(Dim::tokens);
+    let (kernel, marker) = (window.kernel.iter().map(Dim::tokens), &window.marker);
+    let layer = Ident::new(layer, Span::call_site());
+    let ty = quote!(::monomorph::layers::#layer<#(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #marker>);
+    let shape = Shape::Known(window.output.iter().cloned().chain([window.input[R].clone()]).collect());
+    let op = Op::Layer(Capabilities {
+        is_max_pool_2x2: R == 2 && layer == "MaxPool2d" && window.halves_each_axis,
+        ..Capabilities::NONE
+    });
+    Some(builder.node(op, arguments.field(ty), arguments.title(), input, shape))
+}
+
+pub(super) fn global_pool<const R: usize>(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+    layer: &str,
+) -> Option<ValueId> {
+    let takes = if R == 1 { "an input [length, channels]" } else { "an input [height, width, channels]" };
+    let sizes = builder.sizes(&arguments.name, arguments.span, takes, R + 1, input)?;
+    let input_sizes = sizes.iter().map(Dim::tokens);
+    let layer = Ident::new(layer, Span::call_site());
+    let ty = quote!(::monomorph::layers::#layer<#(#input_sizes),*>);
+    let shape = Shape::Known(vec![sizes[R].clone()]);
+    Some(builder.node(Op::Layer(Capabilities::NONE), arguments.field(ty), arguments.title(), input, shape))
+}
+
+pub(super) fn upsample(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let factors = arguments.per_axis::<2>(builder, "factor", None);
+    let takes = "an input [height, width, channels]";
+    let sizes = builder.sizes(&arguments.name, arguments.span, takes, 3, input)?;
+    let mut output = sizes.clone();
+    for (axis, factor) in factors?.into_iter().enumerate() {
+        output[axis] = match (&sizes[axis], &factor) {
+            (Dim::Literal(size), Dim::Literal(factor)) => match shapes::product(&[*size, *factor]) {
+                Ok(size) => Dim::Literal(size),
+                Err(_) => {
+                    builder.errors.at(arguments.span, format!("{}: its sizes overflow", arguments.name));
+                    return None;
+                }
+            },
+            (Dim::Parameter(name), _) | (_, Dim::Parameter(name)) => {
+                let message = format!("{} multiplies the parameter `{name}`, which stable Rust cannot", arguments.name);
+                builder.errors.at(arguments.span, message);
+                return None;
+            }
+            (size, factor) => {
+                let (size, factor) = (size.tokens(), factor.tokens());
+                Dim::Constant(quote!((#size) * (#factor)))
+            }
+        };
+    }
+    let (from, to) = (sizes.iter().map(Dim::tokens), output[..2].iter().map(Dim::tokens));
+    let ty = quote!(::monomorph::layers::Upsample2d<#(#from),*, #(#to),*>);
+    Some(builder.node(
+        Op::Layer(Capabilities::NONE),
+        arguments.field(ty),
+        arguments.title(),
+        input,
+        Shape::Known(output),
+    ))
+}
