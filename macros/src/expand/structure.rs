@@ -1,0 +1,273 @@
+//! What users see of a network: the struct, its documentation, its methods, and its budget.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Ident;
+
+use crate::expand::network::{Network, index};
+use crate::graph::{Along, Node, Op, Shape};
+use crate::plan;
+
+impl Network<'_> {
+    pub(super) fn structure(&self, fields: &[(&Ident, &TokenStream)]) -> TokenStream {
+        let Self { name, scalar, generics, .. } = self;
+        let declaration = &self.model.declaration;
+        let (attributes, visibility) = (&declaration.attributes, &declaration.visibility);
+        let (impl_generics, _, where_clause) = generics.split_for_impl();
+        // Stable Rust cannot compute with const parameters, so such a network has no padding.
+        let padded = !fields.is_empty() && !self.model.parametric;
+        let padding = |index: usize| {
+            let (field, ty) = (format_ident!("_padding{index}"), self.padding(index));
+            quote!(#[doc(hidden)] #[parameters(padding)] #visibility #field: #ty,)
+        };
+        let lines = fields.iter().enumerate().map(|(index, (field, ty))| {
+            let docs = format!("`{field}`, a layer of [`{name}`].");
+            let before = (padded && index > 0 && self.is_padded(index)).then(|| padding(index));
+            quote!(#before #[doc = #docs] #visibility #field: #ty)
+        });
+        let phantom = (fields.is_empty() && !self.model.declaration.generics.params.is_empty()).then(|| {
+            let types = generics.type_params().map(|parameter| &parameter.ident);
+            quote!(#[doc(hidden)] #visibility parameters: ::core::marker::PhantomData<(#(#types,)*)>)
+        });
+        let where_clause = where_clause.cloned();
+        let shapes = self.contents();
+        let representation = self.representation(padded);
+        let end = padded.then(|| padding(fields.len()));
+        quote! {
+            #(#attributes)*
+            #[doc = ""]
+            #[doc = #shapes]
+            #[derive(::monomorph::Parameters)]
+            #[parameters(scalar = #scalar)]
+            #representation
+            #visibility struct #name #impl_generics #where_clause {
+                #(#lines,)*
+                #end
+                #phantom
+            }
+        }
+    }
+
+    /// How a struct lies in memory: at a cache line, if it `can` and the user has not said otherwise.
+    pub(super) fn representation(&self, can: bool) -> TokenStream {
+        if can && !self.model.unaligned { quote!(#[repr(C, align(64))]) } else { quote!(#[repr(C)]) }
+    }
+
+    /// Whether the field `index` begins at a cache line of its own; a layer that is the user's, where its type must.
+    ///
+    /// A register that is read across two lines takes twice the time, and the weights of most layers are whole lines
+    /// long: what follows one whose are not would be read so to the end. Small layers are not worth the room.
+    fn is_padded(&self, index: usize) -> bool {
+        self.owners().nth(index).is_some_and(|node| node.capabilities().user_defined || self.is_large(node))
+    }
+
+    fn is_large(&self, node: &Node) -> bool {
+        !self.model.unaligned && !node.capabilities().user_defined && node.parameters.is_some_and(|count| count >= 256)
+    }
+
+    /// The type of the numbers that fill up a cache line before the field `index`, or after the last.
+    fn padding(&self, index: usize) -> TokenStream {
+        let concrete = |tokens: &TokenStream| self.model.concrete(tokens);
+        let (number, scalar) = (self.scalar, concrete(self.scalar));
+        let owners: Vec<_> = self.owners().collect();
+        let fields = self.fields();
+        // Lines are counted from the last field that began one.
+        let first = (1..index).rev().find(|&before| self.is_large(owners[before])).unwrap_or(0);
+        let layouts = fields[first..index].iter().map(|(_, ty)| {
+            let ty = concrete(ty);
+            quote!((::core::mem::size_of::<#ty>(), ::core::mem::align_of::<#ty>()))
+        });
+        let next = match owners.get(index) {
+            Some(node) if node.capabilities().user_defined => {
+                let ty = concrete(fields[index].1);
+                quote!(::core::mem::align_of::<#ty>())
+            }
+            None if self.model.unaligned => quote!(0),
+            _ => quote!(64),
+        };
+        let size = quote!(::core::mem::size_of::<#scalar>());
+        quote!([#number; ::monomorph::__private::padding(#size, &[#(#layouts),*], #next)])
+    }
+
+    /// The documentation of the network: what it takes and gives, and its layers.
+    fn contents(&self) -> String {
+        let end = |whole: &Shape, parts: &[(Ident, Shape)]| match parts {
+            [] => whole.text(),
+            parts => {
+                let parts: Vec<_> = parts.iter().map(|(name, shape)| format!("{name}: {}", shape.text())).collect();
+                format!("({})", parts.join(", "))
+            }
+        };
+        let model = self.model;
+        let (from, to) = (end(&model.input, &model.input_parts), end(&model.output, &model.output_parts));
+        let mut text = format!("A network `{from} -> {to}`.");
+        let all: Option<usize> = model.nodes.iter().map(|node| node.parameters).sum();
+        if let Some(all) = all {
+            text += &format!(" It has {all} parameters.");
+        }
+        text += "\n\n| layer | | gives | parameters |\n| --- | --- | --- | ---: |\n";
+        for node in &model.nodes {
+            if matches!(node.op, Op::Part { .. } | Op::Join(Along::Whole)) {
+                continue;
+            }
+            let count = match node.parameters {
+                Some(0) => String::new(),
+                Some(count) => count.to_string(),
+                None => "its own".to_owned(),
+            };
+            text += &format!(
+                "| {} | {} | `{}` | {count} |\n",
+                node.name,
+                node.kind,
+                model.values[node.output].shape.text()
+            );
+        }
+        text
+    }
+
+    /// The struct of several inputs or outputs, a tensor as a whole.
+    pub(super) fn parts(&self, suffix: &str, parts: &[(Ident, Shape)]) -> TokenStream {
+        if parts.is_empty() {
+            return TokenStream::new();
+        }
+        let (name, scalar, visibility) = (self.part(suffix), self.scalar, &self.model.declaration.visibility);
+        let (impl_generics, type_generics, where_clause) = self.generics.split_for_impl();
+        let (names, types): (Vec<_>, Vec<_>) = parts.iter().map(|(name, shape)| (name, shape.ty(scalar))).unzip();
+        let what = if suffix == "Input" { "takes" } else { "gives" };
+        let docs = format!("What [`{}`] {what}.", self.name);
+        let fields = parts.iter().map(|(part, shape)| format!("`{part}`, of shape `{}`.", shape.text()));
+        quote! {
+            #[doc = #docs]
+            #[derive(Clone, Copy, Debug, PartialEq)]
+            #[repr(C)]
+            #visibility struct #name #impl_generics #where_clause {
+                #(#[doc = #fields] #visibility #names: #types,)*
+            }
+
+            // SAFETY: every field is an array of numbers, for which zeros are valid.
+            #[automatically_derived]
+            unsafe impl #impl_generics ::monomorph::memory::Plain for #name #type_generics #where_clause {}
+
+            // SAFETY: arrays of one number type, one after another, leave no padding.
+            #[automatically_derived]
+            unsafe impl #impl_generics ::monomorph::Tensor<#scalar> for #name #type_generics #where_clause {
+                type Rows = [#scalar; 1];
+                const SHAPE: &'static [usize] = &[<Self as ::monomorph::Tensor<#scalar>>::LEN];
+                const LEN: usize = 0 #(+ <#types as ::monomorph::Tensor<#scalar>>::LEN)*;
+            }
+        }
+    }
+
+    /// The methods that users call.
+    pub(super) fn inherent(&self) -> TokenStream {
+        let Self { name, generics, .. } = self;
+        let (visibility, evaluations) = (&self.model.declaration.visibility, self.evaluations());
+        let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics #name #type_generics #where_clause {
+                /// How many parameters it has.
+                #visibility const PARAMS: usize = <Self as ::monomorph::Network>::PARAMS;
+                /// How many bytes its parameters take.
+                #visibility const PARAM_BYTES: usize = <Self as ::monomorph::Network>::PARAM_BYTES;
+                /// How many bytes it works in while it evaluates one sample.
+                #visibility const EVALUATE_BYTES: usize = <Self as ::monomorph::Network>::EVALUATE_BYTES;
+                /// How many bytes the gradient of one sample takes: activations kept, their
+                /// gradients, and the gradient of the parameters.
+                #visibility const TRAIN_BYTES: usize = <Self as ::monomorph::Network>::TRAIN_BYTES;
+                /// Multiply-accumulate operations of one evaluation.
+                #visibility const MACS: usize = <Self as ::monomorph::Network>::OPERATIONS;
+
+                #evaluations
+            }
+        }
+    }
+
+    /// The methods by which users evaluate a network and read it from flash.
+    pub(super) fn evaluations(&self) -> TokenStream {
+        let Self { scalar, input, output, .. } = self;
+        let visibility = &self.model.declaration.visibility;
+        quote! {
+            /// Evaluates one sample, without allocation; works on the stack.
+            #[inline]
+            #visibility fn evaluate(&self, input: &#input) -> #output {
+                ::monomorph::network::evaluate(self, input)
+            }
+
+            /// Evaluates `BATCH` samples into `output`, working in memory of the caller's:
+            /// `monomorph::memory::zeroed()` in a `static`, or `monomorph::memory::boxed()`.
+            #[inline]
+            #visibility fn evaluate_in<const BATCH: usize>(
+                &self,
+                input: &[#input; BATCH],
+                output: &mut [#output; BATCH],
+                workspace: &mut ::monomorph::network::Workspace<Self, BATCH>,
+            ) {
+                ::monomorph::network::evaluate_in(self, input, output, workspace);
+            }
+
+            /// The network that a blob holds, where it lies; see `monomorph::weights::blob`.
+            ///
+            /// # Errors
+            /// If the bytes are no blob of this network, are damaged, or are not aligned.
+            #visibility fn from_bytes(
+                bytes: &[u8],
+            ) -> ::core::result::Result<&Self, ::monomorph::weights::blob::BlobError>
+            where
+                #scalar: ::monomorph::__private::Stored,
+            {
+                ::monomorph::weights::blob::from_blob(bytes)
+            }
+        }
+    }
+
+    /// Const items that stop the compiler if the network needs more than it may.
+    pub(super) fn budget(&self) -> TokenStream {
+        let (Some(budget), name, scalar) = (&self.model.budget, self.name, self.scalar) else {
+            return TokenStream::new();
+        };
+        let check = |(span, limit): (Span, usize), what: &str, needs: TokenStream, of: &[TokenStream]| {
+            let stop = quote_spanned!(span=> ::core::panic!("{}", error.as_str()));
+            let limit = index(limit);
+            quote! {
+                const _: () = if let ::core::result::Result::Err(error) =
+                    ::monomorph::shapes::budget(#what, #limit, #needs, &[#(#of),*])
+                {
+                    #stop
+                };
+            }
+        };
+        let flash = budget.flash.map(|limit| {
+            let layers: Vec<_> = self
+                .fields()
+                .into_iter()
+                .map(|(field, ty)| {
+                    let text = field.to_string();
+                    quote!((#text, ::core::mem::size_of::<#ty>()))
+                })
+                .collect();
+            check(limit, "flash", quote!(::core::mem::size_of::<#name>()), &layers)
+        });
+        let ram = budget.ram.map(|limit| {
+            let model = self.model;
+            let layers: Vec<_> = model
+                .nodes
+                .iter()
+                .enumerate()
+                // Pixels of which only the maxima are kept are nowhere.
+                .filter(|(index, node)| plan::pool(model, plan::fused_into(model, node).unwrap_or(*index)).is_none())
+                .map(|(_, node)| {
+                    let (text, ty) = (&node.name, self.ty(node.output));
+                    quote!((#text, ::core::mem::size_of::<#ty>()))
+                })
+                .collect();
+            let layer = quote!(<#name as ::monomorph::Layer<#scalar>>);
+            let needs = quote! {
+                <#name as ::monomorph::Network>::EVALUATE_BYTES
+                    + ::core::mem::size_of::<#layer::Input>() + ::core::mem::size_of::<#layer::Output>()
+            };
+            check(limit, "RAM (input, output and workspace)", needs, &layers)
+        });
+        quote!(#flash #ram)
+    }
+}
