@@ -1,4 +1,4 @@
-//! What a declaration says beside its body: the number type and the attributes.
+//! What the generics and attributes of a declaration say: its number type, budget, alignment and stored networks.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -10,7 +10,7 @@ use crate::errors::{Errors, did_you_mean};
 use crate::graph::{Budget, Node, Stored};
 use crate::parse::{Declaration, ungroup};
 
-/// The number type: `f32`, a fixed one (`Name<f64>`), or the type parameter of the network.
+/// Takes the number type from the generics: the one given (`Name<f64>`), the type parameter of the network, or `f32`.
 pub(crate) fn scalar(declaration: &mut Declaration, errors: &mut Errors) -> TokenStream {
     let mut scalar = None;
     let mut kept = syn::punctuated::Punctuated::new();
@@ -44,14 +44,14 @@ pub(crate) fn scalar(declaration: &mut Declaration, errors: &mut Errors) -> Toke
     scalar.unwrap_or_else(|| quote!(f32))
 }
 
-/// Takes `#[unaligned]` from the attributes: whether it stood there.
+/// Removes `#[unaligned]` from the attributes; returns whether it was there.
 pub(crate) fn unaligned(declaration: &mut Declaration) -> bool {
     let before = declaration.attributes.len();
     declaration.attributes.retain(|attribute| !attribute.path().is_ident("unaligned"));
     declaration.attributes.len() < before
 }
 
-/// Takes `#[budget(..)]` from the attributes.
+/// Removes `#[budget(..)]` from the attributes and reads it.
 pub(crate) fn budget(declaration: &mut Declaration, errors: &mut Errors) -> Option<Budget> {
     let mut budget = None;
     let parametric = !declaration.generics.params.is_empty();
@@ -84,7 +84,7 @@ pub(crate) fn budget(declaration: &mut Declaration, errors: &mut Errors) -> Opti
     budget
 }
 
-/// `"64 KiB"`, `"1 MiB"`, `"512 B"`, `512`.
+/// A number of bytes: `"64 KiB"`, `"1 MiB"`, `"512 B"`, `512`.
 fn bytes(value: &Expr) -> Option<usize> {
     let Expr::Lit(literal) = ungroup(value) else { return None };
     match &literal.lit {
@@ -106,10 +106,10 @@ fn bytes(value: &Expr) -> Option<usize> {
     }
 }
 
-/// The formats of stored weights.
+/// The formats in which weights can be stored.
 const FORMATS: [&str; 3] = ["bf16", "f16", "i8"];
 
-/// Takes `#[stored(..)]` from the attributes.
+/// Removes `#[stored(..)]` from the attributes and reads it.
 pub(crate) fn stored(declaration: &mut Declaration, errors: &mut Errors) -> Vec<Stored> {
     let mut stored: Vec<Stored> = Vec::new();
     let network = declaration.name.clone();
@@ -155,7 +155,7 @@ pub(crate) fn stored(declaration: &mut Declaration, errors: &mut Errors) -> Vec<
     stored
 }
 
-/// `name: what`.
+/// `name: value`; a syntax error shows the example.
 fn pair<T: syn::parse::Parse>(input: syn::parse::ParseStream, example: &str) -> syn::Result<(Ident, T)> {
     let expected = |error: syn::Error| syn::Error::new(error.span(), example);
     let name = input.parse().map_err(expected)?;

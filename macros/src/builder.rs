@@ -13,7 +13,7 @@ use crate::names::{Names, upper};
 use crate::parse::{Call, Declaration, ungroup};
 use crate::shapes;
 
-/// Puts the model together.
+/// A model under construction.
 pub(crate) struct Builder<'a> {
     pub errors: &'a mut Errors,
     pub scalar: TokenStream,
@@ -54,7 +54,7 @@ impl<'a> Builder<'a> {
         view.map_or(value, |view| self.viewed(view.inputs[0]))
     }
 
-    /// A size that the user wrote; reports what cannot be one.
+    /// A size that the user wrote; reports an expression that cannot be one.
     pub(crate) fn dim(&mut self, layer: &str, what: &str, expression: &Expr) -> Option<Dim> {
         let dim = self.number(layer, what, expression)?;
         match &dim {
@@ -72,7 +72,7 @@ impl<'a> Builder<'a> {
         Some(dim)
     }
 
-    /// A number that the user wrote, 0 included.
+    /// A number that the user wrote, which may be 0; reports an expression that cannot be one.
     pub(crate) fn number(&mut self, layer: &str, what: &str, expression: &Expr) -> Option<Dim> {
         let expression = ungroup(expression);
         match expression {
@@ -120,16 +120,16 @@ impl<'a> Builder<'a> {
         Some(Dim::Constant(quote!(#expression)))
     }
 
-    /// Tokens outside the network's own items, see [`concrete`].
+    /// The tokens with a concrete number type, see [`concrete`].
     pub(crate) fn concrete(&self, tokens: &TokenStream) -> TokenStream {
         concrete(&self.declared, tokens)
     }
 
-    /// Emits a const item that works out `Result<_, Text>` or stops with its text, at `span`.
-    /// Returns the item's name.
+    /// Emits a const item with the value of a `Result<_, Text>`; an error becomes a compile error at `span`.
+    /// Returns the name of the item.
     pub(crate) fn work_out(&mut self, span: Span, ty: TokenStream, result: TokenStream) -> Ident {
         let name = format_ident!("{}_{}", self.prefix, self.constants.len(), span = Span::call_site());
-        // The `panic!` has the user's span, so that the compiler points there.
+        // The `panic!` has the span of the user's code, so that the compiler points there.
         let stop = quote_spanned!(span=> ::core::panic!("{}", error.as_str()));
         let result = self.concrete(&result);
         self.constants.push(quote! {
@@ -142,7 +142,7 @@ impl<'a> Builder<'a> {
         name
     }
 
-    /// Emits a const item that stops with the text of a `Result<_, Text>`, at `span`.
+    /// Emits a const item that turns the error of a `Result<_, Text>` into a compile error at `span`.
     pub(crate) fn check(&mut self, span: Span, result: TokenStream) {
         let stop = quote_spanned!(span=> ::core::panic!("{}", error.as_str()));
         let result = self.concrete(&result);
@@ -153,7 +153,7 @@ impl<'a> Builder<'a> {
         });
     }
 
-    /// The sizes of a value for a layer that takes `rank` of them; reports another rank.
+    /// The sizes of a value, for a layer that takes `rank` of them; reports a value of another rank.
     pub(crate) fn sizes(
         &mut self,
         name: &Ident,
@@ -201,17 +201,17 @@ impl<'a> Builder<'a> {
         input: ValueId,
         shape: Shape,
     ) -> ValueId {
-        // A view is given by whom it views.
+        // Messages name the layer that computed the numbers, not the view of them.
         let source = if matches!(op, Op::View) { self.values[input].source.clone() } else { name.clone() };
         let output = self.value(shape, source);
         let kind = kind.to_owned();
-        // A layer of the user's counts its own.
+        // Only the compiler can count the parameters of a user-defined layer.
         let parameters = if matches!(op, Op::Layer(Capabilities { user_defined: true, .. })) { None } else { Some(0) };
         self.nodes.push(Node { op, field, inputs: vec![input], output, name, kind, uses: 0, parameters });
         output
     }
 
-    /// Counts the parameters of the last node: the sum of these products.
+    /// Sets the parameter count of the last node, given the sizes of each of its tensors.
     pub(crate) fn count(&mut self, tensors: &[&[&Dim]]) {
         let product = |sizes: &&[&Dim]| {
             let literals: Option<Vec<usize>> =
@@ -224,7 +224,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Uses a layer again that was named before, with the same parameters.
+    /// Uses an earlier layer, found by its name, again with the same parameters; `None` if there is no such layer.
     pub(crate) fn again(&mut self, word: &str, span: Span, input: ValueId) -> Option<ValueId> {
         let named = |node: &&Node| node.field.as_ref().is_some_and(|(name, _)| name == word);
         let uses = self.nodes.iter().filter(named).count();
@@ -250,7 +250,7 @@ impl<'a> Builder<'a> {
         Some(output)
     }
 
-    /// Adds a node without a field.
+    /// Adds a node without parameters, and so without a field in the network.
     pub(crate) fn fieldless_node(
         &mut self,
         op: Op,
@@ -266,7 +266,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// All words in a piece of code.
+/// All identifiers in a piece of code.
 fn mentioned(tokens: TokenStream) -> HashSet<String> {
     let mut words = HashSet::new();
     for token in tokens {

@@ -9,7 +9,7 @@ use crate::graph::{Along, Dim, Op, Shape, ValueId};
 use crate::shapes;
 
 impl Builder<'_> {
-    /// `concat`, `add` or `multiply` of values.
+    /// Adds the nodes that combine the values; more than two are added or multiplied one after another.
     pub(crate) fn combine(&mut self, keyword: &Ident, name: Option<&Ident>, values: Vec<ValueId>) -> ValueId {
         let (kind, text) = match keyword.to_string().as_str() {
             "add" => ("add", "Add"),
@@ -35,7 +35,7 @@ impl Builder<'_> {
         sum
     }
 
-    /// The shape of two values that must have the same; reports others.
+    /// The common shape of two values; reports shapes that differ.
     fn equal(&mut self, span: Span, name: &str, a: ValueId, b: ValueId) -> Shape {
         let (a, b) = (&self.values[a], &self.values[b]);
         let (x, y) = (a.source.clone(), b.source.clone());
@@ -57,7 +57,7 @@ impl Builder<'_> {
         first
     }
 
-    /// Sizes that are parameters are equal only to themselves.
+    /// Reports shapes with const parameters that differ; a parameter is equal only to itself.
     fn same_parameters(&mut self, span: Span, name: &str, (x, first): (&str, &Shape), (y, second): (&str, &Shape)) {
         let (p, q) = (first.text(), second.text());
         if p != q {
@@ -65,7 +65,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The shape of values side by side; reports those that cannot be.
+    /// The shape of concatenated values; reports shapes that do not fit together.
     fn joined(&mut self, span: Span, name: &str, values: &[ValueId]) -> Shape {
         let mut all = Vec::new();
         for &value in values {
@@ -74,7 +74,8 @@ impl Builder<'_> {
                 shape => all.push((self.values[value].source.clone(), shape.clone())),
             }
         }
-        // Of a layer of the user's only the type is known; its rank is taken to be that of the others.
+        // Only the type of a user-defined layer's output is known, so its rank is assumed to be that of the other values;
+        // a const item checks it.
         let ranks = |(_, shape): &(String, Shape)| if let Shape::Known(dims) = shape { Some(dims.len()) } else { None };
         let rank = all.iter().find_map(ranks).unwrap_or(1);
         for (source, shape) in &mut all {

@@ -27,7 +27,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         }
     };
 
-    // A struct without a `T` of its own has tensors of one fixed type, or none at all.
+    // A struct that is not generic over `T` has tensors of one fixed number type, or none at all.
     let own_scalar = input.generics.type_params().any(|parameter| parameter.ident == "T");
     let declared = declared_scalar(input)?;
     let fixed =
@@ -180,7 +180,7 @@ fn element(ty: &Type) -> Option<&Type> {
 struct Options {
     start: Option<syn::Expr>,
     state: bool,
-    /// Room in a network, not a tensor of it.
+    /// Zeros that align the next field, not a tensor.
     padding: bool,
 }
 

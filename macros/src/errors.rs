@@ -1,4 +1,4 @@
-//! One collector for all mistakes, so that they are reported at once.
+//! Collects all mistakes, so that they are reported together.
 
 use std::fmt::Display;
 
@@ -9,12 +9,12 @@ use proc_macro2::{Span, TokenStream};
 pub(crate) struct Errors(Vec<syn::Error>);
 
 impl Errors {
-    /// Notes a mistake at the user's own tokens.
+    /// Records a mistake at the user's own tokens.
     pub(crate) fn at(&mut self, span: Span, message: impl Display) {
         self.0.push(syn::Error::new(span, message));
     }
 
-    /// Notes a mistake that the parser found.
+    /// Records a mistake that the parser found.
     pub(crate) fn add(&mut self, error: syn::Error) {
         self.0.push(error);
     }
@@ -23,13 +23,13 @@ impl Errors {
         self.0.is_empty()
     }
 
-    /// `compile_error!`s, one a mistake.
+    /// One `compile_error!` for each mistake.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.into_iter().map(syn::Error::into_compile_error).collect()
     }
 }
 
-/// The candidate that `word` is most likely meant to be, if one is close.
+/// The candidate closest to `word`, if one is close enough to be what was meant.
 pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let close = 1 + word.len() / 4;
     candidates

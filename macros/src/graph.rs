@@ -1,4 +1,6 @@
-//! A network as values with shapes and the nodes that compute them: plain data, whatever the notation it came from.
+//! A network as a graph of values, which have shapes, and of the nodes that compute them.
+//!
+//! Plain data, the same for every notation: `plan` and `expand` do not see whether the user wrote a chain or a graph.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote};
@@ -6,11 +8,11 @@ use syn::{Generics, Ident, Type};
 
 use crate::parse::Declaration;
 
-/// A size: known to the macro, or to the compiler only.
+/// A size, known to the macro or only to the compiler.
 #[derive(Clone, Debug)]
 pub(crate) enum Dim {
     Literal(usize),
-    /// A const expression of type `usize` that needs no generic parameter.
+    /// A const expression of type `usize` without generic parameters.
     Constant(TokenStream),
     /// A const generic parameter of the network.
     Parameter(Ident),
@@ -35,7 +37,7 @@ impl Dim {
             Dim::Literal(size) => size.to_string(),
             Dim::Constant(expression) => {
                 let text = expression.to_string();
-                // What the macro worked out has a name that means nothing to the user.
+                // The names of const items that the macro emits mean nothing to the user.
                 if text.starts_with("__") || text.starts_with('<') { "_".to_owned() } else { text }
             }
             Dim::Parameter(name) => name.to_string(),
@@ -47,9 +49,9 @@ impl Dim {
 #[derive(Clone, Debug)]
 pub(crate) enum Shape {
     Known(Vec<Dim>),
-    /// The output of a layer of the user's: a type that is a tensor.
+    /// The output of a user-defined layer: a type that implements `Tensor`.
     Opaque(TokenStream),
-    /// What follows a mistake: fits everywhere, so that one mistake is reported once.
+    /// Follows a mistake and fits everywhere, so that each mistake is reported only once.
     Unknown,
 }
 
@@ -62,7 +64,7 @@ impl Shape {
         }
     }
 
-    /// Its sizes, if the macro knows them all.
+    /// The sizes, if the macro knows all of them.
     pub(crate) fn literals(&self) -> Option<Vec<usize>> {
         let Shape::Known(dims) = self else { return None };
         dims.iter().map(|dim| if let Dim::Literal(size) = dim { Some(*size) } else { None }).collect()
@@ -80,7 +82,7 @@ impl Shape {
         }
     }
 
-    /// A `&[usize]` with its sizes, for code that runs in the compiler.
+    /// An expression of type `&[usize]` with the sizes, for const code.
     pub(crate) fn slice(&self, scalar: &TokenStream) -> TokenStream {
         match self {
             Shape::Known(dims) => {
@@ -94,7 +96,7 @@ impl Shape {
         }
     }
 
-    /// Whether a const item outside the network can speak of it.
+    /// Whether a const item can name it, which cannot use the generic parameters of the network.
     pub(crate) fn is_constant(&self) -> bool {
         match self {
             Shape::Known(dims) => !dims.iter().any(|dim| matches!(dim, Dim::Parameter(_))),
@@ -107,7 +109,7 @@ impl Shape {
 /// Something computed: the input or the output of a node.
 pub(crate) struct Value {
     pub shape: Shape,
-    /// What gives it, for messages: `the input`, `conv1`.
+    /// What computes it, for messages: `the input`, `conv1`.
     pub source: String,
 }
 
@@ -117,39 +119,40 @@ pub(crate) type ValueId = usize;
 /// What a node does.
 #[derive(Clone)]
 pub(crate) enum Op {
-    /// Calls the passes of the field's layer.
+    /// Calls the layer in the node's field.
     Layer(Capabilities),
-    /// An elementwise function that can run inside the layer before it, or in place.
+    /// An elementwise function, which can run inside the layer before it or in place. `from_output` tells whether its
+    /// derivative follows from its output.
     Activation { marker: TokenStream, from_output: bool },
-    /// The same numbers under another shape.
+    /// The same numbers in another shape.
     View,
     /// The sum of its two inputs.
     Add,
     /// The product of its two inputs.
     Multiply,
-    /// Its inputs side by side: along the last axis, or one whole after another.
+    /// Its inputs side by side.
     Join(Along),
-    /// A part of its input, behind these other parts.
+    /// One part of its input, which lies after the parts in `before`.
     Part { before: Vec<ValueId> },
 }
 
 /// How values are joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Along {
-    /// `concat`: row by row, along the last axis.
+    /// Row by row, along the last axis: `concat`.
     Channels,
-    /// The outputs of a network with several: one whole after another.
+    /// One after another, each in one piece: the outputs of a network with several.
     Whole,
 }
 
-/// What the macro has to know of a layer to plan and to call it.
+/// What the planner and the code generator need to know about a layer.
 #[derive(Clone, Copy)]
 pub(crate) struct Capabilities {
-    /// It can apply the activation that follows it, and its `backward` does not read its output.
+    /// It can apply the activation that follows it; its `backward` does not read its output.
     pub fuses_activation: bool,
-    /// It can keep the maximum of every 2 × 2 pixels instead of the pixels.
+    /// It can write the maximum of every 2 × 2 pixels instead of the pixels.
     pub fuses_max_pool: bool,
-    /// It is the maximum of every 2 × 2 pixels, without overlap or padding.
+    /// It is a max pool of 2 × 2 pixels without overlap or padding.
     pub is_max_pool_2x2: bool,
     /// Its `Saved` is not `()`.
     pub saves: bool,
@@ -157,7 +160,7 @@ pub(crate) struct Capabilities {
     pub needs_workspace: bool,
     /// Its weights can be stored in fewer bits.
     pub packs_weights: bool,
-    /// It is defined by the user: only its type says what it takes and gives.
+    /// It is defined by the user, so that only its type tells the shapes of its input and output.
     pub user_defined: bool,
 }
 
@@ -174,76 +177,76 @@ impl Capabilities {
     pub(crate) const DENSE_OR_CONV: Self = Self { fuses_activation: true, packs_weights: true, ..Self::NONE };
     pub(crate) const SAVES: Self = Self { saves: true, ..Self::NONE };
     pub(crate) const SAVES_AND_NEEDS_WORKSPACE: Self = Self { needs_workspace: true, ..Self::SAVES };
-    /// Whether it saves or needs a workspace is not known, so it is given both, which may be `()`.
+    /// The macro does not know whether it uses `Saved` and `Workspace`, so it gets both, even if they are `()`.
     pub(crate) const USER_DEFINED: Self = Self { user_defined: true, ..Self::SAVES_AND_NEEDS_WORKSPACE };
 }
 
 /// A step of the computation.
 pub(crate) struct Node {
     pub op: Op,
-    /// The field of the network and its type; views and sums have none.
+    /// The field of the network and its type; `None` for views, sums and the like.
     pub field: Option<(Ident, TokenStream)>,
-    /// What the layer takes, where it may be another array type of the same length.
+    /// What it reads; the layer may take an array type of another shape with the same length.
     pub inputs: Vec<ValueId>,
     pub output: ValueId,
-    /// What it is called and what it is, for summaries.
+    /// For summaries: its name and what kind of layer it is.
     pub name: String,
     pub kind: String,
-    /// How often its layer was used before.
+    /// How many earlier nodes use the same layer.
     pub uses: usize,
-    /// How many parameters it has, where the macro can count them.
+    /// How many parameters it adds to the network, if the macro can count them.
     pub parameters: Option<usize>,
 }
 
 impl Node {
-    /// Those of its layer; none if it is no layer.
+    /// The capabilities of its layer; none if it is not a layer.
     pub(crate) fn capabilities(&self) -> Capabilities {
         if let Op::Layer(capabilities) = self.op { capabilities } else { Capabilities::NONE }
     }
 }
 
-/// A network, understood.
+/// A network after `resolve`.
 pub(crate) struct Model {
     pub declaration: Declaration,
     pub scalar: TokenStream,
-    /// What goes in and comes out as a whole: a shape that is declared, or a struct of several.
+    /// The input and the output as a whole: the declared shape, or a struct if there are several.
     pub input: Shape,
     pub output: Shape,
-    /// The parts of the input and of the output, where there are several.
+    /// The single inputs and outputs, if there are several; else empty.
     pub input_parts: Vec<(Ident, Shape)>,
     pub output_parts: Vec<(Ident, Shape)>,
-    /// Value 0 is the input; the parts of it follow.
+    /// Value 0 is the whole input; its parts follow.
     pub values: Vec<Value>,
     pub nodes: Vec<Node>,
-    /// What the network gives.
+    /// The value that the network returns.
     pub result: ValueId,
-    /// The largest sizes that are allowed.
+    /// The most memory it may take.
     pub budget: Option<Budget>,
-    /// Whether it may begin anywhere in memory: `#[unaligned]`.
+    /// Whether it is not aligned to cache lines: `#[unaligned]`.
     pub unaligned: bool,
-    /// The networks beside it that store its weights in fewer bits: `#[stored(..)]`.
+    /// Further networks that store its weights in fewer bits: `#[stored(..)]`.
     pub stored: Vec<Stored>,
-    /// Const items: sizes worked out by the compiler, and checks of them.
+    /// Const items that compute and check the sizes that only the compiler knows.
     pub constants: Vec<TokenStream>,
     /// Whether sizes depend on const generic parameters.
     pub parametric: bool,
 }
 
 impl Model {
-    /// Tokens outside the network's own items, see [`concrete`].
+    /// The tokens with a concrete number type, see [`concrete`].
     pub(crate) fn concrete(&self, tokens: &TokenStream) -> TokenStream {
         concrete(&self.declaration.generics, tokens)
     }
 }
 
-/// `#[budget(flash = "64 KiB", ram = "8 KiB")]`: where it is written, and bytes.
+/// `#[budget(flash = "64 KiB", ram = "8 KiB")]`: each limit in bytes, and where it is written.
 pub(crate) struct Budget {
     pub flash: Option<(Span, usize)>,
     pub ram: Option<(Span, usize)>,
 }
 
-/// `#[stored(DigitsSmall: i8 { eye: EyeSmall })]`: a network beside the declared one, the format of its weights, and
-/// which networks inside it are stored as which.
+/// `#[stored(DigitsSmall: i8 { eye: EyeSmall })]`: a second network, the format of its weights, and the stored types
+/// of the networks inside it.
 pub(crate) struct Stored {
     pub name: Ident,
     pub format: &'static str,
@@ -251,7 +254,7 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// The type of its weights' numbers.
+    /// The type in which its weights are stored.
     pub(crate) fn format_type(&self) -> TokenStream {
         match self.format {
             "bf16" => quote!(::monomorph::storage::Bf16),
@@ -261,8 +264,8 @@ impl Stored {
     }
 }
 
-/// The tokens with `f32` for the number type, if it is a parameter: stable Rust cannot compute with one, but
-/// shapes and numbers of parameters are those of every number type.
+/// The tokens with `f32` in place of the number type, if that is a type parameter: const items cannot name it, and
+/// shapes and parameter counts are the same for every number type.
 pub(crate) fn concrete(generics: &Generics, tokens: &TokenStream) -> TokenStream {
     match generics.type_params().next() {
         Some(parameter) => replaced(tokens, &parameter.ident, &format_ident!("f32")),
@@ -270,7 +273,7 @@ pub(crate) fn concrete(generics: &Generics, tokens: &TokenStream) -> TokenStream
     }
 }
 
-/// The tokens with another identifier for one of them.
+/// The tokens with one identifier replaced by another.
 fn replaced(tokens: &TokenStream, from: &Ident, to: &Ident) -> TokenStream {
     let tokens = tokens.clone().into_iter().map(|token| match token {
         TokenTree::Ident(ident) if ident == *from => TokenTree::Ident(Ident::new(&to.to_string(), ident.span())),

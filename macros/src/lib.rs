@@ -1,8 +1,11 @@
 //! The macros of `monomorph`; use them from there.
 //!
-//! `network!` works in four steps: `parse` reads what the user wrote, `model` (with the table of
-//! `layers` and the rules of `shapes`) works out what it means, `plan` gives every value a place,
-//! `expand` writes the code. Mistakes are collected in `errors` and reported at once.
+//! `network!` is a pipeline: `parse` reads what the user wrote, `resolve` works out what it means
+//! (with the table of `layers` and the rules of `shapes`) as a `graph` of values and nodes, `plan`
+//! decides where every value lives, and `expand` writes the code. Mistakes are collected in
+//! `errors`, so that the compiler reports all of them at once.
+//!
+//! A module imports only from modules below it; the test `imports_point_downward` lists the order.
 
 mod attributes;
 mod builder;
@@ -34,7 +37,7 @@ pub fn network(input: TokenStream) -> TokenStream {
     };
     let mut errors = errors::Errors::default();
     let model = resolve::build(declaration, &mut errors);
-    // After a mistake the type still exists, so that the editor goes on completing.
+    // The type is emitted even after a mistake, so that editors can still complete its methods.
     let code = expand::network(&model, errors.is_empty());
     let errors = errors.into_tokens();
     quote!(#errors #code).into()

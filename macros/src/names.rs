@@ -8,7 +8,7 @@ use syn::Ident;
 use crate::errors::Errors;
 use crate::parse::Step;
 
-/// The names of layers: the user's, and `conv1`, `conv2` … for the others.
+/// The names of layers: the user's, and generated ones (`conv1`, `conv2`, …) for the rest.
 #[derive(Default)]
 pub(crate) struct Names {
     taken: HashMap<String, Span>,
@@ -16,7 +16,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Takes the user's names first, so that no other layer gets one.
+    /// Reserves the user's names first, so that no generated name clashes with one.
     pub(crate) fn reserve(&mut self, steps: &[Step], errors: &mut Errors) {
         for step in steps {
             let name = match step {
@@ -39,6 +39,7 @@ impl Names {
         }
     }
 
+    /// The given name, or the next free one of this kind.
     pub(crate) fn next(&mut self, kind: &'static str, given: Option<&Ident>, span: Span) -> Ident {
         if let Some(given) = given {
             return given.clone();
@@ -55,7 +56,7 @@ impl Names {
     }
 }
 
-/// `DigitsNet` → `DIGITS_NET`.
+/// `DigitsNet` → `DIGITS_NET`, for const items.
 pub(crate) fn upper(name: &Ident) -> String {
     let mut text = String::new();
     for (index, letter) in name.to_string().chars().enumerate() {

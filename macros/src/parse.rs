@@ -1,4 +1,4 @@
-//! What the user writes, as a tree. Meaning comes later, in `model`.
+//! The syntax tree of what the user writes. `resolve` gives it a meaning.
 
 use proc_macro2::{Span, TokenStream};
 use syn::parse::{Parse, ParseStream, Result};
@@ -7,8 +7,8 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Generics, Ident, Path, Token, Visibility, braced, bracketed, parenthesized, token};
 
 /// `/// docs  pub Name<const N: usize>: [in] -> [out] { .. }`, or with named inputs and outputs
-/// `pub Name(a: [3], b: [4]) -> (c: [2], d: [1]) { .. }`; the body unparsed: a mistake in it must
-/// not take the declaration away.
+/// `pub Name(a: [3], b: [4]) -> (c: [2], d: [1]) { .. }`. The body is parsed later, so that the type
+/// is still declared when there is a syntax error in the body.
 pub(crate) struct Declaration {
     pub attributes: Vec<Attribute>,
     pub visibility: Visibility,
@@ -51,7 +51,7 @@ impl Body {
         }
     }
 
-    /// Writes out what is repeated; names get the number of the repetition.
+    /// Replaces each `repeat` with its copies; named layers get the number of the copy appended.
     pub(crate) fn unroll(&mut self) {
         match self {
             Body::Chain(steps) => unroll(steps),
@@ -87,7 +87,7 @@ fn unroll(steps: &mut Vec<Step>) {
     *steps = written;
 }
 
-/// Puts a number behind the names of layers.
+/// Appends a number to the names of layers.
 fn number(steps: &mut [Step], time: usize) {
     let rename = |name: &mut Option<Ident>| {
         if let Some(name) = name {
@@ -139,7 +139,7 @@ pub(crate) struct Flow {
     pub steps: Vec<Step>,
 }
 
-/// What a flow begins with.
+/// Where a flow starts.
 pub(crate) enum Source {
     /// A value, by its name.
     Value(Ident),
@@ -187,7 +187,7 @@ pub(crate) struct Residual {
     pub body: Vec<Step>,
 }
 
-/// `concat { { .. } { .. } }`: branches from the same input.
+/// `concat { { .. } { .. } }`: branches that read the same input.
 #[derive(Clone)]
 pub(crate) struct Combine {
     pub name: Option<Ident>,
@@ -288,7 +288,7 @@ impl Parse for Body {
     }
 }
 
-/// Whether a body names its values: begins with `let`, has a `|>` outside of all brackets, or is
+/// Whether a body is a graph: it begins with `let`, has a `|>` outside all brackets, or consists of
 /// one combination of values, `concat(..)`.
 fn is_graph(body: &TokenStream) -> bool {
     let tokens: Vec<_> = body.clone().into_iter().collect();
@@ -431,7 +431,7 @@ fn call(name: Option<Ident>, input: ParseStream) -> Result<Call> {
     if !input.peek(Ident) && !input.peek(Token![::]) && !input.peek(Token![crate]) && !input.peek(Token![self]) {
         return Err(input.error("expected a layer, such as `Dense(10)`"));
     }
-    // As in an expression: `Path` alone would take the parentheses for those of `Fn(..)`.
+    // Parsed as an expression, because `Path` would read the parentheses as those of `Fn(..)`.
     let path = input.parse::<syn::ExprPath>()?.path;
     let arguments = if input.peek(token::Paren) {
         let content;

@@ -2,21 +2,21 @@
 
 use crate::graph::{Model, Node, Op, ValueId};
 
-/// Memory that holds a value.
+/// The memory that holds a value or its gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The caller's input, or its gradient.
     Input,
     /// The caller's output, or its gradient.
     Output,
-    /// A buffer of the network's.
+    /// A buffer of the network, by its index.
     Buffer(usize),
 }
 
-/// A buffer and its life.
+/// A buffer and its lifetime.
 #[derive(Clone, Debug)]
 pub(crate) struct Buffer {
-    /// A value that has its shape; values that share it have the same length.
+    /// A value with the shape of the buffer; all values that share a buffer have the same length.
     pub value: ValueId,
     /// The step that writes it first.
     pub from: usize,
@@ -49,7 +49,7 @@ impl Places {
         }
     }
 
-    /// Makes the place of the last value the caller's output, and closes the gap.
+    /// Moves the last value from its buffer to the caller's output, and renumbers the buffers after it.
     fn give_output(&mut self, last: ValueId) {
         let Place::Buffer(given) = self.of[last] else { return };
         self.buffers.remove(given);
@@ -63,18 +63,18 @@ impl Places {
     }
 }
 
-/// The nodes that read a value; the caller, who reads the last one, is no node.
+/// The nodes that read a value. The caller, who reads the result, is not among them.
 fn readers(model: &Model, value: ValueId) -> impl Iterator<Item = usize> {
     let nodes = model.nodes.iter().enumerate();
     nodes.flat_map(move |(index, node)| node.inputs.iter().filter(move |input| **input == value).map(move |_| index))
 }
 
-/// Whether nobody but one node reads the value.
+/// Whether exactly one node reads the value, and the caller does not.
 fn read_once(model: &Model, value: ValueId) -> bool {
     value != model.result && readers(model, value).count() == 1
 }
 
-/// The layer right before an activation that can apply it itself.
+/// The layer right before an activation, if it can apply the activation itself.
 pub(crate) fn fused_into(model: &Model, node: &Node) -> Option<usize> {
     let Op::Activation { .. } = node.op else { return None };
     let input = node.inputs[0];
@@ -83,7 +83,7 @@ pub(crate) fn fused_into(model: &Model, node: &Node) -> Option<usize> {
     (fuses && read_once(model, input)).then_some(producer)
 }
 
-/// As [`fused_into`], in training: only if the derivative follows from the output.
+/// Like [`fused_into`], for training: only if the derivative follows from the output, because the input is not kept.
 pub(crate) fn trained_into(model: &Model, node: &Node) -> Option<usize> {
     match node.op {
         Op::Activation { from_output: true, .. } => fused_into(model, node),
@@ -91,13 +91,13 @@ pub(crate) fn trained_into(model: &Model, node: &Node) -> Option<usize> {
     }
 }
 
-/// The activation that a layer applies itself.
+/// The activation that a layer applies itself, if any.
 pub(crate) fn epilogue(model: &Model, producer: usize, into: fn(&Model, &Node) -> Option<usize>) -> Option<usize> {
     model.nodes.iter().position(|node| into(model, node) == Some(producer))
 }
 
-/// The convolution before a maximum of 2 × 2 pixels that can keep it instead of the pixels, in `evaluate`: the one right before
-/// it, or before an activation that the convolution applies itself.
+/// The convolution that can do the work of a 2 × 2 max pool in `evaluate`, if there is one: right before the pool, or
+/// before an activation that the convolution applies itself.
 pub(crate) fn pooled_into(model: &Model, node: &Node) -> Option<usize> {
     let Op::Layer(capabilities) = node.op else { return None };
     let input = node.inputs[0];
@@ -110,13 +110,12 @@ pub(crate) fn pooled_into(model: &Model, node: &Node) -> Option<usize> {
     fuses.then_some(producer)
 }
 
-/// The maximum of 2 × 2 pixels that a convolution keeps instead of the pixels.
+/// The 2 × 2 max pool whose work a convolution does, if any.
 pub(crate) fn pool(model: &Model, producer: usize) -> Option<&Node> {
     model.nodes.iter().find(|node| pooled_into(model, node) == Some(producer))
 }
 
-/// Places for `evaluate`: values are forgotten after their last use, and what can be computed in
-/// place is.
+/// Places for `evaluate`: a buffer is free after the last use of its value, and whatever can be computed in place is.
 pub(crate) fn evaluate(model: &Model) -> Places {
     let mut places = Places::new(model);
     for (step, node) in model.nodes.iter().enumerate() {
@@ -128,7 +127,7 @@ pub(crate) fn evaluate(model: &Model) -> Places {
             Op::Layer(_) if pooled_into(model, node).is_some() => Some(node.inputs[0]),
             Op::Layer(_) | Op::Join(_) | Op::Part { .. } => None,
         };
-        // What lies there, if it is not the output itself.
+        // A convolution that also pools writes the pool's output, not its own.
         let kept = pool(model, step).map_or(node.output, |pool| pool.output);
         for input in &node.inputs {
             let place = places.of[*input];
@@ -145,13 +144,13 @@ pub(crate) fn evaluate(model: &Model) -> Places {
     places
 }
 
-/// Whether `step` is the only one that still needs what lies where `value` lies.
+/// Whether `step` is the last reader of the memory that holds `value`, and so may overwrite it.
 fn free_to_change(model: &Model, places: &Places, value: ValueId, step: usize) -> bool {
     let place = places.of[value];
     if place == Place::Input {
         return false;
     }
-    // Values that come to share the place later are views of this one or computed from it.
+    // Values added to the place later are views of this one or computed from it in place.
     let mut sharing: Vec<ValueId> = (0..=value).filter(|other| places.of[*other] == place).collect();
     for node in &model.nodes[..step] {
         if matches!(node.op, Op::View) && sharing.contains(&node.inputs[0]) && !sharing.contains(&node.output) {
@@ -175,7 +174,7 @@ pub(crate) fn forward(model: &Model) -> Places {
     places
 }
 
-/// What a value is a view of, if it is the only reader of that.
+/// The value that a view shows, if nothing else reads that value; the value itself if it is no such view.
 fn viewed(model: &Model, value: ValueId) -> ValueId {
     let view = model.nodes.iter().find(|node| node.output == value && matches!(node.op, Op::View));
     match view {
@@ -187,15 +186,15 @@ fn viewed(model: &Model, value: ValueId) -> ValueId {
 /// How a node's gradient reaches one of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// It already lies there: the input's gradient shares the place of the output's.
+    /// It is there already: the gradient of the input shares the place of that of the output.
     Shared,
-    /// It is the first to write there.
+    /// It overwrites what is there, being the first.
     First,
-    /// It is added to what lies there, by way of this buffer where the layer can only write.
+    /// It is added to what is there; by way of this buffer, if the layer can only overwrite.
     Added(Option<usize>),
 }
 
-/// Places for the gradients of values in `backward`, and how they get there, by node and input.
+/// Where the gradients of values live in `backward`, and how they get there: by node and then by input.
 pub(crate) struct Gradients {
     pub places: Places,
     pub reach: Vec<Vec<Reach>>,
@@ -217,7 +216,7 @@ pub(crate) fn backward(model: &Model) -> Gradients {
         let output = places.of[node.output];
         places.touch(output, step);
         for (slot, &written) in node.inputs.iter().enumerate() {
-            // The gradient of a view goes straight to what is viewed.
+            // The gradient of a view is written directly to the gradient of the viewed value.
             let input = viewed(model, written);
             let to_caller = input == 0;
             let shared = match node.op {
@@ -226,7 +225,7 @@ pub(crate) fn backward(model: &Model) -> Gradients {
                 Op::Add => read_once(model, input) && !to_caller && slot == 0,
                 Op::Layer(_) | Op::Multiply | Op::Join(_) | Op::Part { .. } => false,
             };
-            // Parts of the input do not overlap: each is written once.
+            // Parts of the input do not overlap, so each is written only once.
             let part = matches!(node.op, Op::Part { .. });
             reach[index][slot] = if shared {
                 places.of[input] = output;

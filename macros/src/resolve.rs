@@ -1,4 +1,4 @@
-//! Works out what a declaration means: follows its body from the inputs to the outputs.
+//! Works out what a declaration means: follows its body from the inputs to the outputs and builds the graph.
 
 use proc_macro2::Span;
 use quote::{format_ident, quote};
@@ -53,7 +53,7 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
 struct Resolver<'a> {
     builder: Builder<'a>,
     declaration: &'a Declaration,
-    /// The values that have a name so far.
+    /// The values that have been named so far.
     bindings: Vec<Binding>,
 }
 
@@ -66,7 +66,7 @@ struct Binding {
 }
 
 impl Resolver<'_> {
-    /// What goes in or comes out: a shape, or several in a struct called `<network><suffix>`.
+    /// The input or output: its shape, or the struct `<network><suffix>` and its parts if there are several.
     fn ends(&mut self, ports: &[Port], suffix: &str) -> (Shape, Vec<(Ident, Shape)>) {
         if let [port] = ports {
             return (self.declared_shape(&port.dims), Vec::new());
@@ -87,7 +87,7 @@ impl Resolver<'_> {
         (Shape::Opaque(quote!(#ty #generics)), parts)
     }
 
-    /// The values that the network begins with, and their names.
+    /// Adds the values of the inputs and binds their names.
     fn inputs(&mut self, whole: &Shape, parts: &[(Ident, Shape)]) {
         let name = |port: &Port| port.name.as_ref().map_or_else(|| "input".to_owned(), ToString::to_string);
         let span = |port: &Port| port.name.as_ref().map_or(port.dims.span, Ident::span);
@@ -126,7 +126,7 @@ impl Resolver<'_> {
         shape
     }
 
-    /// The body; returns what the network gives.
+    /// Follows the body; returns the value that the network returns.
     fn body(&mut self, output: &Shape) -> ValueId {
         let mut body = match syn::parse2::<Body>(self.declaration.body.clone()) {
             Ok(body) => body,
@@ -151,7 +151,7 @@ impl Resolver<'_> {
         result
     }
 
-    /// A body that is one chain.
+    /// Follows a body that is one chain.
     fn only_chain(&mut self, steps: &[Step]) -> ValueId {
         for (ports, what) in [(&self.declaration.inputs, "inputs"), (&self.declaration.outputs, "outputs")] {
             if ports.len() > 1 {
@@ -165,7 +165,7 @@ impl Resolver<'_> {
         self.chain(steps, 0)
     }
 
-    /// A body of named values.
+    /// Follows a body of named values.
     fn graph(&mut self, values: &[Let], result: Option<&Flow>, output: &Shape) -> ValueId {
         for Let { name, flow } in values {
             let value = self.flow(flow);
@@ -203,7 +203,7 @@ impl Resolver<'_> {
         given
     }
 
-    /// A value by its name.
+    /// Finds a value by its name.
     fn value(&mut self, name: &Ident) -> ValueId {
         if let Some(binding) = self.bindings.iter_mut().rev().find(|binding| name == &binding.name) {
             binding.used = true;
@@ -217,7 +217,7 @@ impl Resolver<'_> {
                 format!("there is {}", known.join(", "))
             }
         };
-        // Whoever is meant is in use.
+        // The value that was probably meant counts as used, lest one typo be reported twice.
         if let Some(binding) =
             close.map(str::to_owned).and_then(|close| self.bindings.iter_mut().find(|b| b.name == close))
         {
@@ -227,7 +227,7 @@ impl Resolver<'_> {
         self.builder.value(Shape::Unknown, name.to_string())
     }
 
-    /// Joins the values that have the names of the outputs.
+    /// Joins the values named like the outputs into the struct of outputs.
     fn outputs(&mut self, ports: &[Port], output: &Shape) -> ValueId {
         let mut parts = Vec::new();
         for port in ports {
@@ -265,7 +265,7 @@ impl Resolver<'_> {
                 let values = branches.iter().map(|branch| self.chain(branch, value)).collect();
                 self.builder.combine(keyword, name.as_ref(), values)
             }
-            // Written out before.
+            // `unroll` has replaced these.
             Step::Repeat(repeat) => self.chain(&repeat.body, value),
         })
     }
@@ -281,7 +281,8 @@ impl Resolver<'_> {
         let with = if shortcut == input { "its input is" } else { "its shortcut gives" };
         let (body_shape, other) =
             (self.builder.values[body].shape.clone(), self.builder.values[shortcut].shape.clone());
-        // Where only the compiler can compare, what follows relies on what came before.
+        // If only the compiler can compare the two, the layers that follow rely on the shape of the input, or of the body
+        // if there is a shortcut.
         let mut shape = if shortcut == input { other.clone() } else { body_shape.clone() };
         match (body_shape.literals(), other.literals()) {
             (Some(a), Some(b)) => {
@@ -314,7 +315,7 @@ impl Resolver<'_> {
                 let (a, b) = (declared.slice(&self.builder.scalar), computed.slice(&self.builder.scalar));
                 self.builder.check(written.span, quote!(::monomorph::shapes::declared_output(#a, #source, #b)));
             }
-            // Sizes that are parameters are equal only to themselves.
+            // A const parameter is equal only to itself.
             _ if !matches!((declared, computed), (Shape::Unknown, _) | (_, Shape::Unknown)) => {
                 let (a, b) = (declared.text(), computed.text());
                 if a != b {

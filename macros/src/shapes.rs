@@ -1,12 +1,12 @@
-//! The shape rules, once for all: the macro calls them for literals, and the library, which
-//! includes this very file, calls them in const assertions for everything else.
+//! The shape rules, in one place: the macro calls them for literals, and the library, which
+//! includes this file through a link, calls them in const assertions for everything else.
 
-#![expect(clippy::result_large_err, reason = "a text of const code cannot be boxed, and is made once a mistake")]
+#![expect(clippy::result_large_err, reason = "const code cannot box a text, and makes one only after a mistake")]
 
 /// Why a layer cannot have the shape it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShapeError {
-    /// The kernel, dilation counted, is larger than the padded input.
+    /// The kernel, including its dilation, is larger than the padded input.
     KernelTooLarge {
         /// The kernel's extent with dilation: `dilation · (kernel − 1) + 1`.
         extent: usize,
@@ -19,7 +19,7 @@ pub enum ShapeError {
     NotDivisible {
         /// What is to be divided.
         whole: usize,
-        /// By how much.
+        /// What is to divide it.
         part: usize,
     },
     /// The sizes multiply to more than this machine can address.
@@ -113,7 +113,7 @@ pub const fn product(shape: &[usize]) -> Result<usize, ShapeError> {
         };
         axis += 1;
     }
-    // What does not fit into memory is no shape.
+    // A shape that does not fit into memory is useless.
     if product > isize::MAX as usize / 8 {
         return Err(ShapeError::Overflow);
     }
@@ -125,7 +125,7 @@ pub const fn product(shape: &[usize]) -> Result<usize, ShapeError> {
 pub enum Padding {
     /// As much as gives `⌈input / stride⌉` outputs.
     Same,
-    /// So many before and so many after.
+    /// This many before and this many after.
     Sides(usize, usize),
 }
 
@@ -256,7 +256,7 @@ pub const fn declared_output(declared: &[usize], last: &str, computed: &[usize])
     Err(text.shape(computed).str("; declare `-> ").shape(computed).str("` or change ").str(last))
 }
 
-/// Compares what a user's layer takes with what comes.
+/// Compares what a user-defined layer takes with the actual input.
 ///
 /// # Errors
 /// A sentence for the user if they differ.
@@ -317,7 +317,7 @@ pub const fn beside(layer: &str, x: &str, a: &[usize], y: &str, b: &[usize]) -> 
 /// # Errors
 /// A sentence for the user if they do not cover the input.
 pub const fn covers(layer: &str, axis: &str, kernel: usize, input: usize) -> Result<(), Text> {
-    // What does not fit at all is another mistake.
+    // A kernel that does not fit at all is reported elsewhere.
     if kernel == 0 || kernel > input || input.is_multiple_of(kernel) {
         return Ok(());
     }
@@ -331,7 +331,7 @@ pub const fn covers(layer: &str, axis: &str, kernel: usize, input: usize) -> Res
     Err(text.number(kernel).str("` to leave the rest out"))
 }
 
-/// Compares what a layer states as its input with what comes.
+/// Compares the input that the user states for a layer with the actual one.
 ///
 /// # Errors
 /// A sentence for the user if they differ.
@@ -343,7 +343,7 @@ pub const fn stated_input(layer: &str, stated: &[usize], source: &str, gives: &[
     Err(text.shape(gives))
 }
 
-/// Compares what a network needs with what it may, and names the layers that weigh most.
+/// Compares what a network needs with its budget, and names the largest layers.
 ///
 /// # Errors
 /// A sentence for the user if it needs more.
@@ -355,7 +355,7 @@ pub const fn budget(what: &str, limit: usize, needs: usize, layers: &[(&str, usi
     text = text.str(", more than its budget of ").number(limit);
     let (mut named, mut below) = (0, usize::MAX);
     while named < 3 {
-        // The heaviest of those that are lighter than the ones named.
+        // The largest layer that is smaller than those already named.
         let (mut pick, mut found, mut index) = (0, false, 0);
         while index < layers.len() {
             if layers[index].1 < below && layers[index].1 > 0 && (!found || layers[index].1 > layers[pick].1) {
@@ -377,7 +377,7 @@ pub const fn budget(what: &str, limit: usize, needs: usize, layers: &[(&str, usi
     Err(text)
 }
 
-/// Checks the rank of what a user's layer gives.
+/// Checks the rank of the output of a user-defined layer.
 ///
 /// # Errors
 /// A sentence for the user if it is another.
@@ -403,7 +403,7 @@ const fn equal(a: &[usize], b: &[usize]) -> bool {
     true
 }
 
-/// A sentence put together while compiling.
+/// A sentence built in const code.
 #[derive(Clone, Copy)]
 pub struct Text {
     bytes: [u8; 400],

@@ -1,4 +1,4 @@
-//! Tests of the whole pipeline: what small networks become.
+//! Tests of the whole pipeline: the code that small networks become, and the structure of this crate.
 
 use std::fs;
 use std::path::Path;
@@ -79,4 +79,78 @@ fn former() {
     }";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("expansion.txt");
     assert!(expand(network) == fs::read_to_string(path).expect("the kept expansion"));
+}
+
+/// The modules of this crate, lowest first: a module may import only from modules before it. `lib.rs` is above all.
+const FLOORS: &[&str] = &[
+    "derive",
+    "errors",
+    "shapes",
+    "parse",
+    "graph",
+    "attributes",
+    "names",
+    "builder",
+    "combine",
+    "layers::arguments",
+    "layers::same_shape",
+    "layers::window",
+    "layers::linear",
+    "layers::norm",
+    "layers::activation",
+    "layers::simple",
+    "layers",
+    "resolve",
+    "plan",
+    "expand::network",
+    "expand::structure",
+    "expand::graph",
+    "expand::memory",
+    "expand::passes",
+    "expand::layer",
+    "expand::stored",
+    "expand",
+];
+
+/// The module in which `path` lies, such as `layers::window` for `layers::window::{Window, window};`.
+fn floor(path: &str) -> usize {
+    let inside = |module: &&str| path.strip_prefix(*module).is_some_and(|rest| rest.is_empty() || !is_word(rest));
+    let module = FLOORS.iter().filter(|module| inside(module)).max_by_key(|module| module.len());
+    let module = module.unwrap_or_else(|| panic!("`{path}` is in no module of `FLOORS`"));
+    FLOORS.iter().position(|other| other == module).expect("the module")
+}
+
+fn is_word(text: &str) -> bool {
+    text.starts_with(|letter: char| letter.is_alphanumeric() || letter == '_')
+}
+
+#[test]
+fn imports_point_downward() {
+    let mut files = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in files {
+        let module = file.strip_prefix(&root).expect("a file in src").with_extension("");
+        let parts: Vec<_> = module.iter().filter_map(|part| part.to_str()).filter(|part| *part != "mod").collect();
+        let module = parts.join("::");
+        if module == "lib" || module == "tests" {
+            continue;
+        }
+        let source = fs::read_to_string(&file).expect("a source file");
+        let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+        assert!(!code.contains("super::") && !code.contains("use crate::{"), "{module}: write `use crate::<module>::`");
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            // Also paths in the middle of code, but not `$crate::`.
+            for (at, _) in line.match_indices("crate::").filter(|(at, _)| !line[..*at].ends_with('$')) {
+                let path = &line[at + "crate::".len()..];
+                assert!(floor(path) < floor(&module), "{module} must not import {path}");
+            }
+        }
+    }
 }

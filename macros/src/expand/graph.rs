@@ -10,7 +10,7 @@ impl Network<'_> {
     /// The nodes, for summaries.
     pub(super) fn graph(&self) -> TokenStream {
         let scalar = self.scalar;
-        // The input of a network with several is not shown as a whole, nor is its output.
+        // If there are several inputs or outputs, the struct that holds them is not shown.
         let several = !self.model.input_parts.is_empty();
         let mut of_value = vec![0; self.model.values.len()];
         let mut nodes = Vec::new();

@@ -6,7 +6,7 @@ use quote::quote;
 use crate::expand::network::Network;
 use crate::plan::{Gradients, Places};
 
-/// What the implementation of `Layer` is filled with.
+/// The parts of the implementation of `Layer` that depend on the model.
 struct Passes {
     macs: TokenStream,
     evaluate: TokenStream,
@@ -36,7 +36,7 @@ impl Network<'_> {
         })
     }
 
-    /// Passes that do nothing, for a network with mistakes.
+    /// The same traits with empty passes, for a network with mistakes.
     pub(super) fn stub(&self) -> TokenStream {
         self.layer_with(&Passes {
             macs: quote!(0),

@@ -1,4 +1,4 @@
-//! Where values lie in the memory of a pass, and how code reads and changes them there.
+//! The memory of each pass, and expressions that read and write the values in it.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
@@ -8,21 +8,21 @@ use crate::expand::network::{Network, index};
 use crate::graph::{Node, Op, ValueId};
 use crate::plan::{Gradients, Place, Places};
 
-/// The memory of a pass: where its buffers lie and what its ends are called.
+/// The memory of a pass: where its buffers are and what its input and output are called.
 pub(super) struct Memory<'a> {
     pub(super) places: &'a Places,
-    /// `workspace` or `saved`.
+    /// The variable that holds the buffers: `workspace` or `saved`.
     pub(super) owner: Ident,
     pub(super) store: Store,
     /// The variables of the caller's input and output.
     pub(super) ends: [Ident; 2],
 }
 
-/// How buffers lie in the owner.
+/// How the owner holds the buffers.
 pub(super) enum Store {
-    /// In this arena, where this plan says.
+    /// In this arena, at the offsets of this plan.
     Arena(Ident, Ident),
-    /// Each in a field of its own, named for what gives the value, with this before it.
+    /// Each in a separate field, named after what computes the value, with this prefix.
     Fields(&'static str),
 }
 
@@ -31,7 +31,7 @@ fn ends(input: &str, output: &str) -> [Ident; 2] {
 }
 
 impl Network<'_> {
-    /// Const items: where the buffers of each pass lie.
+    /// Const items with the offsets of the buffers of each pass.
     pub(super) fn plans(&self, evaluate: &Places, backward: &Gradients) -> TokenStream {
         if !self.arena {
             return TokenStream::new();
@@ -47,7 +47,7 @@ impl Network<'_> {
                     }
                     None => {
                         let (ty, scalar) = (self.ty(buffer.value), self.scalar);
-                        // Every number type has arrays of the same lengths.
+                        // A const item cannot name the type parameter; the length is the same for every number type.
                         let scalar =
                             if self.generics.type_params().next().is_some() { quote!(f32) } else { scalar.clone() };
                         let ty = if scalar.to_string() == self.scalar.to_string() {
@@ -97,7 +97,7 @@ impl Network<'_> {
         self.plain("Saved", &docs, fields)
     }
 
-    /// A struct of plain data with the batch size as a parameter.
+    /// A struct of plain data, generic over the batch size.
     fn plain(&self, suffix: &str, docs: &str, mut fields: Vec<TokenStream>) -> TokenStream {
         let (name, visibility) = (self.part(suffix), &self.model.declaration.visibility);
         let (impl_generics, type_generics, where_clause) = self.batched.split_for_impl();
@@ -138,10 +138,10 @@ impl Network<'_> {
         if self.arena { Store::Arena(format_ident!("{arena}"), format_ident!("{plan}")) } else { Store::Fields(field) }
     }
 
-    /// The field of a buffer, where each is one.
+    /// The name of a buffer's field, if each has one.
     fn buffer(&self, memory: &Memory, prefix: &str, index: usize) -> Ident {
         let source = |index: usize| &self.model.values[memory.places.buffers[index].value].source;
-        // What gives several values, as a layer whose gradient is added up, is numbered.
+        // A source can have several buffers, such as a gradient and the buffer through which more is added to it.
         let same = (0..index).filter(|other| source(*other) == source(index)).count();
         let number = if same == 0 { String::new() } else { format!("_{}", same + 1) };
         format_ident!("{prefix}{}{number}", source(index).replace(' ', "_"))
@@ -168,7 +168,7 @@ impl Network<'_> {
 }
 
 impl Network<'_> {
-    /// A statement that reads one input of a node and changes its output.
+    /// A statement that reads one input of a node and writes its output.
     pub(super) fn step(
         &self,
         memory: &Memory,
@@ -179,7 +179,7 @@ impl Network<'_> {
         self.step_to(memory, node, slot, node.output, code)
     }
 
-    /// The same, changing another value.
+    /// Like [`step`](Self::step), but writes another value.
     pub(super) fn step_to(
         &self,
         memory: &Memory,
@@ -207,7 +207,7 @@ impl Network<'_> {
         quote!(#code;)
     }
 
-    /// A statement that changes two places.
+    /// A statement that writes to two places.
     pub(super) fn both(
         &self,
         memory: &Memory,
@@ -232,7 +232,7 @@ impl Network<'_> {
         quote!(#code;)
     }
 
-    /// A place to read, as a batch of `want`.
+    /// A shared reference to a place, as a batch of `want`.
     pub(super) fn get(&self, memory: &Memory, place: Place, want: &TokenStream) -> TokenStream {
         let scalar = self.scalar;
         let (expression, have) = match place {
@@ -258,7 +258,7 @@ impl Network<'_> {
         quote!(__m::tensor::reshape::<#scalar, #have, #want, __B>(#expression))
     }
 
-    /// A place to change, as a batch of `want`.
+    /// A mutable reference to a place, as a batch of `want`.
     pub(super) fn get_mut(&self, memory: &Memory, place: Place, want: &TokenStream) -> TokenStream {
         let scalar = self.scalar;
         match place {
@@ -277,6 +277,7 @@ impl Network<'_> {
         }
     }
 
+    /// A mutable reference of another array type of the same length.
     pub(super) fn cast_mut(&self, expression: TokenStream, have: &TokenStream, want: &TokenStream) -> TokenStream {
         let scalar = self.scalar;
         if have.to_string() == want.to_string() {

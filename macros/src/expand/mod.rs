@@ -1,4 +1,4 @@
-//! The code of a network: a struct with a field a layer, and passes in straight lines.
+//! Writes the code of a network: a struct with one field for each layer, and straight-line passes.
 
 mod graph;
 mod layer;
@@ -15,7 +15,7 @@ use crate::expand::network::Network;
 use crate::graph::Model;
 use crate::plan;
 
-/// All code of a network; of one with mistakes, what an editor needs to go on.
+/// All the code of a network; if it has mistakes, just enough for editors to complete its methods.
 pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
     let network = Network::new(model);
     let constants = model.constants.iter();
@@ -47,7 +47,7 @@ pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
     let stored_layers = model.stored.iter().map(|stored| network.stored_layer(stored, &evaluate));
     let (input, output) = (network.parts("Input", &model.input_parts), network.parts("Output", &model.output_parts));
     let budget = network.budget();
-    // Only the struct is for all to see; the rest lives where its short names meet no others.
+    // Only what users name is in their scope. The rest is in an anonymous const, where short names cannot clash.
     quote! {
         #(#constants)*
         #structure

@@ -1,4 +1,4 @@
-//! The names and types that all parts of the code share.
+//! The names and types that all parts of the emitted code share.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -6,18 +6,18 @@ use syn::{Generics, Ident, parse_quote};
 
 use crate::graph::{Model, Node, Shape, ValueId};
 
-/// Names and types that all parts share.
+/// A model, and the names and types that all parts of the emitted code share.
 pub(super) struct Network<'a> {
     pub(super) model: &'a Model,
     pub(super) name: &'a Ident,
     pub(super) scalar: &'a TokenStream,
     pub(super) generics: Generics,
-    /// The generics with the batch size behind them.
+    /// The generics followed by the batch size.
     pub(super) batched: Generics,
     pub(super) input: TokenStream,
     pub(super) output: TokenStream,
-    /// Whether buffers lie in an arena at planned offsets. Else each is a field of its own,
-    /// because stable Rust cannot compute with the parameters of a network.
+    /// Whether buffers are in an arena at planned offsets. Otherwise each is a separate field, because
+    /// stable Rust cannot compute array lengths from generic parameters.
     pub(super) arena: bool,
 }
 
@@ -49,12 +49,12 @@ impl<'a> Network<'a> {
         format_ident!("{}{suffix}", self.name)
     }
 
-    /// The fields of layers: name and type.
+    /// The name and type of each layer's field.
     pub(super) fn fields(&self) -> Vec<(&'a Ident, &'a TokenStream)> {
         self.owners().filter_map(|node| node.field.as_ref().map(|(name, ty)| (name, ty))).collect()
     }
 
-    /// The layers that have a field of their own.
+    /// The nodes that own a field: all layers at their first use.
     pub(super) fn owners(&self) -> impl Iterator<Item = &'a Node> {
         self.model.nodes.iter().filter(|node| node.uses == 0 && node.field.is_some())
     }
@@ -63,7 +63,7 @@ impl<'a> Network<'a> {
         self.model.values[value].shape.ty(self.scalar)
     }
 
-    /// The array type that a node reads.
+    /// The type as which a node reads one of its inputs.
     pub(super) fn takes(&self, node: &Node, slot: usize) -> TokenStream {
         let scalar = self.scalar;
         match &node.field {
@@ -80,7 +80,7 @@ impl<'a> Network<'a> {
     }
 }
 
-/// A number without the suffix that `quote!` gives it.
+/// A literal without the suffix `usize` that `quote!` would add.
 pub(super) fn index(number: usize) -> proc_macro2::Literal {
     proc_macro2::Literal::usize_unsuffixed(number)
 }

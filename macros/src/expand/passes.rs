@@ -1,4 +1,4 @@
-//! The bodies of the three passes: the nodes in straight lines.
+//! The bodies of `evaluate`, `forward` and `backward`: one statement for each node, or a few.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
@@ -51,7 +51,8 @@ impl Network<'_> {
                 )
             }
             (Op::Add | Op::Multiply, _) => {
-                // In place, the other value is added; else one is copied and the other added.
+                // If one value already is in the place of the output, the other is added to it; else one is copied there
+                // first.
                 let in_place = node.inputs.iter().position(|input| places.of[*input] == places.of[node.output]);
                 let copy = in_place.is_none().then(|| self.copy(&memory, node, 1));
                 let other = if in_place == Some(0) { 1 } else { 0 };
@@ -114,17 +115,18 @@ impl Network<'_> {
         quote!(#again #(#steps)*)
     }
 
-    /// In place: the gradient times the derivative of an activation.
+    /// Multiplies a gradient by the derivative of an activation, in place.
     fn activation_back(&self, kept: &Places, gradients: &Gradients, node: &Node, marker: &TokenStream) -> TokenStream {
         let (values, scalar, ty) = (self.keeping(kept), self.scalar, self.ty(node.output));
         let y = self.get(&values, kept.of[node.output], &ty);
-        // What ran inside the layer before it has left no input behind, and needs none.
+        // An activation that ran inside the layer before it shares its place with its input, which is lost; its derivative
+        // follows from the output.
         let x = self.get(&values, kept.of[node.inputs[0]], &ty);
         let gradient = self.get_mut(&self.deriving(gradients), gradients.places.of[node.output], &ty);
         quote!(__m::passes::derive::<#scalar, __S, #marker, _, __B>(simd, #x, #y, #gradient);)
     }
 
-    /// The backward pass of a layer, its input's gradient written or added where it belongs.
+    /// Calls the backward pass of a layer, and writes or adds the gradient of its input.
     fn layer_back(&self, kept: &Places, gradients: &Gradients, node: &Node, reach: Reach, name: &Ident) -> TokenStream {
         let (values, memory, scalar) = (self.keeping(kept), self.deriving(gradients), self.scalar);
         let (takes, gives) = (self.takes(node, 0), self.ty(node.output));
@@ -177,7 +179,7 @@ impl Network<'_> {
         }
     }
 
-    /// The gradient of what is no layer goes on to one of its inputs.
+    /// Passes the gradient of a node that is not a layer on to one of its inputs.
     fn pass_back(&self, kept: &Places, gradients: &Gradients, node: &Node, slot: usize, reach: Reach) -> TokenStream {
         let (memory, scalar) = (self.deriving(gradients), self.scalar);
         let again = matches!(reach, Reach::Added(_));
@@ -222,7 +224,7 @@ impl Network<'_> {
         self.step(memory, node, slot, |x, y| quote!(__m::passes::copy::<#scalar, _, _, __B>(#x, #y)))
     }
 
-    /// Adds one input of a node to its output, or multiplies it in.
+    /// Adds one input of a node to its output, or multiplies its output by it.
     fn combine(&self, memory: &Memory, node: &Node, slot: usize) -> TokenStream {
         let scalar = self.scalar;
         let pass = if matches!(node.op, Op::Multiply) { quote!(multiply) } else { quote!(add) };
@@ -240,7 +242,7 @@ impl Network<'_> {
         quote!(#(#slots)*)
     }
 
-    /// Which numbers of each row of the whole are a part: the part's width, the whole's, the offset.
+    /// Where a part is in each row of the whole: the width of the part, the width of the whole, the offset.
     fn window(&self, node: &Node, slot: usize) -> TokenStream {
         let (part, whole, before, by_channel) = match &node.op {
             Op::Join(along) => (node.inputs[slot], node.output, &node.inputs[..slot], *along == Along::Channels),
@@ -266,7 +268,7 @@ impl Network<'_> {
     }
 }
 
-/// What a layer saves, to change.
+/// A mutable reference to what a layer saves.
 fn saved_of(node: &Node) -> TokenStream {
     if node.capabilities().saves {
         let name = format_ident!("{}_saved", node.name);

@@ -1,4 +1,4 @@
-//! The networks beside the declared one that store its weights in fewer bits.
+//! The packed networks of `#[stored(..)]`, which hold the weights of the declared one in fewer bits.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -9,25 +9,25 @@ use crate::expand::network::Network;
 use crate::graph::Stored;
 use crate::plan::Places;
 
-/// A field of a network that stores its weights.
+/// A field of a packed network.
 struct StoredField<'a> {
     name: &'a Ident,
     ty: TokenStream,
     how: How,
 }
 
-/// How a field comes to be stored.
+/// How a field is filled from that of the declared network.
 enum How {
-    /// It is the same as before.
+    /// It has the same type and is copied.
     Copy,
-    /// A layer whose weights are in fewer bits.
+    /// It is a layer whose weights are converted.
     Weights,
-    /// A stored network; here the user has named it.
+    /// It is itself a packed network, which the user named here.
     Network(Span),
 }
 
 impl<'a> Network<'a> {
-    /// The fields of a network that stores its weights.
+    /// The fields of a packed network.
     fn stored_fields(&self, stored: &Stored) -> Vec<StoredField<'a>> {
         let (scalar, format) = (self.scalar, stored.format_type());
         self.owners()
@@ -47,7 +47,7 @@ impl<'a> Network<'a> {
             .collect()
     }
 
-    /// A network beside this one, its weights in fewer bits: the struct and what users call.
+    /// The struct of a packed network, and its methods.
     pub(super) fn stored(&self, stored: &Stored) -> TokenStream {
         let Self { name, generics, .. } = self;
         let (visibility, small, format) = (&self.model.declaration.visibility, &stored.name, stored.format);
@@ -88,7 +88,7 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// What a network beside this one implements. It is evaluated by the very same code.
+    /// The traits of a packed network. Its `evaluate` is the same code as that of the declared network.
     pub(super) fn stored_layer(&self, stored: &Stored, evaluate: &Places) -> TokenStream {
         let Self { name, scalar, generics, .. } = self;
         let evaluate = self.evaluate(evaluate);
@@ -122,7 +122,7 @@ impl<'a> Network<'a> {
             #[automatically_derived]
             unsafe impl #impl_generics __m::memory::Plain for #small #type_generics #where_clause {}
 
-            // SAFETY: it has no number of a table of contents; every field is a layer, made of such numbers.
+            // SAFETY: the table of contents is empty; every field is a layer, so the struct is made of numbers only.
             #[automatically_derived]
             unsafe impl #impl_generics ::monomorph::Parameters<#scalar> for #small #type_generics #where_clause {
                 const ENTRIES: &'static [::monomorph::parameters::Entry] = &[];

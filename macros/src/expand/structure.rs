@@ -14,7 +14,7 @@ impl Network<'_> {
         let declaration = &self.model.declaration;
         let (attributes, visibility) = (&declaration.attributes, &declaration.visibility);
         let (impl_generics, _, where_clause) = generics.split_for_impl();
-        // Stable Rust cannot compute with const parameters, so such a network has no padding.
+        // Stable Rust cannot compute with const parameters, so a network that has them gets no padding.
         let padded = !fields.is_empty() && !self.model.parametric;
         let padding = |index: usize| {
             let (field, ty) = (format_ident!("_padding{index}"), self.padding(index));
@@ -48,15 +48,16 @@ impl Network<'_> {
         }
     }
 
-    /// How a struct lies in memory: at a cache line, if it `can` and the user has not said otherwise.
+    /// The `repr` of a struct: aligned to a cache line if it `can` be, unless the user declared it `#[unaligned]`.
     pub(super) fn representation(&self, can: bool) -> TokenStream {
         if can && !self.model.unaligned { quote!(#[repr(C, align(64))]) } else { quote!(#[repr(C)]) }
     }
 
-    /// Whether the field `index` begins at a cache line of its own; a layer that is the user's, where its type must.
+    /// Whether there is padding before the field `index`: a large layer begins at a new cache line, a user-defined one at
+    /// the alignment of its type.
     ///
-    /// A register that is read across two lines takes twice the time, and the weights of most layers are whole lines
-    /// long: what follows one whose are not would be read so to the end. Small layers are not worth the room.
+    /// A vector load across two lines takes twice the time. The weights of most layers fill whole lines; after a layer
+    /// whose weights do not, all loads to the end of the network would cross lines. Small layers are not worth the space.
     fn is_padded(&self, index: usize) -> bool {
         self.owners().nth(index).is_some_and(|node| node.capabilities().user_defined || self.is_large(node))
     }
@@ -65,13 +66,13 @@ impl Network<'_> {
         !self.model.unaligned && !node.capabilities().user_defined && node.parameters.is_some_and(|count| count >= 256)
     }
 
-    /// The type of the numbers that fill up a cache line before the field `index`, or after the last.
+    /// The type of the padding before the field `index`, or after the last field.
     fn padding(&self, index: usize) -> TokenStream {
         let concrete = |tokens: &TokenStream| self.model.concrete(tokens);
         let (number, scalar) = (self.scalar, concrete(self.scalar));
         let owners: Vec<_> = self.owners().collect();
         let fields = self.fields();
-        // Lines are counted from the last field that began one.
+        // Offsets are counted from the last field that begins at a cache line.
         let first = (1..index).rev().find(|&before| self.is_large(owners[before])).unwrap_or(0);
         let layouts = fields[first..index].iter().map(|(_, ty)| {
             let ty = concrete(ty);
@@ -89,7 +90,7 @@ impl Network<'_> {
         quote!([#number; ::monomorph::__private::padding(#size, &[#(#layouts),*], #next)])
     }
 
-    /// The documentation of the network: what it takes and gives, and its layers.
+    /// The documentation of the network: its input and output, and a table of its layers.
     fn contents(&self) -> String {
         let end = |whole: &Shape, parts: &[(Ident, Shape)]| match parts {
             [] => whole.text(),
@@ -125,7 +126,7 @@ impl Network<'_> {
         text
     }
 
-    /// The struct of several inputs or outputs, a tensor as a whole.
+    /// The struct that holds several inputs or outputs; as a whole it is a tensor.
     pub(super) fn parts(&self, suffix: &str, parts: &[(Ident, Shape)]) -> TokenStream {
         if parts.is_empty() {
             return TokenStream::new();
@@ -221,7 +222,7 @@ impl Network<'_> {
         }
     }
 
-    /// Const items that stop the compiler if the network needs more than it may.
+    /// Const items that fail to compile if the network exceeds its budget.
     pub(super) fn budget(&self) -> TokenStream {
         let (Some(budget), name, scalar) = (&self.model.budget, self.name, self.scalar) else {
             return TokenStream::new();
@@ -254,7 +255,7 @@ impl Network<'_> {
                 .nodes
                 .iter()
                 .enumerate()
-                // Pixels of which only the maxima are kept are nowhere.
+                // The output of a convolution that also pools never exists in memory.
                 .filter(|(index, node)| plan::pool(model, plan::fused_into(model, node).unwrap_or(*index)).is_none())
                 .map(|(_, node)| {
                     let (text, ty) = (&node.name, self.ty(node.output));

@@ -30,7 +30,8 @@ pub(super) fn tunable(
 ) -> Option<ValueId> {
     let value = arguments.real(builder, parameter, default)?;
     let layer = Ident::new(layer, Span::call_site());
-    // With a slope or α that is not positive the output does not tell the sign of the input.
+    // The derivative does not follow from the output: if the slope or α is not positive, the output does not tell the
+    // sign of the input.
     activation(builder, arguments, input, quote!(::monomorph::layers::#layer<#value>), false)
 }
 

@@ -1,4 +1,4 @@
-//! The arguments of a layer: read from a call, each checked and turned into a size, a number or a flag.
+//! The arguments of a layer: matched with its signature, and read as sizes, numbers or flags.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
@@ -11,7 +11,7 @@ use crate::graph::{Dim, Shape, ValueId};
 use crate::parse::{Argument, Call, ungroup};
 use crate::shapes::{self, Padding};
 
-/// How a layer is written.
+/// How a layer is written in a network.
 pub(super) struct Signature {
     pub(super) name: &'static str,
     /// The arguments that may be given by position.
@@ -22,7 +22,7 @@ pub(super) struct Signature {
     pub(super) required: usize,
 }
 
-/// The arguments of a call, each under its name.
+/// The arguments of a call by name, and the names of the layer itself.
 pub(super) struct Arguments<'a> {
     pub(super) name: Ident,
     kind: &'static str,
@@ -31,7 +31,7 @@ pub(super) struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    /// Sorts the arguments; reports those that are missing, unknown, or given twice.
+    /// Matches the arguments with the signature; reports those that are missing, unknown, or given twice.
     pub(super) fn new(builder: &mut Builder, signature: &Signature, name: Ident, call: &'a Call) -> Option<Self> {
         let known: Vec<&'static str> =
             signature.places.iter().chain(signature.names).copied().chain(["input"]).collect();
@@ -71,7 +71,7 @@ impl<'a> Arguments<'a> {
         self.given.iter().find(|(given, _)| *given == name).map(|(_, value)| *value)
     }
 
-    /// A field of this layer's name and type.
+    /// The field for this layer: its name and the given type.
     pub(super) fn field(&self, ty: TokenStream) -> Option<(Ident, TokenStream)> {
         Some((self.name.clone(), ty))
     }
@@ -80,12 +80,12 @@ impl<'a> Arguments<'a> {
         self.name.to_string()
     }
 
-    /// What a node is called and what it is.
+    /// The name and the kind of the node, for summaries.
     pub(super) fn title(&self) -> (String, &'static str) {
         (self.text(), self.kind)
     }
 
-    /// Compares what the layer states as its input (`input = [5, 5, 16]`) with what comes.
+    /// Compares the input that the user states (`input = [5, 5, 16]`) with the actual one.
     pub(super) fn check_input(&self, builder: &mut Builder, input: ValueId) -> Option<()> {
         let Some(written) = self.get("input").map(ungroup) else { return Some(()) };
         let text = self.text();
@@ -110,7 +110,7 @@ impl<'a> Arguments<'a> {
         Some(())
     }
 
-    /// A decimal number for a const generic parameter, `default` if it is not given.
+    /// A decimal number as a const generic argument; `default` if it is not given.
     pub(super) fn real(&self, builder: &mut Builder, name: &str, default: f64) -> Option<TokenStream> {
         let Some(value) = self.get(name).map(ungroup) else {
             return Some(quote!({ ::monomorph::scalar::bits(#default) }));
@@ -130,7 +130,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// `true` or `false`.
+    /// `true` or `false`; `default` if it is not given.
     pub(super) fn flag(&self, builder: &mut Builder, name: &str, default: bool) -> Option<bool> {
         match self.get(name).map(ungroup) {
             None => Some(default),
@@ -142,7 +142,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// One number for all axes, or one an axis in parentheses: `3`, `(5, 3)`.
+    /// One number for all axes, or one for each axis in parentheses: `3`, `(5, 3)`.
     pub(super) fn per_axis<const R: usize>(
         &self,
         builder: &mut Builder,
@@ -173,7 +173,7 @@ impl<'a> Arguments<'a> {
         Some(core::array::from_fn(|_| dim.clone()))
     }
 
-    /// `same`, `valid`, a number, a number an axis, or a pair `(before, after)` an axis.
+    /// `same`, `valid`, a number, a number for each axis, or a pair `(before, after)` for each axis.
     pub(super) fn padding<const R: usize>(&self, builder: &mut Builder) -> Option<[Side; R]> {
         let Some(value) = self.get("padding").map(ungroup) else {
             return Some(core::array::from_fn(|_| Side::both(Dim::Literal(0))));
@@ -198,7 +198,7 @@ impl<'a> Arguments<'a> {
             let number = builder.number(&text, "padding", value)?;
             return Some(core::array::from_fn(|_| Side::both(number.clone())));
         };
-        // In one dimension a pair is the two sides; in two, a number or a pair of sides an axis.
+        // In one dimension, a pair is the two sides; in two, it has a number or a pair of sides for each axis.
         let sides: Option<Vec<Side>> = match (R, parts.as_slice()) {
             (1, [before, after]) => Side::pair(builder, &text, before, after).map(|side| vec![side]),
             (2, [_, _]) => parts.iter().map(|part| Side::of(builder, &text, part)).collect(),
@@ -269,7 +269,7 @@ fn parts(value: &Expr) -> Option<Vec<&Expr>> {
 }
 
 fn unknown_argument(signature: &Signature, known: &[&str], name: Option<&Ident>) -> String {
-    // Every layer may state its input; that is no argument to think of here.
+    // The last one is `input`, which every layer may state; suggesting it would help nobody.
     let known = &known[..known.len() - 1];
     let takes = match known {
         [] => "it takes none".to_owned(),
@@ -286,7 +286,7 @@ fn unknown_argument(signature: &Signature, known: &[&str], name: Option<&Ident>)
     }
 }
 
-/// How the layer is written with what it must have.
+/// An example of the layer with its required arguments.
 fn example(signature: &Signature) -> String {
     let value = match signature.places[0] {
         "rate" => "0.5",

@@ -10,7 +10,7 @@ use crate::layers::window::window;
 use crate::shapes;
 
 pub(super) fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    // Every argument is looked at, whatever else is wrong.
+    // All arguments are read before the first `?`, so that every mistake in them is reported.
     let units = builder.dim(&arguments.text(), "units", arguments.get("units")?);
     let bias = arguments.flag(builder, "bias", true);
     let [input_size]: [Dim; 1] =
@@ -87,7 +87,7 @@ pub(super) fn conv<const R: usize>(
         ::monomorph::layers::#layer<#scalar, #(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #group, #bias, #marker>
     };
     let shape = Shape::Known(window.output.iter().cloned().chain([output.clone()]).collect());
-    // A kernel of one pixel sees the image as one long row, in which those of a column are no neighbours.
+    // For a kernel of one pixel the image is computed as one long row, in which a 2 × 2 window is not contiguous.
     let fuses_max_pool = R == 2 && window.kernel.iter().any(|size| matches!(size, Dim::Literal(2..)));
     let op = Op::Layer(Capabilities { fuses_max_pool, ..Capabilities::DENSE_OR_CONV });
     let given = builder.node(op, arguments.field(ty), arguments.title(), input, shape);

@@ -1,4 +1,6 @@
-//! The table of layers: how each is written, and the function that puts it into the network.
+//! The table of layers: how each is written, and the function that adds it to the network.
+//!
+//! Those functions are in the files of this folder, by family: `linear`, `window`, `norm`, `activation`, `simple`.
 
 mod activation;
 mod arguments;
@@ -28,7 +30,7 @@ type Add = fn(&mut Builder, &Arguments, ValueId) -> Option<ValueId>;
 /// A row of the table.
 struct Kind {
     signature: Signature,
-    /// What fields without a name of their own are called, before their number.
+    /// The name of the field, before its number, if the user gives none.
     field: &'static str,
     add: Add,
 }
@@ -90,7 +92,7 @@ const KINDS: &[Kind] = &[
     kind("Softsign", "softsign", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Softsign", false)),
 ];
 
-/// Other names under which people look for a layer.
+/// Names that layers have in other libraries, for error messages.
 const ALIASES: &[(&str, &str)] = &[
     ("Linear", "Dense"),
     ("FullyConnected", "Dense"),
@@ -103,7 +105,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("RMSNorm", "RmsNorm"),
 ];
 
-/// Adds a layer of the table, or a layer of the user's, to the network; returns its output.
+/// Adds a layer, from the table or user-defined, to the network; returns its output.
 pub(crate) fn add(builder: &mut Builder, call: &Call, input: ValueId) -> ValueId {
     let plain = call.path.get_ident().map(ToString::to_string);
     if let (Some(word), None, None) = (&plain, &call.name, &call.arguments)
@@ -123,7 +125,7 @@ pub(crate) fn add(builder: &mut Builder, call: &Call, input: ValueId) -> ValueId
         .unwrap_or_else(|| unknown(builder))
 }
 
-/// A layer of the user's, by its path: its type says what it takes and gives.
+/// Adds a user-defined layer, given by its path. Only its type tells what it takes and gives.
 fn user_defined(builder: &mut Builder, call: &Call, plain: Option<&str>, input: ValueId) -> ValueId {
     let (span, path) = (call.span(), &call.path);
     if let Some(word) = plain {
@@ -166,7 +168,7 @@ fn user_defined(builder: &mut Builder, call: &Call, plain: Option<&str>, input: 
     )
 }
 
-/// What stands for the output of a layer that could not be added.
+/// A placeholder for the output of a layer that could not be added.
 fn unknown(builder: &mut Builder) -> ValueId {
     builder.value(Shape::Unknown, "a layer with a mistake")
 }

@@ -1,4 +1,4 @@
-//! What layers share whose output has the shape of their input.
+//! Helpers for layers whose output has the shape of their input.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -7,7 +7,7 @@ use crate::builder::Builder;
 use crate::graph::{Dim, Op, Shape, ValueId};
 use crate::layers::arguments::Arguments;
 
-/// The type of the input, and its last size.
+/// The type of a value and its last size, the number of channels.
 pub(super) fn channels(builder: &mut Builder, input: ValueId) -> Option<(TokenStream, TokenStream)> {
     let shape = &builder.values[input].shape;
     let (ty, scalar) = (shape.ty(&builder.scalar), &builder.scalar);
@@ -32,7 +32,7 @@ pub(super) fn same_shape(
     builder.node(op, arguments.field(ty), arguments.title(), input, shape)
 }
 
-/// Counts so many parameters a channel for the last node.
+/// Sets the parameter count of the last node to `each` for every channel.
 pub(super) fn count_channels(builder: &mut Builder, input: ValueId, each: usize) {
     let last = match &builder.values[input].shape {
         Shape::Known(dims) => dims.last().cloned(),

@@ -10,7 +10,7 @@ use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
 use crate::layers::arguments::Arguments;
 use crate::shapes;
 
-/// A window over the spatial axes, worked out.
+/// A window over the spatial axes with all its sizes.
 pub(super) struct Window<const R: usize> {
     /// The input's sizes, channels last.
     pub(super) input: Vec<Dim>,
@@ -18,7 +18,7 @@ pub(super) struct Window<const R: usize> {
     pub(super) kernel: [Dim; R],
     /// The marker type with strides, padding and dilation.
     pub(super) marker: TokenStream,
-    /// Whether windows of two lie side by side along every axis and cover it.
+    /// Whether the windows have size two along every axis, lie side by side and cover the input.
     pub(super) halves_each_axis: bool,
 }
 
@@ -62,7 +62,7 @@ pub(super) fn window<const R: usize>(
                     output.push(Dim::Literal(axis.output));
                     before.push(Dim::Literal(axis.before));
                 }
-                // The other axis is most often wrong in the same way.
+                // Stop here: the other axis usually has the same mistake.
                 Err(text) => {
                     builder.errors.at(at, text.as_str());
                     return None;
@@ -107,7 +107,7 @@ pub(super) fn pool<const R: usize>(
     input: ValueId,
     layer: &str,
 ) -> Option<ValueId> {
-    // Without a stride, pools do not overlap.
+    // The default stride of a pool is its kernel, so that windows do not overlap.
     let kernel = arguments.per_axis::<R>(builder, "kernel", None)?;
     let window = window::<R>(builder, arguments, input, Some(kernel))?;
     if arguments.get("stride").is_none() && arguments.get("padding").is_none() {
