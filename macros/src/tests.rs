@@ -69,18 +69,6 @@ fn const_generics() {
     );
 }
 
-/// The former kept expansion, until the crate is in its new files.
-#[test]
-fn former() {
-    let network = "/// Sees.\n pub Net: [8, 8, 1] -> [10] {
-        Conv2d(4, kernel = 3, padding = 1), Relu,
-        residual { Conv2d(4, kernel = 3, padding = same), BatchNorm }, Relu,
-        MaxPool2d(2), Flatten, Dense(10),
-    }";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("expansion.txt");
-    assert!(expand(network) == fs::read_to_string(path).expect("the kept expansion"));
-}
-
 /// The modules of this crate, lowest first: a module may import only from modules before it. `lib.rs` is above all.
 const FLOORS: &[&str] = &[
     "derive",

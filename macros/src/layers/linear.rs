@@ -10,7 +10,7 @@ use crate::layers::window::window;
 use crate::shapes;
 
 pub(super) fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    // All arguments are read before the first `?`, so that every mistake in them is reported.
+    // All arguments are read before any is unwrapped, so that every mistake in them is reported.
     let units = builder.dim(&arguments.text(), "units", arguments.get("units")?);
     let bias = arguments.flag(builder, "bias", true);
     let [input_size]: [Dim; 1] =
