@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Seconds of a clean release build of a program with one small network, without and with the
-# default features. Downloads are not counted.
+# Measures a clean release build of a program with one small network, without and with the
+# default features, in seconds. Downloads are not counted.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)

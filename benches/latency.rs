@@ -1,14 +1,14 @@
-//! How long one call takes, every time: a policy of continuous control, one sample, ten million calls.
+//! The distribution of call times: a policy for continuous control, one sample, ten million calls.
 //!
 //! ```text
 //! cargo bench --bench latency
 //! ```
 //!
-//! Each call is timed by itself, on one core where the system can pin a thread to it (Linux). What two
-//! readings of the clock take with nothing in between, at least, is subtracted from each time. The long
-//! tail belongs to the machine: interrupts, other programs, the hypervisor. What belongs to the network
-//! is the number of instructions, which does not depend on the input; on Linux it is counted by letting
-//! another process run a few calls in single steps, which needs no performance counters.
+//! Each call is timed individually, on one core if the system can pin a thread to it (Linux). The minimum
+//! time of two consecutive clock readings is subtracted from each time. The long tail is caused by the
+//! machine: interrupts, other programs, the hypervisor. The network itself determines the number of
+//! instructions, which does not depend on the input; on Linux they are counted by single-stepping a few
+//! calls in another process, which needs no performance counters.
 
 mod random;
 mod workloads;
@@ -27,9 +27,9 @@ use random::random;
 use workloads::PolicyTanh;
 
 const CALLS: usize = 10_000_000;
-/// Calls that are timed together.
+/// Calls timed together.
 const ROW: usize = 100_000;
-/// As many different inputs, taken in turn.
+/// The number of different inputs, used in turn.
 const INPUTS: usize = 64;
 
 struct Policy {
@@ -39,7 +39,7 @@ struct Policy {
 
 impl Policy {
     fn new() -> Self {
-        Self { net: PolicyTanh::boxed(&mut ChaCha8Rng::seed_from_u64(1)), inputs: random::<f32, _, INPUTS>(2) }
+        Self { net: PolicyTanh::boxed(&mut ChaCha8Rng::seed_from_u64(1)), inputs: random::<_, INPUTS>(2) }
     }
 
     #[inline(always)]
@@ -79,14 +79,16 @@ fn main() {
     ] {
         println!("  {name:>8} {time:>8} ns");
     }
-    println!("  {mean:>8.0} ns a call in a row of {ROW} without a clock in between, the best of 10");
-    println!("  {timer:>8} ns, the clock's own time, were subtracted from each; it goes in steps of up to {tick} ns");
+    println!("  {mean:>8.0} ns per call, {ROW} calls in a row without reading the clock, the best of 10");
+    println!(
+        "  {timer:>8} ns for reading the clock were subtracted from each time; the clock advances in steps of up to {tick} ns"
+    );
     match instructions::count() {
         Ok(counts) => match (counts.iter().min(), counts.iter().max()) {
             (Some(least), Some(most)) if least == most => {
-                println!("  {least:>8} instructions, the same in {} calls with different inputs", counts.len());
+                println!("  {least:>8} instructions, the same for {} calls with different inputs", counts.len());
             }
-            (least, most) => println!("  instructions differ: {least:?} to {most:?} in {} calls", counts.len()),
+            (least, most) => println!("  instructions vary: {least:?} to {most:?} for {} calls", counts.len()),
         },
         Err(why) => println!("  instructions were not counted: {why}"),
     }
@@ -105,7 +107,7 @@ fn nanoseconds(work: impl FnOnce()) -> u32 {
     start.elapsed().as_nanos() as u32
 }
 
-/// Keeps this thread on the last core it may use.
+/// Pins this thread to the last core that it may use.
 #[cfg(target_os = "linux")]
 fn pin() -> String {
     use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -129,7 +131,7 @@ fn pin() -> String {
     "any core: this system cannot pin threads".into()
 }
 
-/// Counts instructions by single steps of a process that runs this same program.
+/// Counts instructions by single-stepping a process that runs this same program.
 #[cfg(target_os = "linux")]
 mod instructions {
     use std::error::Error;
@@ -144,9 +146,9 @@ mod instructions {
 
     pub const CHILD: &str = "--in-single-steps";
 
-    /// What the child does: between any two stops it takes one call, first of nothing.
+    /// The child's work: one call between each pair of stops, the first one empty.
     pub fn child(policy: &Policy) {
-        // The first call finds out what the processor can do.
+        // The first call detects the processor's features.
         policy.call(0);
         if ptrace::traceme().is_err() {
             return;
@@ -169,7 +171,7 @@ mod instructions {
         policy.call(index);
     }
 
-    /// The instructions of a call with each of the inputs.
+    /// The instructions of one call for each of the inputs.
     pub fn count() -> Result<Vec<u64>, Box<dyn Error>> {
         let child = Command::new(std::env::current_exe()?).arg(CHILD).spawn()?;
         let child = Pid::from_raw(child.id().try_into()?);
@@ -186,11 +188,11 @@ mod instructions {
                 }
                 WaitStatus::Stopped(..) => {}
                 WaitStatus::Exited(_, 0) => break,
-                other => return Err(format!("the process that is counted: {other:?}").into()),
+                other => return Err(format!("unexpected status of the traced process: {other:?}").into()),
             }
             ptrace::step(child, None)?;
         }
-        let [nothing, calls @ ..] = &counts[..] else { return Err("this system traces no processes".into()) };
+        let [nothing, calls @ ..] = &counts[..] else { return Err("this system cannot trace processes".into()) };
         Ok(calls.iter().map(|call| call - nothing).collect())
     }
 }
@@ -204,11 +206,11 @@ mod instructions {
     pub fn child(_: &Policy) {}
 
     pub fn count() -> Result<Vec<u64>, &'static str> {
-        Err("single steps are written for Linux alone")
+        Err("single-stepping is only implemented for Linux")
     }
 }
 
-/// A picture of how often each time occurred, up to the longest shown.
+/// Draws a histogram of the times, up to the longest one shown.
 fn histogram(path: &Path, times: &[u32], longest: u32) -> Result<(), Box<dyn std::error::Error>> {
     let shortest = times.first().copied().unwrap_or(0);
     let bins = 200_u32.min(longest - shortest + 1);
@@ -225,7 +227,7 @@ fn histogram(path: &Path, times: &[u32], longest: u32) -> Result<(), Box<dyn std
         .set_label_area_size(LabelAreaPosition::Left, 70)
         .set_label_area_size(LabelAreaPosition::Bottom, 40)
         .build_cartesian_2d(shortest..longest + width, (1..most).log_scale())?;
-    chart.configure_mesh().disable_x_mesh().x_desc("ns a call").y_desc("calls").draw()?;
+    chart.configure_mesh().disable_x_mesh().x_desc("ns per call").y_desc("calls").draw()?;
     chart.draw_series(counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(bin, count)| {
         let left = shortest + bin as u32 * width;
         Rectangle::new([(left, 1), (left + width, *count)], BLUE.filled())

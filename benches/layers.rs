@@ -1,5 +1,5 @@
-//! Every kind of layer that computes (`Flatten` does not): one evaluation, and forward and backward of a batch of 32, at the best SIMD level.
-//! And losses with their gradients, of such a batch.
+//! Every kind of layer that computes something (`Flatten` does not): one evaluation, and forward and backward of a batch of 32, at the
+//! best SIMD level. Also losses with their gradients, for the same batch size.
 //!
 //! ```text
 //! cargo bench --bench layers                       # all, in about three minutes
@@ -7,10 +7,10 @@
 //! cargo bench --bench layers -- 'Activations.*evaluate'
 //! ```
 //!
-//! Where a group's name ends in `FLOP`, an element is a floating-point operation, two for each
-//! multiply-accumulate: `Gelem/s` are GFLOP/s. Forward and backward together count three times as many
-//! as an evaluation: the output, the gradient of the parameters, the gradient of the input. In the
-//! other groups an element is a number that goes out of the layer (or in, where that is more).
+//! In groups whose name ends in `FLOP`, an element is a floating-point operation, two for each
+//! multiply-accumulate, so `Gelem/s` means GFLOP/s. Forward and backward together count three times as
+//! many as an evaluation: the output, the gradient of the parameters, the gradient of the input. In the
+//! other groups, an element is an output number of the layer (or an input number, if there are more).
 
 mod random;
 mod settings;
@@ -20,7 +20,7 @@ use std::hint::black_box;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use monomorph::Tensor;
-use monomorph::layer::Layer;
+use monomorph::layer::{Inputs, Layer, Pass, numbers_of};
 use monomorph::loss::{BceWithLogits, CrossEntropy, Huber, KlDivergence, Loss, Mae, Mse, SmoothCrossEntropy};
 use monomorph::memory;
 use monomorph::network::{Workspace, evaluate_in};
@@ -96,6 +96,10 @@ group! { pools, "Pools, numbers", Numbers:
 group! { shapes, "Shapes and dropout, numbers", Numbers:
     "Upsample2d 2, 16x16x16" [16, 16, 16] -> [32, 32, 16] { Upsample2d(2) }
     "Dropout 4096" [4096] -> [4096] { Dropout(0.5) }
+    "ActivityRegularization 4096" [4096] -> [4096] { ActivityRegularization(l1 = 1e-4, l2 = 1e-4) }
+}
+group! { embeddings, "Embeddings, numbers", Numbers:
+    "Embedding 256 to 64, 128 tokens" [u8; 128] -> [128, 64] { Embedding(256, 64) }
 }
 group! { norms, "Norms, numbers", Numbers:
     "BatchNorm 128" [128] -> [128] { BatchNorm }
@@ -132,17 +136,20 @@ group! { activations, "Activations of 4096, numbers", Numbers:
     "Softsign" [4096] -> [4096] { Softsign }
 }
 
-fn measure<N: Network>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, count: Count) {
+fn measure<N>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, count: Count)
+where
+    N: Network<Scalar = f32, Input: Tensor>,
+{
     let net = N::boxed(&mut ChaCha8Rng::seed_from_u64(1));
     let (once, with_backward) = match count {
-        Count::Flop => (2 * N::OPERATIONS, 3 * 2 * N::OPERATIONS * BATCH),
+        Count::Flop => (2 * N::MACS, 3 * 2 * N::MACS * BATCH),
         Count::Numbers => {
             let numbers = N::Output::LEN.max(N::Input::LEN);
             (numbers, numbers * BATCH)
         }
     };
 
-    let input = random::<_, N::Input, 1>(2);
+    let input = inputs::<N::Input, 1>();
     let mut output = memory::boxed::<[N::Output; 1]>();
     let mut workspace = memory::boxed::<Workspace<N, 1>>();
     group.throughput(Throughput::Elements(once as u64));
@@ -154,13 +161,13 @@ fn measure<N: Network>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, cou
     });
 
     let mut training = Training {
-        input: random::<_, N::Input, BATCH>(2),
+        input: inputs::<N::Input, BATCH>(),
         output: memory::boxed(),
         saved: memory::boxed(),
-        grad_output: random::<_, N::Output, BATCH>(3),
+        grad_output: random::<N::Output, BATCH>(3),
         grad_input: memory::boxed(),
         gradient: memory::boxed(),
-        noise: Noise::new(4),
+        pass: Pass::new(Noise::new(4), 0.0),
         net: &*net,
     };
     group.throughput(Throughput::Elements(with_backward as u64));
@@ -170,21 +177,34 @@ fn measure<N: Network>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, cou
             black_box(&training.grad_input);
         });
     });
-    // A layer may work in it; then it would shrink until its numbers are denormal, which is slow.
-    let before = random::<_, N::Output, BATCH>(3);
-    let unchanged = training.grad_output.iter().zip(&*before).all(|(now, before)| now.as_slice() == before.as_slice());
+    // A layer may overwrite it; its numbers would then shrink until they are denormal, which is slow.
+    let before = random::<N::Output, BATCH>(3);
+    let unchanged = training.grad_output.iter().zip(&*before).all(|(now, before)| now.numbers() == before.numbers());
     assert!(unchanged, "{name} changes the gradient of its output");
 }
 
-/// Both passes of a batch, with the gradient of the input.
+/// A batch of random numbers, or of tokens.
+fn inputs<X: Tensor, const B: usize>() -> Box<[X; B]> {
+    let mut noise = Noise::new(2);
+    let mut batch = memory::boxed::<[X; B]>();
+    if let Some(numbers) = numbers_of::<f32, X>(&mut *batch) {
+        numbers.fill_with(|| noise.normal() as f32);
+    }
+    if let Some(tokens) = numbers_of::<u8, X>(&mut *batch) {
+        tokens.fill_with(|| noise.below(256) as u8);
+    }
+    batch
+}
+
+/// Both passes for a batch, with the gradient of the input.
 struct Training<'a, N: Network> {
     input: Box<[N::Input; BATCH]>,
     output: Box<[N::Output; BATCH]>,
-    saved: Box<<N as Layer<N::Scalar>>::Saved<BATCH>>,
+    saved: Box<<N as Layer>::Saved<BATCH>>,
     grad_output: Box<[N::Output; BATCH]>,
-    grad_input: Box<[N::Input; BATCH]>,
+    grad_input: Box<<N::Input as Inputs>::Owned<BATCH>>,
     gradient: Box<N>,
-    noise: Noise,
+    pass: Pass<N::Scalar>,
     net: &'a N,
 }
 
@@ -193,15 +213,15 @@ impl<N: Network> Task for &mut Training<'_, N> {
 
     #[inline(always)]
     fn run<S: Simd>(&mut self, simd: S) {
-        let Training { input, output, saved, grad_output, grad_input, gradient, noise, net } = self;
-        net.forward(simd, input, output, saved, noise);
-        net.backward(simd, input, output, saved, grad_output, Some(grad_input), gradient);
+        let Training { input, output, saved, grad_output, grad_input, gradient, pass, net } = self;
+        net.forward(simd, N::batch(input), output, saved, pass);
+        net.backward(simd, N::batch(input), output, saved, grad_output, N::Input::gradient(grad_input), gradient, pass);
     }
 }
 
 fn losses(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("Losses, numbers");
-    let numbers = random::<f32, [f32; 784], BATCH>(5);
+    let numbers = random::<[f32; 784], BATCH>(5);
     measure_loss(&mut group, "Mse 784", &Mse, &numbers);
     measure_loss(&mut group, "Mae 784", &Mae, &numbers);
     measure_loss(&mut group, "Huber 784", &Huber::default(), &numbers);
@@ -219,7 +239,7 @@ fn measure_loss<L: Loss<f32, [f32; C], Y>, Y, const C: usize>(
     loss: &L,
     target: &[Y; BATCH],
 ) {
-    let (output, mut gradient) = (random::<f32, [f32; C], BATCH>(6), random::<f32, [f32; C], BATCH>(7));
+    let (output, mut gradient) = (random::<[f32; C], BATCH>(6), random::<[f32; C], BATCH>(7));
     group.throughput(Throughput::Elements((C * BATCH) as u64));
     group.bench_function(format!("{name}/with gradient {BATCH}"), |bencher| {
         bencher.iter(|| {
@@ -249,6 +269,6 @@ impl<L: Loss<f32, [f32; C], Y>, Y, const C: usize> Task for Compared<'_, L, Y, C
 criterion_group! {
     name = layers;
     config = settings();
-    targets = dense, conv1d, conv2d, depthwise, pools, shapes, norms, softmax, activations, losses
+    targets = dense, conv1d, conv2d, depthwise, pools, shapes, embeddings, norms, softmax, activations, losses
 }
 criterion_main!(layers);

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Measures monomorph at each SIMD level of x86 beside plain loops that the compiler vectorised for the same
-level, on one core of this machine, and writes LEVELS.md beside this file.
+"""Measures monomorph at each x86 SIMD level, compared with plain loops that the compiler vectorized for the same
+level, on one core of this machine, and writes LEVELS.md next to this file.
 
-    benches/levels.py             # all levels: three builds of one minute, seven minutes of measuring
+    benches/levels.py             # all levels: three builds of one minute each, seven minutes of measuring
     benches/levels.py --quick     # shorter measurements, the table only
 
-Needs cargo and taskset (util-linux), and a processor with AVX-512; one with AVX2 measures two levels.
-CORE=n chooses the core.
+Needs cargo and taskset (util-linux), and a processor with AVX-512; with only AVX2 it measures two levels.
+CORE=n selects the core.
 """
 
 import collections
@@ -22,8 +22,8 @@ sys.path.insert(0, str(HERE / "peers"))
 import render
 
 OURS, LOOPS = "monomorph", "plain arrays"
-# Name, level, what the whole program is compiled for, and what of it the processor must have. LLVM would take
-# registers of half the size for processors of the first kind, where 512 bits once slowed down the clock.
+# Name, level, flags for the whole program, and a feature that the processor must have. For processors of the first
+# kind, LLVM would prefer 256-bit registers, because 512 bits once lowered the clock frequency.
 LEVELS = [
     ("AVX-512", "Avx512", "-Ctarget-cpu=x86-64-v4 -Ctarget-feature=-prefer-256-bit", "avx512_vbmi2"),
     ("AVX2", "Avx2", "-Ctarget-cpu=x86-64-v3", "avx2"),
@@ -34,7 +34,7 @@ LEVELS = [
 def build(level, flags, target):
     environment = {**os.environ, "RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(target)}
     command = ["cargo", "build", "--quiet", "--locked", "--release", "--no-default-features"]
-    # Not shown: that the compiler hands a feature on which it does not know.
+    # stderr is hidden: the compiler warns about passing on a feature that it does not know.
     done = subprocess.run(command, cwd=HERE / "peers", env=environment, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit(f"the build for {level} failed:\n{done.stderr}")
@@ -42,9 +42,9 @@ def build(level, flags, target):
 
 
 def measure(program, level, quick, peers=("limits", OURS, LOOPS, OURS)):
-    """Seconds by work and peer, why there are none, and the peak of the core."""
+    """Seconds by work and peer, the reasons where there are none, and the peak of the core."""
     seconds, reasons, peak = collections.defaultdict(dict), {}, None
-    # Ours before and after: a machine that slows down in between must not favour anybody.
+    # Ours before and after the loops: if the machine slows down in between, neither is favoured.
     for peer in peers:
         command = ["taskset", "-c", os.environ.get("CORE", str(os.cpu_count() - 1)), program, peer, f"--level={level}"]
         done = subprocess.run([*command, *quick], stdout=subprocess.PIPE, text=True, check=True)
@@ -79,7 +79,7 @@ def table(results, chosen):
                     notes.append(reasons[work])
                 row.append(f"— [{notes.index(reasons[work]) + 1}]")
         rows.append(row)
-    return render.markdown(header, rows), [f"[{number}] Of the loops: {note}." for number, note in enumerate(notes, 1)]
+    return render.markdown(header, rows), [f"[{number}] Loops: {note}." for number, note in enumerate(notes, 1)]
 
 
 def main():
@@ -98,19 +98,19 @@ def main():
         seconds, reasons, peak = measure(program, level, quick)
         results.append((name, seconds, reasons))
         peaks.append(f"{name} {peak / 1e9:.0f} Gflop/s")
-    # The last program is compiled for any processor: in it the first level is found at run time.
+    # The last program is compiled for any processor: it detects the first level at run time.
     print(f"== {results[0][0]} chosen at run time", file=sys.stderr)
     first = next(level for name, level, _, _ in LEVELS if name == results[0][0])
     chosen, _, _ = measure(program, first, quick, (OURS, OURS))
     text, notes = table(results, chosen)
     print(text, *notes, sep="\n")
     if quick or len(results) < len(LEVELS):
-        return print("a part of the whole: LEVELS.md is as it was", file=sys.stderr)
+        return print("incomplete run: LEVELS.md is unchanged", file=sys.stderr)
     compiled = "; ".join(f"{name}: `{options}`" for name, _, options, _ in LEVELS)
     (HERE / "LEVELS.md").write_text(f"""# Speed at each SIMD level
 
-monomorph at each level that it has for x86, and plain loops that the compiler vectorised for the same level, on one core of the same
-machine, in one run:
+monomorph at each of its x86 SIMD levels, compared with plain loops that the compiler vectorized for the same level, on one core of the
+same machine, in one run:
 
 ```text
 benches/levels.py
@@ -118,19 +118,19 @@ benches/levels.py
 
 {text}
 
-A level's column is monomorph's time; beside it how much longer that is than with {results[0][0]}, and the time of the loops divided by
-ours. “Chosen at run time” is a program compiled for any processor, as Cargo does where it is told nothing else, which finds
-{results[0][0]} when it starts: its time divided by that of the program compiled for {results[0][0]} as a whole. The works and the method are those of [`RESULTS.md`](RESULTS.md): outputs and losses are compared before anything is timed, and a
-time is the least of many windows. The loops are [`plain.rs`](peers/src/plain.rs): sizes that the compiler knows wherever layers are
-dense, run-time sizes around the channels of a convolution; they use fused multiply-adds where the level has them, as monomorph does.
+Each level's column shows monomorph's time; next to it are the ratio to the time with {results[0][0]}, and the time of the loops divided by ours.
+“Chosen at run time” is a program compiled for any processor, Cargo's default, which detects {results[0][0]} at startup: its time divided by that
+of the program compiled for {results[0][0]} as a whole. The workloads and the method are those of [`RESULTS.md`](RESULTS.md): outputs and losses
+are compared before anything is timed, and each time is the minimum over many windows. The loops are [`plain.rs`](peers/src/plain.rs), with
+compile-time sizes for dense layers, and run-time sizes except for the channels of convolutions; they use fused multiply-adds where the
+level has them, as monomorph does.
 
-A register holds 16, 8 and 4 numbers at the three levels, so that work bounded by arithmetic should take twice and four times as long
-as with the first; SSE2 has no fused multiply-add and no load that fills a register with one number, which costs it a
-fifth more. Wide128, Digits128, Digits512 and Anomaly wait for their weights from the second and third cache, which shorter
-registers read nearly as fast, and where loops come closest to ours. Multiply-adds in
-registers alone, the peak of the core: {", ".join(peaks)}.
+A register holds 16, 8 and 4 numbers at the three levels, so compute-bound work should take two and four times as long as at the first;
+SSE2 has neither a fused multiply-add nor a broadcast load, which costs it another fifth. Wide128, Digits128, Digits512 and Anomaly wait
+for their weights from the L2 and L3 caches; narrower registers read these nearly as fast, and here the loops come closest to ours.
+Multiply-adds in registers alone, the peak of the core: {", ".join(peaks)}.
 
-Each level's program is compiled for it as a whole: {compiled}.
+Each level's program is compiled for that level as a whole: {compiled}.
 
 - Machine: {render.machine()}.
 - Measured on {datetime.date.today()}, monomorph at commit {render.command("git", "rev-parse", "--short", "HEAD")}, {render.command("rustc", "--version")}.

@@ -1,4 +1,4 @@
-//! What further threads bring to batches of 256 samples: the least of many times.
+//! The speedup from more threads for batches of 256 samples: the minimum of many times.
 //!
 //! ```text
 //! cargo bench --bench parallel
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use monomorph::parallel::{ParallelEvaluator, ParallelTrainer};
 use monomorph::prelude::*;
+use monomorph::{Real, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -19,10 +20,10 @@ use random::random;
 use workloads::{Digits512, LeNet5};
 
 const BATCH: usize = 256;
-/// Samples in a shard, and in a group that is evaluated.
+/// Samples per shard in training, and per group in evaluation.
 const SHARD: usize = 64;
 const GROUP: usize = 16;
-/// How long each line is measured.
+/// Measuring time of each line.
 const TIME: Duration = Duration::from_secs(4);
 
 fn main() {
@@ -30,12 +31,13 @@ fn main() {
     measure::<Digits512>();
 }
 
-fn measure<N: Network + Trainable>()
+fn measure<N>()
 where
+    N: Network<Scalar: Real, Input: Tensor<Element = N::Scalar>> + Trainable,
     CrossEntropy: Loss<N::Scalar, N::Output, u8>,
 {
     let mut net = N::boxed(&mut ChaCha8Rng::seed_from_u64(1));
-    let inputs = random::<_, N::Input, BATCH>(2);
+    let inputs = random::<N::Input, BATCH>(2);
     let mut noise = Noise::new(3);
     let targets = [(); BATCH].map(|()| noise.below(10) as u8);
     let mut outputs = monomorph::memory::boxed::<[N::Output; BATCH]>();
@@ -53,7 +55,7 @@ where
     });
 }
 
-/// Runs `work` on one thread and on as many as there are cores, by turns, so that both see the same
+/// Runs `work` on one thread and on as many as there are cores, alternating, so that both see the same
 /// disturbances.
 fn compare(name: &str, mut work: impl FnMut() + Send) {
     let pool = |threads| ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");

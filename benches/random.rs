@@ -3,11 +3,11 @@
 use monomorph::{Noise, Scalar, Tensor};
 
 /// A batch of numbers from the standard normal distribution, on the heap.
-pub fn random<T: Scalar, X: Tensor<T>, const B: usize>(seed: u64) -> Box<[X; B]> {
+pub fn random<X: Tensor<Element: Scalar>, const B: usize>(seed: u64) -> Box<[X; B]> {
     let mut noise = Noise::new(seed);
     let mut batch = monomorph::memory::boxed::<[X; B]>();
     for sample in batch.iter_mut() {
-        sample.as_mut_slice().fill_with(|| T::from_f64(noise.normal()));
+        sample.numbers_mut().fill_with(|| X::Element::from_f64(noise.normal()));
     }
     batch
 }

@@ -1,10 +1,10 @@
-//! How criterion measures.
+//! Criterion's settings.
 
 use std::time::Duration;
 
 use criterion::Criterion;
 
-/// Short enough that all layers, or all networks, take a few minutes.
+/// Short enough for all layers, or all networks, to take a few minutes.
 pub fn settings() -> Criterion {
     Criterion::default()
         .sample_size(20)

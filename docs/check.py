@@ -1,7 +1,7 @@
-"""Checks the guide: `python3 check.py`; `python3 check.py --write` writes the files in `guide/` anew.
+"""Checks the guide: `python3 check.py`; `python3 check.py --write` regenerates the files in `guide/`.
 
-Makes a network as PyTorch keeps it, computes its outputs by PyTorch's formulas in numpy, exports it, and
-compares with the files that the guide's Rust code is tested with. Needs numpy and safetensors.
+Creates a network in PyTorch's layout, computes its outputs with PyTorch's formulas in numpy, exports it, and
+compares the result with the files that the guide's Rust code is tested with. Needs numpy and safetensors.
 """
 
 import pathlib
@@ -10,7 +10,7 @@ import sys
 import tempfile
 import textwrap
 
-# Nothing is to be left behind in the folder.
+# Leave no `__pycache__` in the folder.
 sys.dont_write_bytecode = True
 
 import numpy as np
@@ -25,7 +25,7 @@ GUIDE = HERE / "from-notebook-to-microcontroller.md"
 
 
 def state_dict(seed=1):
-    """Weights in the shapes of PyTorch, as an untrained network with used running statistics has them."""
+    """Weights in PyTorch's shapes: an untrained network whose running statistics are not at their initial values."""
     random = np.random.RandomState(seed)
 
     def uniform(*shape):
@@ -69,7 +69,7 @@ def model(state, x):
 
 
 def keras_state(tensors):
-    """The same weights as Keras keeps them: a model with this input has these shapes."""
+    """The same weights in Keras's layout: a model with this input has these shapes."""
     shapes = {
         "conv2d/kernel": (3, 3, 2, 4), "conv2d_1/kernel": (3, 3, 4, 8), "dense/kernel": (120, 16), "dense_1/kernel": (16, 3),
     }
@@ -85,7 +85,7 @@ def keras_state(tensors):
 
 
 def make(folder):
-    """Writes what the notebook writes, and exports it."""
+    """Writes the files that the notebook writes, and exports them."""
     state = state_dict()
     x = np.random.RandomState(2).uniform(-1, 1, (5, 2, 12, 16))
     y = model(state, x)
@@ -112,21 +112,21 @@ def main():
                 new, old = load_file(path), load_file(kept)
                 same = new.keys() == old.keys() and all(np.array_equal(new[name], old[name]) for name in new)
             else:
-                # Sums may be added up in another order by another numpy.
+                # Other versions of numpy may add numbers in a different order.
                 same = np.allclose(np.fromfile(path, "<f4"), np.fromfile(kept, "<f4"), rtol=0, atol=1e-6)
             if not same:
-                sys.exit(f"check.py: {kept} is not what the code makes")
-            print(f"{path.name}: as kept")
+                sys.exit(f"check.py: {kept} differs from what the code writes")
+            print(f"{path.name}: unchanged")
 
-    # What the guide shows of the tools is what was run here.
+    # The guide must show the code of the tools that ran here.
     tools = "".join((HERE / name).read_text() for name in ("export.py", "export_keras.py"))
     blocks = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.S | re.M)
     shown = [block for block in blocks if not block.startswith(("import torch", "import keras"))]
     for block in shown:
         for part in block.strip().split("\n\n\n"):
             if textwrap.dedent(part) not in tools:
-                sys.exit(f"check.py: the guide shows what is not in the tools:\n{part}")
-    print(f"{GUIDE.name}: {len(shown)} pieces of Python are those of the tools")
+                sys.exit(f"check.py: the guide shows code that is not in the tools:\n{part}")
+    print(f"{GUIDE.name}: {len(shown)} Python blocks match the tools")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Rewrites the weights of a notebook for monomorph: `python3 export.py FROM.safetensors TO.safetensors`.
+"""Converts the weights of a notebook for monomorph: `python3 export.py FROM.safetensors TO.safetensors`.
 
-Needs numpy and safetensors; not the framework that trained the network.
+Needs numpy and safetensors, but not the framework that trained the network.
 """
 
 import sys
@@ -20,9 +20,9 @@ def conv2d(weight):
 
 
 def linear_after_flatten(channels, height, width):
-    """PyTorch flattens [channel, height, width], here it is [height, width, channel].
+    """PyTorch flattens [channel, height, width]; here it is [height, width, channel].
 
-    So the inputs of the first Linear behind Flatten have another order.
+    So the inputs of the first Linear after Flatten are in a different order.
     """
 
     def change(weight):
@@ -33,7 +33,7 @@ def linear_after_flatten(channels, height, width):
     return change
 
 
-# Name in monomorph: name in PyTorch, and what happens to its weight.
+# Name in monomorph: name in PyTorch, and how to convert its weight.
 LAYERS = {
     "conv1": ("0", conv2d),
     "norm1": ("1", None),
@@ -44,7 +44,7 @@ LAYERS = {
 
 
 def export(state):
-    """The tensors of monomorph from those of PyTorch."""
+    """Converts PyTorch's tensors to monomorph's."""
     tensors = {}
     for name, (old_name, change) in LAYERS.items():
         for part in ("weight", "bias", "running_mean", "running_var"):
@@ -52,7 +52,7 @@ def export(state):
             if tensor is not None:
                 if part == "weight" and change:
                     tensor = change(tensor)
-                # A transposed view is written as it lies in memory, so it must be copied.
+                # A transposed view would be saved in its original memory layout, so it must be copied.
                 tensors[f"{name}.{part}"] = np.ascontiguousarray(tensor, dtype=np.float32)
     return tensors
 

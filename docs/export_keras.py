@@ -1,4 +1,4 @@
-"""Gives the weights of Keras the names of monomorph: `python3 export_keras.py FROM.safetensors TO.safetensors`."""
+"""Renames Keras weights for monomorph: `python3 export_keras.py FROM.safetensors TO.safetensors`."""
 
 import sys
 
@@ -14,7 +14,7 @@ PARTS = {
 
 
 def export(state):
-    """The tensors of monomorph from those of Keras, named `layer/weight`."""
+    """Converts Keras tensors, named `layer/weight`, to monomorph's."""
     tensors = {}
     for name, old_name in LAYERS.items():
         for old_part, part in PARTS.items():

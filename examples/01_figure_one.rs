@@ -1,4 +1,4 @@
-//! The smallest network of every textbook: 3 inputs, 4 hidden units, 2 outputs,
+//! The smallest network in every textbook: 3 inputs, 4 hidden units, 2 outputs,
 //! y = ψ₂(ψ₁(x·W₁)·W₂) with ψ₁ = tanh, ψ₂ = sigmoid and no biases.
 //!
 //! Run: `cargo run --example 01_figure_one`. Expected output:

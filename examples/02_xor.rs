@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     for input in x {
-        // The network gives a logit: positive means 1.
+        // The network outputs a logit: positive means 1.
         let answer = u8::from(net.evaluate(&input)[0] > 0.0);
         println!("{} xor {} = {answer}", input[0], input[1]);
     }

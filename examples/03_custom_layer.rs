@@ -1,7 +1,7 @@
-//! A layer of your own: y = x + a·sin(x), with a learned `a` for every feature.
+//! A custom layer: y = x + a·sin(x), with a learned `a` for every feature.
 //!
-//! A layer is a struct of tensors and the trait `Layer`; `network!` takes it by its path, and
-//! `testing::check_gradients` compares its backward pass with finite differences.
+//! A layer is a struct of tensors that implements the trait `Layer`; `network!` refers to it by its
+//! path, and `testing::check_gradients` compares its backward pass with finite differences.
 //!
 //! Run: `cargo run --example 03_custom_layer`. Expected output:
 //! ```text
@@ -9,33 +9,34 @@
 //! loss fell below 0.01: true
 //! ```
 
+use monomorph::layer::Pass;
 use monomorph::prelude::*;
 use monomorph::simd::Simd;
 use monomorph::testing::check_gradients;
-use monomorph::{Layer, Parameters, Scalar};
+use monomorph::{Layer, Parameters, Scalar, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// y = x + a·sin(x), feature by feature.
+/// y = x + a·sin(x), number by number; `X` is the shape of both.
 #[derive(Parameters)]
 #[repr(C)]
-pub struct Ripple<T, const N: usize> {
-    /// The height of each ripple; 0 to begin with.
+pub struct Ripple<X> {
+    /// The height of each ripple; initially 0.
     #[parameters(start = 0.0)]
-    pub amplitude: [T; N],
+    pub amplitude: X,
 }
 
-impl<T: Scalar, const N: usize> Layer<T> for Ripple<T, N> {
-    type Input = [T; N];
-    type Output = [T; N];
+impl<T: Scalar, X: Tensor<Element = T>> Layer for Ripple<X> {
+    type Input = X;
+    type Output = X;
     type Saved<const B: usize> = ();
     type Workspace<const B: usize> = ();
-    const MACS: usize = N;
+    const MACS: usize = X::LEN;
 
-    fn evaluate<S: Simd, const B: usize>(&self, _: S, input: &[[T; N]; B], output: &mut [[T; N]; B], _: &mut ()) {
+    fn evaluate<S: Simd, const B: usize>(&self, _: S, input: &[X; B], output: &mut [X; B], _: &mut ()) {
         for (x, y) in input.iter().zip(output) {
-            for (feature, a) in self.amplitude.iter().enumerate() {
-                y[feature] = x[feature] + *a * sin(x[feature]);
+            for ((x, y), a) in x.numbers().iter().zip(y.numbers_mut()).zip(self.amplitude.numbers()) {
+                *y = *x + *a * sin(*x);
             }
         }
     }
@@ -43,10 +44,10 @@ impl<T: Scalar, const N: usize> Layer<T> for Ripple<T, N> {
     fn forward<S: Simd, const B: usize>(
         &self,
         simd: S,
-        input: &[[T; N]; B],
-        output: &mut [[T; N]; B],
+        input: &[X; B],
+        output: &mut [X; B],
         _saved: &mut (),
-        _noise: &mut Noise,
+        _pass: &mut Pass<T>,
     ) {
         self.evaluate(simd, input, output, &mut ());
     }
@@ -55,19 +56,23 @@ impl<T: Scalar, const N: usize> Layer<T> for Ripple<T, N> {
     fn backward<S: Simd, const B: usize>(
         &self,
         _simd: S,
-        input: &[[T; N]; B],
-        _output: &[[T; N]; B],
+        input: &[X; B],
+        _output: &[X; B],
         _saved: &mut (),
-        grad_output: &mut [[T; N]; B],
-        mut grad_input: Option<&mut [[T; N]; B]>,
+        grad_output: &mut [X; B],
+        mut grad_input: Option<&mut [X; B]>,
         gradient: &mut Self,
+        _pass: &Pass<T>,
     ) {
+        let amplitude = self.amplitude.numbers();
         for sample in 0..B {
-            for feature in 0..N {
-                let (x, dy) = (input[sample][feature], grad_output[sample][feature]);
-                gradient.amplitude[feature] += dy * sin(x);
-                if let Some(grad_input) = grad_input.as_deref_mut() {
-                    grad_input[sample][feature] = dy * (T::ONE + self.amplitude[feature] * cos(x));
+            let (x, dy) = (input[sample].numbers(), grad_output[sample].numbers());
+            for (index, da) in gradient.amplitude.numbers_mut().iter_mut().enumerate() {
+                *da += dy[index] * sin(x[index]);
+            }
+            if let Some(grad_input) = grad_input.as_deref_mut() {
+                for (index, dx) in grad_input[sample].numbers_mut().iter_mut().enumerate() {
+                    *dx = dy[index] * (T::ONE + amplitude[index] * cos(x[index]));
                 }
             }
         }
@@ -85,7 +90,8 @@ fn cos<T: Scalar>(x: T) -> T {
 network! {
     pub Wave: [1] -> [1] {
         Dense(16),
-        ripple: Ripple::<f32, 16>,
+        // Its shape is that of what comes.
+        ripple: self::Ripple(),
         Dense(1),
     }
 }

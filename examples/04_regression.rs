@@ -13,7 +13,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 network! {
-    /// A curve with two hidden layers.
+    /// A curve, fitted with two hidden layers.
     pub Curve: [1] -> [1] {
         Dense(32), Tanh,
         Dense(32), Tanh,

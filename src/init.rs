@@ -1,16 +1,17 @@
 //! How random parameters are drawn before training.
 
 use crate::noise::Noise;
+use crate::parameters::{Parameters, Start, assert_tensors, for_each_tensor, has_normal};
 use crate::scalar::Scalar;
 
 /// How the numbers of a random tensor are drawn.
 ///
-/// The last axis of a tensor is what goes out, the one before it what comes in, and all before
-/// those the kernel, with `k` places. So `fan_in = k·in` is how many numbers are summed up into
-/// one, and `fan_out = k·out` into how many sums one number goes.
+/// The last axis of a tensor is the output, the one before it the input, and all axes before those are the kernel, with
+/// `k` taps. So `fan_in = k·in` is how many inputs are summed for each output, and `fan_out = k·out` is how many sums
+/// each input contributes to.
 ///
-/// The same seed gives the same numbers on every platform. Tensors with a start of their own, such
-/// as biases, are not drawn: see [`initialize`](crate::parameters::initialize).
+/// The same seed gives the same numbers on every platform. Tensors with their own initial value, such as biases, are
+/// not drawn: see [`initialize`].
 ///
 /// ```
 /// use monomorph::Noise;
@@ -24,8 +25,8 @@ use crate::scalar::Scalar;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Init {
-    /// Uniform in `±√(6/fan_in)`, for layers before a ReLU: their outputs keep the size of their
-    /// inputs. He et al., *Delving deep into rectifiers* (2015).
+    /// Uniform in `±√(6/fan_in)`, for layers before a ReLU: it preserves the scale of the activations. He et al.,
+    /// *Delving deep into rectifiers* (2015).
     #[default]
     KaimingUniform,
     /// Normal with variance `2/fan_in`, for layers before a ReLU (He et al. 2015).
@@ -38,25 +39,25 @@ pub enum Init {
     /// Normal with variance `1/fan_in`, for layers before a SELU. LeCun et al., *Efficient backprop*
     /// (1998); Klambauer et al., *Self-normalizing neural networks* (2017).
     LecunNormal,
-    /// A random matrix of `fan_in` rows whose columns are orthogonal and of length 1, or its rows,
-    /// where it has more columns than rows. Saxe, McClelland and Ganguli, *Exact solutions to the
-    /// nonlinear dynamics of learning in deep linear neural networks* (2014).
+    /// A random matrix of `fan_in` rows whose columns are orthonormal, or whose rows are if it has more columns than
+    /// rows. Saxe, McClelland and Ganguli, *Exact solutions to the nonlinear dynamics of learning in deep linear neural
+    /// networks* (2014).
     ///
-    /// It factorizes that matrix, on the heap, which takes seconds from a thousand rows and columns on.
+    /// It needs a matrix factorization, on the heap, which takes seconds from a thousand rows and columns on.
     #[cfg(feature = "nalgebra")]
     Orthogonal,
     /// Uniform in `±bound`.
     Uniform(f64),
     /// Normal with this standard deviation.
     Normal(f64),
-    /// Every number is this one.
+    /// Every number is this value.
     Constant(f64),
     /// All zeros.
     Zeros,
 }
 
 impl Init {
-    /// Fills a tensor of the given shape; all its numbers, in the order of memory.
+    /// Fills a tensor of the given shape: all its numbers, in memory order.
     pub fn fill<T: Scalar>(self, values: &mut [T], shape: &[usize], noise: &mut Noise) {
         let (fan_in, fan_out) = fans(shape);
         match self {
@@ -73,6 +74,22 @@ impl Init {
             Self::Zeros => values.fill(T::ZERO),
         }
     }
+}
+
+/// Gives every tensor its initial value: the layer's own where it defines one, `init` elsewhere.
+pub fn initialize<T: Scalar, P: Parameters<Scalar = T>>(parameters: &mut P, init: Init, noise: &mut Noise) {
+    const { assert_tensors::<P>() };
+    let numbers = parameters.as_mut_slice();
+    for_each_tensor(P::ENTRIES, &mut |_, tensor, range| {
+        // It always exists; written this way so that firmware that trains has no panic code linked in.
+        let Some(numbers) = numbers.get_mut(range) else { return };
+        match tensor.start {
+            Start::Constant(value) => numbers.fill(T::from_f64(value)),
+            // Firmware without such a tensor has no normal distribution linked in.
+            Start::Normal(deviation) if const { has_normal(P::ENTRIES) } => normal(numbers, deviation, noise),
+            Start::Random | Start::Normal(_) => init.fill(numbers, tensor.shape, noise),
+        }
+    });
 }
 
 /// `fan_in` and `fan_out`, at least 1.
@@ -96,9 +113,9 @@ fn normal<T: Scalar>(values: &mut [T], deviation: f64, noise: &mut Noise) {
     values.fill_with(|| T::from_f64(noise.normal() * deviation));
 }
 
-/// The `Q` of a Gaussian matrix, which is distributed evenly over all orthogonal ones, because
-/// the `R` that belongs to it has a positive diagonal (Mezzadri, *How to generate random matrices
-/// from the classical compact groups*, 2007).
+/// The `Q` of the QR factorization of a Gaussian matrix. It is uniformly distributed over all orthogonal matrices,
+/// because `R` has a positive diagonal (Mezzadri, *How to generate random matrices from the classical compact groups*,
+/// 2007).
 #[cfg(feature = "nalgebra")]
 fn orthogonal<T: Scalar>(values: &mut [T], shape: &[usize], noise: &mut Noise) {
     use nalgebra::DMatrix;
@@ -134,7 +151,7 @@ mod tests {
         values.iter().sum::<f64>() / values.len() as f64
     }
 
-    /// The variance, within five standard errors of what is expected, and the mean, of 0.
+    /// Checks that the variance is within five standard errors of the expected one, and the mean of 0.
     fn check(init: Init, variance: f64, bound: f64) {
         let values = draw(init, &SHAPE);
         let n = values.len() as f64;
@@ -148,7 +165,7 @@ mod tests {
 
     #[test]
     fn spread() {
-        // fan_in = 9·20, fan_out = 9·50; the bound of a normal one is what 9000 draws do not exceed.
+        // fan_in = 9·20, fan_out = 9·50; the bound of a normal distribution is one that 9000 draws do not exceed.
         let (fan_in, fan_out) = (180.0, 450.0);
         let uniform = |init, variance: f64| check(init, variance, (3.0 * variance).sqrt());
         let normal = |init, variance: f64| check(init, variance, 5.5 * variance.sqrt());
@@ -216,8 +233,8 @@ mod tests {
         assert!(draw(Init::Orthogonal, &[0, 4]).is_empty() && draw(Init::Orthogonal, &[4, 0]).is_empty());
     }
 
-    /// Each column must point along what is left of the Gaussian one it came from; without that
-    /// the distribution would not be even.
+    /// Each column must have the direction of the remainder of its Gaussian column; otherwise the distribution would
+    /// not be uniform.
     #[cfg(feature = "nalgebra")]
     #[test]
     fn orthogonal_matrices_have_no_preferred_sign() {

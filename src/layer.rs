@@ -1,16 +1,19 @@
-//! The one trait a layer implements.
+//! The trait that a layer implements.
 
-use crate::memory::Plain;
 use crate::noise::Noise;
 use crate::parameters::Parameters;
+use crate::plain::{Element, Plain};
 use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector, outline};
-use crate::tensor::{Tensor, batch_slice_mut};
+use crate::simd::{Simd, outline};
+use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
+
+pub use crate::activation::Activation;
+pub use crate::kernels::elementwise::apply;
 
 /// A layer: a function of fixed shapes with parameters and a derivative.
 ///
-/// The type itself is the parameters; its gradient is another value of the same type. A batch of
-/// `B` samples is an array, so one sample and a batch are the same code, compiled for each `B`.
+/// The type itself holds the parameters; its gradient is another value of the same type. A batch of `B` samples is an
+/// array, so a single sample and a batch use the same code, compiled for each `B`.
 ///
 /// | pass | reads | writes | keeps |
 /// | --- | --- | --- | --- |
@@ -20,134 +23,313 @@ use crate::tensor::{Tensor, batch_slice_mut};
 ///
 /// # A layer of your own
 /// Derive [`Parameters`] on a struct, implement this trait, and use the type's path in `network!`:
-/// `examples/03_custom_layer.rs` is a complete one, checked by
+/// `examples/03_custom_layer.rs` is a complete example, checked by
 /// [`testing::check_gradients`](crate::testing::check_gradients).
+///
+/// A layer with one input writes `input: &[Self::Input; B]` and `grad_input: Option<&mut [Self::Input; B]>`, which is
+/// what [`Batch`] and [`GradientOf`] are for a tensor; a layer with two inputs has a pair of each.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a layer for numbers of type `{T}`",
-    note = "a layer of your own implements `monomorph::Layer<T>`"
+    message = "`{Self}` is not a layer",
+    note = "a layer of your own implements `monomorph::Layer`"
 )]
-pub trait Layer<T: Scalar>: Parameters<T> {
-    /// One sample of what comes in.
-    type Input: Tensor<T>;
-    /// One sample of what goes out.
-    type Output: Tensor<T>;
-    /// What `forward` keeps for `backward` of a batch, beside the input and the output.
+pub trait Layer: Parameters {
+    /// One sample of the input: a tensor, or several as a tuple.
+    type Input: Inputs;
+    /// One sample of the output.
+    type Output: Tensor<Element = Self::Scalar>;
+    /// What `forward` saves of a batch for `backward`, in addition to the input and the output.
     type Saved<const B: usize>: Plain + Send;
     /// Memory that `evaluate` needs while it runs.
     type Workspace<const B: usize>: Plain + Send;
     /// Multiply-accumulate operations of one sample.
     const MACS: usize;
+    /// Which of its input and output `backward` reads. Values that nothing reads are not kept during training.
+    const BACKWARD_READS: Reads = Reads::BOTH;
 
-    /// Computes `output` from `input`, as in use: no dropout, running statistics.
+    /// Computes `output` from `input` for inference: no dropout, running statistics.
     fn evaluate<S: Simd, const B: usize>(
         &self,
         simd: S,
-        input: &[Self::Input; B],
+        input: Batch<'_, Self::Input, B>,
         output: &mut [Self::Output; B],
         workspace: &mut Self::Workspace<B>,
     );
 
-    /// Computes `output` from `input`, as in training, and keeps what `backward` needs.
+    /// Computes `output` from `input` for training, and saves what `backward` needs.
     fn forward<S: Simd, const B: usize>(
         &self,
         simd: S,
-        input: &[Self::Input; B],
+        input: Batch<'_, Self::Input, B>,
         output: &mut [Self::Output; B],
         saved: &mut Self::Saved<B>,
-        noise: &mut Noise,
+        pass: &mut Pass<Self::Scalar>,
     );
 
-    /// From ∂L/∂output computes ∂L/∂input into `grad_input`, where anyone needs it, and adds
-    /// ∂L/∂parameters to `gradient`.
+    /// From ∂L/∂output computes ∂L/∂input into `grad_input`, if it is needed, and adds ∂L/∂parameters to `gradient`.
     ///
-    /// `input`, `output` and `saved` are those of the last `forward`. `grad_output` may be used
-    /// as scratch: nobody reads it afterwards.
+    /// `input`, `output` and `saved` are those of the last `forward`; those it does not [read](Self::BACKWARD_READS)
+    /// may hold anything. `grad_output` may be used as scratch memory: nothing reads it afterwards.
     fn backward<S: Simd, const B: usize>(
         &self,
         simd: S,
-        input: &[Self::Input; B],
+        input: Batch<'_, Self::Input, B>,
         output: &[Self::Output; B],
         saved: &mut Self::Saved<B>,
         grad_output: &mut [Self::Output; B],
-        grad_input: Option<&mut [Self::Input; B]>,
+        grad_input: GradientOf<'_, Self::Input, B>,
         gradient: &mut Self,
+        pass: &Pass<Self::Scalar>,
     );
 
-    /// `evaluate` followed by an elementwise function, in one pass where the layer can.
+    /// Like `evaluate`, but with the randomness that a stochastic layer has in training: one random sample of the
+    /// network's output. For layers without randomness it is `evaluate`.
     #[inline(always)]
-    fn evaluate_then<S: Simd, const B: usize, A: Activation<T>>(
+    fn sample<S: Simd, const B: usize>(
         &self,
         simd: S,
-        input: &[Self::Input; B],
+        input: Batch<'_, Self::Input, B>,
+        output: &mut [Self::Output; B],
+        workspace: &mut Self::Workspace<B>,
+        noise: &mut Noise,
+    ) {
+        let _ = noise;
+        self.evaluate(simd, input, output, workspace);
+    }
+
+    /// `evaluate` followed by an elementwise function, in one pass if the layer can do that.
+    #[inline(always)]
+    fn evaluate_then<S: Simd, const B: usize, A: Activation<Self::Scalar>>(
+        &self,
+        simd: S,
+        input: Batch<'_, Self::Input, B>,
         output: &mut [Self::Output; B],
         workspace: &mut Self::Workspace<B>,
     ) {
         self.evaluate(simd, input, output, workspace);
-        apply::<T, S, A>(simd, batch_slice_mut(output));
+        apply::<Self::Scalar, S, A>(simd, batch_slice_mut(output));
     }
 
-    /// `forward` followed by an elementwise function, in one pass where the layer can.
+    /// `forward` followed by an elementwise function, in one pass if the layer can do that.
     ///
-    /// Only for functions whose derivative follows from their output
-    /// ([`Activation::FROM_OUTPUT`]), because the value between the two is not kept, and only for
-    /// layers whose `backward` does not read `output`, because it holds `f` of what it was.
+    /// Only for functions whose derivative follows from their output ([`Activation::FROM_OUTPUT`]), because the value
+    /// between the two is not kept, and only for layers whose `backward` does not read `output`, because `output` then
+    /// holds `f` of the layer's own output.
     #[inline(always)]
-    fn forward_then<S: Simd, const B: usize, A: Activation<T>>(
+    fn forward_then<S: Simd, const B: usize, A: Activation<Self::Scalar>>(
         &self,
         simd: S,
-        input: &[Self::Input; B],
+        input: Batch<'_, Self::Input, B>,
         output: &mut [Self::Output; B],
         saved: &mut Self::Saved<B>,
-        noise: &mut Noise,
+        pass: &mut Pass<Self::Scalar>,
     ) {
-        self.forward(simd, input, output, saved, noise);
-        apply::<T, S, A>(simd, batch_slice_mut(output));
+        self.forward(simd, input, output, saved, pass);
+        apply::<Self::Scalar, S, A>(simd, batch_slice_mut(output));
     }
 }
 
-/// An elementwise function `y = f(x)` and its derivative.
+/// The input of a layer: a tensor, or a tuple of tensors.
 ///
-/// Being a function of single numbers, it can run inside the layer before it, while the values
-/// are still in registers.
-pub trait Activation<T: Scalar>: 'static {
-    /// Whether `f′(x)` can be computed from `y = f(x)` alone, so that `x` need not be kept.
-    const FROM_OUTPUT: bool;
+/// Inputs that are not differentiable, such as tokens, are tensors of integers; their gradient is not written.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what a layer can take",
+    note = "a layer takes a tensor, such as `[f32; 8]`, or several as a tuple"
+)]
+pub trait Inputs: Plain + Send + Sync {
+    /// A batch, for reading: `&[X; B]` for a tensor `X`, a tuple of such references for several.
+    type Batch<'a, const B: usize>: Copy;
+    /// Where the gradient of a batch is written, each part only if it is needed: `Option<&mut [X; B]>`.
+    type Gradient<'a, const B: usize>;
+    /// The memory for a batch: `[X; B]`.
+    type Owned<const B: usize>: Plain + Send + Sync;
 
-    /// `f(x)`.
-    fn apply<S: Simd>(simd: S, x: T::Vector<S>) -> T::Vector<S>;
-
-    /// `f′(x)`, given `x` and `y = f(x)`. Where `FROM_OUTPUT` holds, `x` must not be used.
-    fn derivative<S: Simd>(simd: S, x: T::Vector<S>, y: T::Vector<S>) -> T::Vector<S>;
+    /// The batch in this memory.
+    fn batch<const B: usize>(owned: &Self::Owned<B>) -> Self::Batch<'_, B>;
+    /// All of this memory, as the destination of a gradient.
+    fn gradient<const B: usize>(owned: &mut Self::Owned<B>) -> Self::Gradient<'_, B>;
+    /// No gradient.
+    fn no_gradient<'a, const B: usize>() -> Self::Gradient<'a, B>;
+    /// Copies a batch.
+    fn copy<const B: usize>(from: &Self::Owned<B>, to: &mut Self::Owned<B>);
+    /// Calls `f` with all parts that are numbers of type `T`, always in the same order.
+    fn each_part<T: Element, const B: usize>(owned: &mut Self::Owned<B>, f: &mut dyn FnMut(&mut [T]));
 }
 
-/// `x ← f(x)` for every number of a slice.
-#[inline(always)]
-pub(crate) fn apply<T: Scalar, S: Simd, A: Activation<T>>(simd: S, values: &mut [T]) {
-    crate::simd::outline(
-        simd,
-        #[inline(always)]
-        || {
-            crate::kernels::elementwise::map(
-                simd,
-                values,
-                #[inline(always)]
-                |x| A::apply(simd, x),
-            );
-        },
-    );
+/// A tensor's numbers, if they are of type `T`.
+#[doc(hidden)]
+pub fn numbers_of<T: Element, X: Tensor>(batch: &mut [X]) -> Option<&mut [T]> {
+    if core::any::TypeId::of::<T>() != core::any::TypeId::of::<X::Element>() {
+        return None;
+    }
+    let numbers = batch_slice_mut(batch);
+    // SAFETY: the two types are the same one.
+    Some(unsafe { core::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), numbers.len()) })
 }
 
-/// `forward` of a layer that keeps nothing for `backward` and computes in training what it computes in use.
+/// A batch of a layer's input, for reading: `&[X; B]` for a tensor `X`, and `(&[X; B], &[Y; B])` for two.
+pub type Batch<'a, X, const B: usize> = <X as Inputs>::Batch<'a, B>;
+
+/// Where the gradient of a layer's input is written: `Option<&mut [X; B]>` for a tensor `X`, and a pair of these for
+/// two.
+pub type GradientOf<'a, X, const B: usize> = <X as Inputs>::Gradient<'a, B>;
+
+impl<X: Tensor> Inputs for X {
+    type Batch<'a, const B: usize> = &'a [X; B];
+    type Gradient<'a, const B: usize> = Option<&'a mut [X; B]>;
+    type Owned<const B: usize> = [X; B];
+
+    #[inline(always)]
+    fn batch<const B: usize>(owned: &[X; B]) -> &[X; B] {
+        owned
+    }
+    #[inline(always)]
+    fn gradient<const B: usize>(owned: &mut [X; B]) -> Option<&mut [X; B]> {
+        Some(owned)
+    }
+    #[inline(always)]
+    fn no_gradient<'a, const B: usize>() -> Option<&'a mut [X; B]> {
+        None
+    }
+    fn copy<const B: usize>(from: &[X; B], to: &mut [X; B]) {
+        batch_slice_mut(to).copy_from_slice(batch_slice(from));
+    }
+    fn each_part<T: Element, const B: usize>(owned: &mut [X; B], f: &mut dyn FnMut(&mut [T])) {
+        numbers_of(owned).map(f);
+    }
+}
+
+macro_rules! tuples {
+    ($($X:ident $index:tt),*) => {
+        impl<$($X: Tensor),*> Inputs for ($($X,)*) {
+            type Batch<'a, const B: usize> = ($(&'a [$X; B],)*);
+            type Gradient<'a, const B: usize> = ($(Option<&'a mut [$X; B]>,)*);
+            type Owned<const B: usize> = ($([$X; B],)*);
+
+            #[inline(always)]
+            fn batch<const B: usize>(owned: &Self::Owned<B>) -> Self::Batch<'_, B> {
+                ($(&owned.$index,)*)
+            }
+            #[inline(always)]
+            fn gradient<const B: usize>(owned: &mut Self::Owned<B>) -> Self::Gradient<'_, B> {
+                ($(Some(&mut owned.$index),)*)
+            }
+            #[inline(always)]
+            fn no_gradient<'a, const B: usize>() -> Self::Gradient<'a, B> {
+                ($(None::<&'a mut [$X; B]>,)*)
+            }
+            fn copy<const B: usize>(from: &Self::Owned<B>, to: &mut Self::Owned<B>) {
+                $(batch_slice_mut(&mut to.$index).copy_from_slice(batch_slice(&from.$index));)*
+            }
+            fn each_part<T: Element, const B: usize>(owned: &mut Self::Owned<B>, f: &mut dyn FnMut(&mut [T])) {
+                $(numbers_of(&mut owned.$index).map(&mut *f);)*
+            }
+        }
+    };
+}
+tuples!(X 0, Y 1);
+tuples!(X 0, Y 1, Z 2);
+
+/// What the backward pass of a layer reads, in addition to the gradient of its output and what it saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reads {
+    /// Whether it reads the layer's input.
+    pub input: bool,
+    /// Whether it reads the layer's output.
+    pub output: bool,
+}
+
+impl Reads {
+    /// Both.
+    pub const BOTH: Self = Self { input: true, output: true };
+    /// The input, but not the output.
+    pub const INPUT: Self = Self { input: true, output: false };
+    /// The output, but not the input.
+    pub const OUTPUT: Self = Self { input: false, output: true };
+    /// Neither.
+    pub const NOTHING: Self = Self { input: false, output: false };
+}
+
+/// What a training pass carries from layer to layer, in addition to their inputs and outputs.
+#[derive(Clone, Debug)]
+pub struct Pass<T> {
+    /// The source of random numbers.
+    pub noise: Noise,
+    /// The weight of the [terms](Self::add_term) that layers add to the loss.
+    pub term_weight: T,
+    terms: T,
+    error: Option<InputError>,
+}
+
+impl<T: Scalar> Pass<T> {
+    /// A pass that draws from `noise`, with terms of this weight.
+    pub fn new(noise: Noise, term_weight: T) -> Self {
+        Self { noise, term_weight, terms: T::ZERO, error: None }
+    }
+
+    /// Adds a term to the loss, a mean over the batch; called in `forward`.
+    ///
+    /// The total loss is the loss of the data plus [`term_weight`](Self::term_weight) times the sum of all terms, so
+    /// `backward` adds the term's derivative times the weight to its gradients.
+    #[inline(always)]
+    pub fn add_term(&mut self, term: T) {
+        self.terms += term;
+    }
+
+    /// The contribution of all terms to the loss.
+    #[inline(always)]
+    pub fn terms(&self) -> T {
+        self.term_weight * self.terms
+    }
+
+    /// Reports an invalid input; called in `forward`, which continues with the rest. Only the first error is kept.
+    #[inline(always)]
+    pub fn refuse(&mut self, error: InputError) {
+        self.error.get_or_insert(error);
+    }
+
+    /// The first error of an input, if there was one.
+    pub fn error(&self) -> Option<InputError> {
+        self.error
+    }
+}
+
+/// An integer in an input that is out of range: a token beyond the vocabulary, a node that does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct InputError {
+    /// The sample's index in the batch.
+    pub sample: usize,
+    /// Its position among the sample's numbers.
+    pub position: usize,
+    /// The number.
+    pub index: usize,
+    /// The limit that the number must be below.
+    pub limit: usize,
+}
+
+impl core::fmt::Display for InputError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { sample, position, index, limit } = self;
+        write!(
+            f,
+            "number {position} of the input of sample {sample} is {index}, but the layer knows {limit} of them, counted from 0"
+        )
+    }
+}
+
+impl core::error::Error for InputError {}
+
+/// `forward` of a layer that saves nothing for `backward` and computes the same in training as at inference.
 macro_rules! forward_evaluates {
     () => {
         #[inline(always)]
         fn forward<S: Simd, const B: usize>(
             &self,
             simd: S,
-            input: &[Self::Input; B],
+            input: $crate::layer::Batch<'_, Self::Input, B>,
             output: &mut [Self::Output; B],
             (): &mut (),
-            _: &mut $crate::noise::Noise,
+            _: &mut $crate::layer::Pass<Self::Scalar>,
         ) {
             self.evaluate(simd, input, output, &mut ());
         }
@@ -155,30 +337,31 @@ macro_rules! forward_evaluates {
 }
 pub(crate) use forward_evaluates;
 
-/// What follows from `evaluate_then` in a layer that keeps nothing for `backward`: `evaluate`, `forward` and `forward_then`.
+/// What follows from `evaluate_then` in a layer that saves nothing for `backward`: `evaluate`, `forward` and
+/// `forward_then`.
 macro_rules! as_evaluate_then {
     () => {
         #[inline(always)]
         fn evaluate<S: Simd, const B: usize>(
             &self,
             simd: S,
-            input: &[Self::Input; B],
+            input: $crate::layer::Batch<'_, Self::Input, B>,
             output: &mut [Self::Output; B],
             (): &mut (),
         ) {
-            self.evaluate_then::<S, B, $crate::layers::Identity>(simd, input, output, &mut ());
+            self.evaluate_then::<S, B, $crate::activation::Identity>(simd, input, output, &mut ());
         }
 
         $crate::layer::forward_evaluates!();
 
         #[inline(always)]
-        fn forward_then<S: Simd, const B: usize, A: Activation<T>>(
+        fn forward_then<S: Simd, const B: usize, A: $crate::activation::Activation<Self::Scalar>>(
             &self,
             simd: S,
-            input: &[Self::Input; B],
+            input: $crate::layer::Batch<'_, Self::Input, B>,
             output: &mut [Self::Output; B],
             (): &mut (),
-            _: &mut $crate::noise::Noise,
+            _: &mut $crate::layer::Pass<Self::Scalar>,
         ) {
             self.evaluate_then::<S, B, A>(simd, input, output, &mut ());
         }
@@ -186,17 +369,47 @@ macro_rules! as_evaluate_then {
 }
 pub(crate) use as_evaluate_then;
 
-/// Calls `f`, a pass of the layer `L` over `B` samples, as [`outline`] does; where it takes so little
-/// time that a call would count, the compiler is free to merge it with its neighbours.
+/// Calls `f`, a pass of the layer `L` over `B` samples, like [`outline`]; but if it takes so little time that the cost
+/// of a call matters, the compiler is free to inline it.
 ///
-/// A network of large layers that is one function takes the compiler longer than its parts.
+/// A network of large layers takes longer to compile as one function than in parts.
 #[inline(always)]
-pub(crate) fn outline_layer<T: Scalar, L: Layer<T>, const B: usize, S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
+pub(crate) fn outline_layer<L: Layer, const B: usize, S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
     const MANY: usize = 8192;
-    if const { B * (L::MACS + <L::Output as Tensor<T>>::LEN) < MANY } { simd.vectorize(f) } else { outline(simd, f) }
+    if const { B * (L::MACS + L::Output::LEN) < MANY } { simd.vectorize(f) } else { outline(simd, f) }
 }
 
-/// The lanes of `T`'s register at level `S`.
-pub(crate) const fn lanes<S: Simd, T: Scalar>() -> usize {
-    <T::Vector<S> as Vector<S, T>>::LANES
+/// `forward` and `backward` of a layer that can only be evaluated: calling them does not compile and reports `refusal`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __untrained {
+    ($refusal:literal) => {
+        fn forward<__S: $crate::simd::Simd, const __B: usize>(
+            &self,
+            _: __S,
+            _: $crate::layer::Batch<'_, Self::Input, __B>,
+            _: &mut [Self::Output; __B],
+            _: &mut Self::Saved<__B>,
+            _: &mut $crate::layer::Pass<Self::Scalar>,
+        ) {
+            const { ::core::panic!($refusal) }
+        }
+
+        fn backward<__S: $crate::simd::Simd, const __B: usize>(
+            &self,
+            _: __S,
+            _: $crate::layer::Batch<'_, Self::Input, __B>,
+            _: &[Self::Output; __B],
+            _: &mut Self::Saved<__B>,
+            _: &mut [Self::Output; __B],
+            _: $crate::layer::GradientOf<'_, Self::Input, __B>,
+            _: &mut Self,
+            _: &$crate::layer::Pass<Self::Scalar>,
+        ) {
+            const { ::core::panic!($refusal) }
+        }
+    };
 }
+
+#[cfg(all(test, feature = "std"))]
+mod tests;

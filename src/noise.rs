@@ -1,35 +1,34 @@
-//! The random source inside networks: small, portable and `no_std`.
+//! The random number generator inside networks: small, portable and `no_std`.
 
-/// SplitMix64, the generator of Steele, Lea and Flood, *Fast splittable pseudorandom number
-/// generators* (OOPSLA 2014): 64 bits of state, one addition and a mix a number.
+use crate::plain::Plain;
+
+/// SplitMix64, the generator of Steele, Lea and Flood, *Fast splittable pseudorandom number generators* (OOPSLA 2014):
+/// 64 bits of state, one addition and one mixing function per number.
 ///
-/// Initialisation and dropout draw from it, so that a seed gives the same network on every
-/// platform and with every version of `rand`. It is not for secrets.
+/// Initialization and dropout draw from it, so that a seed gives the same network on every platform and with every
+/// version of `rand`. It is not cryptographically secure.
 ///
 /// ```
 /// let mut noise = monomorph::Noise::new(7);
 /// let x = noise.uniform();
 /// assert!((0.0..1.0).contains(&x));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Plain)]
 pub struct Noise(u64);
 
-// SAFETY: zero is a valid state.
-unsafe impl crate::memory::Plain for Noise {}
-
 impl Noise {
-    /// A source that is determined by `seed`.
+    /// A generator that is determined by `seed`.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// A source seeded from a generator of `rand`.
+    /// A generator seeded from a generator of `rand`.
     #[cfg(feature = "rand")]
     pub fn from_rng(rng: &mut (impl rand_core::Rng + ?Sized)) -> Self {
         Self(rng.next_u64())
     }
 
-    /// What [`Noise::new`] takes to go on from here; for checkpoints.
+    /// The seed with which [`Noise::new`] continues from here; for checkpoints.
     pub const fn state(&self) -> u64 {
         self.0
     }

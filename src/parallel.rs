@@ -1,8 +1,8 @@
-//! Batches over several threads: evaluation and training on a pool of `rayon`.
+//! Batches over several threads: evaluation and training on a `rayon` thread pool.
 //!
-//! Everything runs on the current pool: the global one, or that of `ThreadPool::install`. What comes
-//! out does not depend on the number of threads, bit by bit, because batches are always cut in the
-//! same places and gradients are added in the same order.
+//! Everything runs on the current pool: the global one, or that of `ThreadPool::install`. Results do not depend on the
+//! number of threads, not even in the last bit, because batches are always cut in the same places and gradients are
+//! added in the same order.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -12,18 +12,19 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use crate::kernels::training;
+use crate::layer::{InputError, Pass};
 use crate::loss::{Loss, LossError};
 use crate::memory;
 use crate::network::{Network, Workspace, evaluate_in};
 use crate::noise::Noise;
-use crate::optim::Optimizer;
-use crate::scalar::Scalar;
+use crate::optim::{Objective, Optimizer};
+use crate::scalar::{Real, Scalar};
 use crate::simd::{Level, Simd, Task, Vector, dispatch, level};
-use crate::train::{Recipe, Shard, Step, TrainError, Trainer};
+use crate::train::{Recipe, Settings, Shard, Step, TrainError, TrainMemory, Trainer, finish};
 
 /// Evaluates any number of samples, `B` at a time, on the threads of a pool.
 ///
-/// A [`ParallelEvaluator`] for one use; keep one to evaluate again without allocating.
+/// Uses a temporary [`ParallelEvaluator`]; keep one to evaluate again without allocating.
 ///
 /// ```
 /// use monomorph::parallel::evaluate_batch;
@@ -38,7 +39,7 @@ use crate::train::{Recipe, Shard, Step, TrainError, Trainer};
 /// ```
 ///
 /// # Errors
-/// If there are not as many outputs as inputs; nothing is then computed.
+/// If the numbers of inputs and outputs differ; then nothing is computed.
 pub fn evaluate_batch<N: Network, const B: usize>(
     network: &N,
     inputs: &[N::Input],
@@ -47,15 +48,15 @@ pub fn evaluate_batch<N: Network, const B: usize>(
     ParallelEvaluator::<N, B>::new().evaluate(network, inputs, outputs)
 }
 
-/// Evaluates any number of samples, `B` at a time, in workspaces that it keeps: one a thread.
+/// Evaluates any number of samples, `B` at a time, in workspaces that it keeps: one per thread.
 ///
-/// As for `B`: larger groups read the weights less often, and take a workspace of `B` times
-/// [`Network::EVALUATE_BYTES`], which should fit the second cache: 8 to 64 for most networks.
+/// How to choose `B`: larger groups read the weights less often, and take a workspace of `B` times
+/// [`Network::EVALUATE_BYTES`], which should fit into the L2 cache: 8 to 64 for most networks.
 pub struct ParallelEvaluator<N: Network, const B: usize> {
     workspaces: Vec<Box<Workspaces<N, B>>>,
 }
 
-/// Of a group, and of a sample that is left over.
+/// For a group, and for a remaining single sample.
 type Workspaces<N, const B: usize> = (Workspace<N, B>, Workspace<N, 1>);
 
 impl<N: Network, const B: usize> Default for ParallelEvaluator<N, B> {
@@ -65,17 +66,17 @@ impl<N: Network, const B: usize> Default for ParallelEvaluator<N, B> {
 }
 
 impl<N: Network, const B: usize> ParallelEvaluator<N, B> {
-    /// An evaluator without memory yet; the first evaluation makes what it needs.
+    /// An evaluator without memory; the first evaluation allocates what it needs.
     pub fn new() -> Self {
         Self { workspaces: Vec::new() }
     }
 
     /// Evaluates `inputs` into `outputs`.
     ///
-    /// Groups of `B` begin at the multiples of `B`; what is left over is evaluated one by one.
+    /// Groups of `B` begin at multiples of `B`; the remaining samples are evaluated one by one.
     ///
     /// # Errors
-    /// If there are not as many outputs as inputs; nothing is then computed.
+    /// If the numbers of inputs and outputs differ; then nothing is computed.
     pub fn evaluate(
         &mut self,
         network: &N,
@@ -86,8 +87,8 @@ impl<N: Network, const B: usize> ParallelEvaluator<N, B> {
             return Err(LengthMismatch { inputs: inputs.len(), outputs: outputs.len() });
         }
         let threads = rayon::current_num_threads();
-        // Whole groups at a time: so many that asking for the next ones costs nothing beside them,
-        // and so few that the threads finish together.
+        // Whole groups at a time: enough that the cost of fetching the next ones is negligible, and few enough that the
+        // threads finish together.
         let piece = B * (inputs.len() / (B * threads * 8)).max(1);
         let pieces = Mutex::new(inputs.chunks(piece).zip(outputs.chunks_mut(piece)));
         let lanes = threads.min(inputs.len().div_ceil(piece));
@@ -116,12 +117,12 @@ fn next<I: Iterator>(shared: &Mutex<I>) -> Option<I::Item> {
     shared.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
-/// Not as many outputs as inputs.
+/// The numbers of inputs and outputs differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LengthMismatch {
-    /// How many inputs there were.
+    /// The number of inputs.
     pub inputs: usize,
-    /// For how many outputs there was room.
+    /// The number of outputs.
     pub outputs: usize,
 }
 
@@ -136,14 +137,14 @@ impl core::error::Error for LengthMismatch {}
 
 /// A [`Trainer`] whose batches are cut into shards of `B` samples, computed on the threads of a pool.
 ///
-/// The shards' gradients are added in their order and divided to the mean, so a step is that of one
-/// batch: the same whatever the number of threads, and equal to the plain trainer's but for rounding.
-/// Two layers see the cut: `BatchNorm` takes its statistics of a shard, and each shard draws its own
-/// noise for `Dropout`.
+/// The shards' gradients are added in a fixed order and averaged, so a step is that of one batch: the same for any
+/// number of threads, and equal to the plain trainer's up to rounding. Two layers notice the shards: `BatchNorm`
+/// computes its statistics per shard, and each shard draws its own noise for `Dropout`.
 ///
-/// Schedule, clipping, seed and checkpoints are the trainer's. Every shard of a batch keeps a gradient
-/// and activations of its own ([`TrainMemory`](crate::train::TrainMemory) without the moments), so `B` should be large: the batch
-/// divided by the number of threads, or half of that.
+/// Schedule, clipping, seed and checkpoints are the trainer's. An optimizer that evaluates the loss several times per
+/// step, such as [`GradientDescent`](crate::optim::GradientDescent), evaluates the loss of the whole batch, on all
+/// threads. Every shard of a batch has its own gradient and activations ([`TrainMemory`]
+/// without the moments), so `B` should be large: the batch divided by the number of threads, or half of that.
 ///
 /// ```
 /// use monomorph::parallel::ParallelTrainer;
@@ -163,24 +164,24 @@ impl core::error::Error for LengthMismatch {}
 /// # Ok::<(), monomorph::train::TrainError>(())
 /// ```
 pub struct ParallelTrainer<N: Network, R: Recipe<Optimizer: Optimizer<N::Scalar>>, const B: usize> {
-    /// Settings and the optimizer's memory; it saves and resumes.
+    /// The settings and the optimizer's memory; saves and resumes checkpoints.
     pub trainer: Trainer<N, R, B>,
-    /// The second and further shards; the first is the trainer's own.
+    /// All shards but the first, which is the trainer's own.
     others: Vec<Box<Shard<N, B>>>,
     steps: Vec<Result<Step<N::Scalar>, TrainError>>,
 }
 
-impl<N: Network, O: Optimizer<N::Scalar>, L, const B: usize> ParallelTrainer<N, (O, L), B> {
-    /// A trainer that goes on from where `trainer` is.
+impl<N: Network<Scalar: Real>, O: Optimizer<N::Scalar>, L, const B: usize> ParallelTrainer<N, (O, L), B> {
+    /// A trainer that continues from the state of `trainer`.
     pub fn new(trainer: Trainer<N, (O, L), B>) -> Self {
         Self { trainer, others: Vec::new(), steps: Vec::new() }
     }
 
-    /// One step over any number of whole shards. It makes memory for those there were not before.
+    /// One step over any number of whole shards. It allocates memory for shards that are new.
     ///
     /// # Errors
-    /// As [`Trainer::step`], and if the batch is empty, is not a multiple of `B` samples, or has not one
-    /// target for each. The network is then left as it was.
+    /// As [`Trainer::step`], and if the batch is empty, is not a multiple of `B` samples, or does not have one target
+    /// for each sample. The network is then unchanged.
     pub fn step<Y: Sync>(
         &mut self,
         network: &mut N,
@@ -193,7 +194,7 @@ impl<N: Network, O: Optimizer<N::Scalar>, L, const B: usize> ParallelTrainer<N, 
         self.step_at(level(), network, inputs, targets)
     }
 
-    /// As [`step`](Self::step) at a SIMD level that is given, for tests and measurements.
+    /// Like [`step`](Self::step), at a given SIMD level, for tests and measurements.
     ///
     /// # Errors
     /// As [`step`](Self::step).
@@ -213,44 +214,109 @@ impl<N: Network, O: Optimizer<N::Scalar>, L, const B: usize> ParallelTrainer<N, 
         if self.others.len() + 1 < batches.len() {
             self.others.resize_with(batches.len() - 1, memory::boxed);
         }
-        let (trainer, others) = (&mut self.trainer, &mut self.others[..batches.len() - 1]);
-        let (loss, step, seed) = (&trainer.loss, trainer.steps + 1, trainer.noise.next_u64());
-        let first = &mut trainer.memory.shard;
-        {
-            let network = &*network;
-            rayon::iter::once(&mut *first)
-                .chain(others.par_iter_mut().map(|shard| &mut **shard))
-                .zip(batches.par_iter().zip(targets.as_chunks::<B>().0))
-                .with_max_len(1)
-                .enumerate()
-                .map(|(index, (shard, batch))| {
-                    let noise = Noise::new(Noise::new(seed.wrapping_add(index as u64)).next_u64());
-                    dispatch(level, ShardTask { shard, network, loss, batch, noise, step })
-                })
-                .collect_into_vec(&mut self.steps);
+        let Trainer { optimizer, loss, schedule, clip, term_weight, steps, noise, memory, .. } = &mut self.trainer;
+        let (step, mut next_noise) = (*steps + 1, *noise);
+        let TrainMemory { moments, shard } = &mut **memory;
+        let mut batch = Batch {
+            level,
+            first: shard,
+            others: &mut self.others[..batches.len() - 1],
+            outcomes: &mut self.steps,
+            samples: (batches, targets.as_chunks::<B>().0),
+            loss: &*loss,
+            seed: next_noise.next_u64(),
+            term_weight: N::Scalar::from_f64(*term_weight),
+            step,
+            value: N::Scalar::ZERO,
+        };
+        let outcome = batch.compute::<true>(network)?;
+        let settings = Settings { step, rate: schedule.rate(step), clip: *clip };
+        dispatch(level, UpdateTask { optimizer: &*optimizer, settings, network, batch: &mut batch, moments })?;
+        (*steps, *noise) = (step, next_noise);
+        Ok(outcome)
+    }
+}
+
+/// A batch that is cut into shards, and the results computed from it.
+struct Batch<'a, N: Network, L, Y, const B: usize> {
+    level: Level,
+    first: &'a mut Shard<N, B>,
+    others: &'a mut [Box<Shard<N, B>>],
+    outcomes: &'a mut Vec<Result<Step<N::Scalar>, TrainError>>,
+    samples: (&'a [[N::Input; B]], &'a [[Y; B]]),
+    loss: &'a L,
+    /// The seed of the noise of all shards; the same at every evaluation.
+    seed: u64,
+    term_weight: N::Scalar,
+    step: u64,
+    /// The loss at the point of the gradient.
+    value: N::Scalar,
+}
+
+impl<N: Network, L: Loss<N::Scalar, N::Output, Y> + Sync, Y: Sync, const B: usize> Batch<'_, N, L, Y, B> {
+    /// The mean loss and, if requested, the gradient, which is then in the first shard.
+    fn compute<const GRADIENT: bool>(&mut self, network: &N) -> Result<Step<N::Scalar>, TrainError> {
+        let &mut Self { level, loss, samples: (inputs, targets), seed, term_weight, step, .. } = self;
+        rayon::iter::once(&mut *self.first)
+            .chain(self.others.par_iter_mut().map(|shard| &mut **shard))
+            .zip(inputs.par_iter().zip(targets))
+            .with_max_len(1)
+            .enumerate()
+            .map(|(index, (shard, batch))| {
+                let noise = Noise::new(Noise::new(seed.wrapping_add(index as u64)).next_u64());
+                let pass = Pass::new(noise, term_weight);
+                dispatch(level, ShardTask::<_, _, B, _, GRADIENT> { shard, network, loss, batch, pass, step })
+            })
+            .collect_into_vec(self.outcomes);
+        let whole = mean(self.outcomes, B)?;
+        if GRADIENT {
+            self.value = whole.loss;
+            let others: Vec<&[N::Scalar]> = self.others.iter().map(|shard| shard.gradient.as_slice()).collect();
+            if !others.is_empty() {
+                self.first.gradient.as_mut_slice().par_chunks_mut(PART).enumerate().for_each(|(index, sum)| {
+                    dispatch(level, MeanTask { sum, others: &others, start: index * PART });
+                });
+            }
         }
-        let whole = mean(&self.steps, B)?;
-        let others: Vec<&[N::Scalar]> = others.iter().map(|shard| shard.gradient.as_slice()).collect();
-        if !others.is_empty() {
-            first.gradient.as_mut_slice().par_chunks_mut(PART).enumerate().for_each(|(index, sum)| {
-                dispatch(level, MeanTask { sum, others: &others, start: index * PART });
-            });
-        }
-        dispatch(level, UpdateTask { trainer, network })?;
         Ok(whole)
     }
 }
 
-/// How many parameters a thread adds up at a time; their sum stays in the first cache.
+impl<N: Network, L: Loss<N::Scalar, N::Output, Y> + Sync, Y: Sync, const B: usize> Objective<N>
+    for Batch<'_, N, L, Y, B>
+{
+    fn loss(&self) -> N::Scalar {
+        self.value
+    }
+
+    fn gradient(&self) -> &N {
+        &self.first.gradient
+    }
+
+    fn loss_at(&mut self, parameters: &N) -> N::Scalar {
+        self.compute::<false>(parameters).map_or(N::Scalar::from_f64(f64::NAN), |whole| whole.loss)
+    }
+
+    fn gradient_at(&mut self, parameters: &N) -> N::Scalar {
+        self.value = N::Scalar::from_f64(f64::NAN);
+        let _ = self.compute::<true>(parameters);
+        self.value
+    }
+}
+
+/// How many parameters a thread sums at a time; their sum stays in the L1 cache.
 const PART: usize = 4096;
 
-/// What shards of `size` samples say together, or the first error.
+/// The combined result of shards of `size` samples, or the first error.
 fn mean<T: Scalar>(shards: &[Result<Step<T>, TrainError>], size: usize) -> Result<Step<T>, TrainError> {
     let (mut loss, mut correct) = (0.0, None);
     for (index, shard) in shards.iter().enumerate() {
         let mut shard = *shard;
-        // Counted in the shard; the caller counts in the batch.
-        if let Err(TrainError::Loss(LossError::ClassOutOfRange { sample, .. })) = &mut shard {
+        // The sample is counted within the shard; the caller counts within the batch.
+        if let Err(
+            TrainError::Loss(LossError::ClassOutOfRange { sample, .. }) | TrainError::Input(InputError { sample, .. }),
+        ) = &mut shard
+        {
             *sample += index * size;
         }
         let step = shard?;
@@ -260,27 +326,35 @@ fn mean<T: Scalar>(shards: &[Result<Step<T>, TrainError>], size: usize) -> Resul
     Ok(Step { loss: T::from_f64(loss / shards.len() as f64), correct })
 }
 
-/// Forward and backward of a shard at the door.
-struct ShardTask<'a, N: Network, L, const B: usize, Y> {
+/// The entry point of the forward and backward pass of a shard, or of the forward pass alone.
+struct ShardTask<'a, N: Network, L, const B: usize, Y, const GRADIENT: bool> {
     shard: &'a mut Shard<N, B>,
     network: &'a N,
     loss: &'a L,
     batch: (&'a [N::Input; B], &'a [Y; B]),
-    noise: Noise,
+    pass: Pass<N::Scalar>,
     step: u64,
 }
 
-impl<N: Network, L: Loss<N::Scalar, N::Output, Y>, const B: usize, Y> Task for ShardTask<'_, N, L, B, Y> {
+impl<N, L, const B: usize, Y, const GRADIENT: bool> Task for ShardTask<'_, N, L, B, Y, GRADIENT>
+where
+    N: Network,
+    L: Loss<N::Scalar, N::Output, Y>,
+{
     type Output = Result<Step<N::Scalar>, TrainError>;
 
     #[inline(always)]
     fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
-        let Self { shard, network, loss, batch, noise, step } = self;
-        shard.compute(simd, network, *loss, *batch, noise, *step)
+        let Self { shard, network, loss, batch, pass, step } = self;
+        if GRADIENT {
+            shard.compute(simd, network, *loss, *batch, pass, *step)
+        } else {
+            Ok(Step { loss: shard.value(simd, network, *loss, *batch, pass), correct: None })
+        }
     }
 }
 
-/// A part of the gradients' mean: `sum ← (sum + Σ others) / (1 + n)`, in the order of `others`.
+/// Part of the mean of the gradients: `sum ← (sum + Σ others) / (1 + n)`, in the order of `others`.
 struct MeanTask<'a, T> {
     sum: &'a mut [T],
     others: &'a [&'a [T]],
@@ -319,17 +393,21 @@ impl<T: Scalar> Task for MeanTask<'_, T> {
     }
 }
 
-/// The end of a step at the door.
-struct UpdateTask<'a, N: Network, R: Recipe<Optimizer: Optimizer<N::Scalar>>, const B: usize> {
-    trainer: &'a mut Trainer<N, R, B>,
+/// The entry point of the update at the end of a step.
+struct UpdateTask<'a, N: Network, O: Optimizer<N::Scalar>, J> {
+    optimizer: &'a O,
+    settings: Settings,
     network: &'a mut N,
+    batch: &'a mut J,
+    moments: &'a mut O::Memory<N>,
 }
 
-impl<N: Network, O: Optimizer<N::Scalar>, L, const B: usize> Task for UpdateTask<'_, N, (O, L), B> {
+impl<N: Network<Scalar: Real>, O: Optimizer<N::Scalar>, J: Objective<N>> Task for UpdateTask<'_, N, O, J> {
     type Output = Result<(), TrainError>;
 
     #[inline(always)]
     fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
-        self.trainer.update(simd, self.network)
+        let Self { optimizer, settings, network, batch, moments } = self;
+        finish(simd, *optimizer, *settings, *network, *batch, *moments)
     }
 }

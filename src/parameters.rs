@@ -1,12 +1,12 @@
-//! What a network learns, as named tensors and as one flat slice.
+//! The parameters of a network, as named tensors and as one flat slice.
 
 use core::fmt;
 use core::ops::Range;
 
 pub use monomorph_macros::Parameters;
 
-use crate::memory::Plain;
-use crate::noise::Noise;
+use crate::bytes::{Bits, bytes_of};
+use crate::plain::Plain;
 use crate::scalar::Scalar;
 
 /// What the trainer does with a tensor.
@@ -15,8 +15,8 @@ use crate::scalar::Scalar;
 pub enum Role {
     /// Learned: the optimizer moves it along its gradient.
     Learned,
-    /// A running statistic: `backward` leaves in the gradient by how much it is to fall, and
-    /// every step subtracts just that. Optimizers, clipping and regularizers leave it alone.
+    /// A running statistic: `backward` writes the decrease into the gradient, and every step subtracts exactly that.
+    /// Optimizers, clipping and regularization do not affect it.
     State,
 }
 
@@ -26,8 +26,10 @@ pub enum Role {
 pub enum Start {
     /// Drawn by an [`Init`](crate::init::Init) from the tensor's fan-in and fan-out.
     Random,
-    /// One value everywhere.
+    /// The same value everywhere.
     Constant(f64),
+    /// Drawn from a normal distribution with mean 0 and this standard deviation.
+    Normal(f64),
 }
 
 /// A tensor of a layer.
@@ -55,20 +57,20 @@ impl TensorInfo {
         len
     }
 
-    /// Whether it holds no number at all, as the bias of a layer without bias.
+    /// Whether it is empty, like the bias of a layer without bias.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// A line of the table of contents of a struct of parameters, in the order of memory.
+/// An entry in the table of contents of a struct of parameters, in memory order.
 #[derive(Clone, Copy, Debug)]
 pub enum Entry {
     /// A tensor of this struct.
     Tensor(TensorInfo),
     /// A field that has a table of its own: a layer, a network.
     Layer(&'static str, &'static [Entry]),
-    /// So many zeros that are nothing but room, up to the next cache line.
+    /// This many zeros of padding, up to the next cache line.
     Padding(usize),
 }
 
@@ -98,7 +100,7 @@ pub const fn count(entries: &[Entry]) -> usize {
     sum
 }
 
-/// How many of these numbers end with a tensor: [`count`] without the padding behind the last.
+/// The number of these up to the end of the last tensor: [`count`] without the padding after it.
 pub const fn end(entries: &[Entry]) -> usize {
     let (mut end, mut position, mut index) = (0, 0, 0);
     while index < entries.len() {
@@ -147,6 +149,23 @@ pub const fn has_state(entries: &[Entry]) -> bool {
     false
 }
 
+/// Whether any of the entries is initialized with its own normal distribution.
+pub(crate) const fn has_normal(entries: &[Entry]) -> bool {
+    let mut index = 0;
+    while index < entries.len() {
+        let found = match entries[index] {
+            Entry::Tensor(tensor) => matches!(tensor.start, Start::Normal(_)),
+            Entry::Layer(_, inner) => has_normal(inner),
+            Entry::Padding(_) => false,
+        };
+        if found {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
 /// The name of a tensor in its network, such as `conv1.weight`; printed with dots.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<'a> {
@@ -173,8 +192,8 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// A struct of tensors: the parameters of a layer or network; also its gradient, and the moments
-/// an optimizer keeps, which have the same form.
+/// A struct of tensors: the parameters of a layer or network; also its gradient and the optimizer's moments, which have
+/// the same form.
 ///
 /// Derive it, on a `#[repr(C)]` struct whose fields are tensors or layers:
 ///
@@ -187,26 +206,28 @@ impl fmt::Display for Path<'_> {
 ///     #[parameters(start = 1.0)]
 ///     weight: [T; N],
 /// }
-/// assert_eq!(<Scale<f32, 8> as Parameters<f32>>::COUNT, 8);
+/// assert_eq!(<Scale<f32, 8> as Parameters>::COUNT, 8);
 /// ```
 ///
 /// # Safety
-/// The type begins with `COUNT` numbers of type `T` in the order of `ENTRIES` and is aligned at least as `T`, if there
-/// are any. All other bytes belong to numbers, too, of type `T` or of a [`Storage<T>`](crate::storage::Storage), or
-/// to no field at all.
+/// The type begins with `COUNT` numbers of type `Scalar` in the order of `ENTRIES`, and has at least the alignment of
+/// one if there are any. All other bytes also belong to numbers of that type or of a
+/// [`Storage`](crate::scalar::Storage) of it, or to no field at all.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no parameters of type `{T}`",
+    message = "`{Self}` has no parameters",
     note = "write `#[derive(Parameters)]` and `#[repr(C)]` on it"
 )]
-pub unsafe trait Parameters<T: Scalar>: Plain {
-    /// The table of contents, in the order of memory.
+pub unsafe trait Parameters: Plain {
+    /// The number type.
+    type Scalar: Scalar;
+    /// The table of contents, in memory order.
     const ENTRIES: &'static [Entry];
     /// How many numbers there are, from the first tensor to the last; the [padding](Entry::Padding) between them counts.
     const COUNT: usize = end(Self::ENTRIES);
 
     /// All numbers in the order of `ENTRIES`.
     #[inline(always)]
-    fn as_slice(&self) -> &[T] {
+    fn as_slice(&self) -> &[Self::Scalar] {
         // A layer without parameters has no alignment.
         if Self::COUNT == 0 {
             return &[];
@@ -215,19 +236,89 @@ pub unsafe trait Parameters<T: Scalar>: Plain {
         unsafe { core::slice::from_raw_parts((&raw const *self).cast(), Self::COUNT) }
     }
 
-    /// All numbers in the order of `ENTRIES`, to change.
+    /// All numbers in the order of `ENTRIES`, mutably.
     #[inline(always)]
-    fn as_mut_slice(&mut self) -> &mut [T] {
+    fn as_mut_slice(&mut self) -> &mut [Self::Scalar] {
         if Self::COUNT == 0 {
             return &mut [];
         }
         // SAFETY: the type begins with `COUNT` numbers.
         unsafe { core::slice::from_raw_parts_mut((&raw mut *self).cast(), Self::COUNT) }
     }
+
+    /// Calls `f` with the bytes of all numbers, in place.
+    #[doc(hidden)]
+    fn pieces(&self, f: &mut dyn FnMut(&[u8]))
+    where
+        Self::Scalar: Bits,
+    {
+        f(bytes_of(self.as_slice()));
+    }
 }
 
-/// Calls `f` for every tensor that holds anything, with its name, and where it lies in the flat
-/// slice.
+/// Parameters whose number is known as a type, a `typenum` number, so that generic code can hold that many numbers
+/// without allocating.
+///
+/// Stable Rust refuses `[T; N::COUNT]` in generic code. `GenericArray<T, N::ParamCount>` is the same array.
+/// [`network!`](crate::network!) implements it for every network whose sizes are all numbers or constants. Padding
+/// does not count.
+///
+/// ```
+/// use generic_array::GenericArray;
+/// use monomorph::parameters::CountedParameters;
+/// use monomorph::prelude::*;
+///
+/// network! { pub Digits: [64] -> [10] { Dense(32), Relu, Dense(10) } }
+///
+/// /// The mean of the networks seen so far, on the stack or in a static.
+/// struct Mean<N: CountedParameters> {
+///     sum: GenericArray<N::Scalar, N::ParamCount>,
+///     networks: usize,
+/// }
+/// let mean = Mean::<Digits> { sum: GenericArray::default(), networks: 0 };
+/// assert_eq!(mean.sum.len(), 64 * 32 + 32 + 32 * 10 + 10);
+/// ```
+#[cfg(feature = "generic-array")]
+pub trait CountedParameters: Parameters {
+    /// How many numbers the tensors hold.
+    type ParamCount: generic_array::ArrayLength;
+}
+
+/// Parameters that can be packed in the format `F`; derived with [`Parameters`].
+///
+/// Fields with `#[parameters(packed)]` become [`Packed`](crate::weight::Packed); their type is a type parameter, so
+/// that the same struct can hold packed weights:
+///
+/// ```
+/// use monomorph::parameters::Pack;
+/// use monomorph::weight::{Packed, Weight};
+/// use monomorph::Parameters;
+///
+/// #[derive(Parameters)]
+/// #[repr(C)]
+/// struct Bilinear<W> {
+///     #[parameters(packed)]
+///     left: W,
+///     #[parameters(packed)]
+///     right: W,
+/// }
+///
+/// let bilinear = Bilinear { left: [[1.0, 2.0]], right: [[3.0, -4.0]] };
+/// let mut packed: Bilinear<Packed<[[f64; 2]; 1], i8>> = monomorph::memory::zeroed();
+/// bilinear.pack(&mut packed);
+/// assert_eq!(packed.right.packed(), [127, -127]);
+/// ```
+///
+/// A struct without such fields is copied unchanged.
+pub trait Pack<F>: Parameters {
+    /// The packed parameters.
+    type Packed: Parameters<Scalar = Self::Scalar>;
+
+    /// Packs them, in place.
+    fn pack(&self, to: &mut Self::Packed);
+}
+
+/// Calls `f` for every tensor that is not empty, with its name and its range in the flat slice.
 pub fn for_each_tensor(entries: &'static [Entry], f: &mut dyn FnMut(Path<'_>, &'static TensorInfo, Range<usize>)) {
     fn walk(
         entries: &'static [Entry],
@@ -252,8 +343,8 @@ pub fn for_each_tensor(entries: &'static [Entry], f: &mut dyn FnMut(Path<'_>, &'
     walk(entries, None, &mut 0, f);
 }
 
-/// Calls `f` with every stretch of the flat slice that has one [`Role`]; adjacent ones are joined, with
-/// the padding between them.
+/// Calls `f` with every range of the flat slice that has a single [`Role`]; adjacent ranges are merged, including the
+/// padding between them.
 pub fn for_each_role(entries: &'static [Entry], f: &mut dyn FnMut(Role, Range<usize>)) {
     if !has_state(entries) {
         return f(Role::Learned, 0..end(entries));
@@ -272,26 +363,15 @@ pub fn for_each_role(entries: &'static [Entry], f: &mut dyn FnMut(Role, Range<us
     }
 }
 
-/// Stops the compiler where the numbers of a stored network or layer are asked for: its table of contents is empty,
-/// because nothing of it is drawn, trained or read from files of tensors.
-pub(crate) const fn assert_tensors<T: Scalar, P: Parameters<T>>() {
+/// Fails to compile if the numbers of a packed network or layer are requested: its table of contents is empty, because
+/// nothing in it is randomly initialized, trained or read from tensor files.
+pub(crate) const fn assert_tensors<P: Parameters>() {
     assert!(
         P::COUNT > 0 || size_of::<P>() == 0,
-        "a stored network is not initialized, trained or kept in files of tensors: that is done to the network it is \
-         stored from; `weights::blob` keeps it as it is"
+        "a packed network is not initialized, trained or kept in files of tensors: that is done to the network it is \
+         packed from; `weights::blob` keeps it as it is"
     );
 }
 
-/// Gives every tensor its initial value: constants where the layer says so, `init` elsewhere.
-pub fn initialize<T: Scalar, P: Parameters<T>>(parameters: &mut P, init: crate::init::Init, noise: &mut Noise) {
-    const { assert_tensors::<T, P>() };
-    let numbers = parameters.as_mut_slice();
-    for_each_tensor(P::ENTRIES, &mut |_, tensor, range| {
-        // It is always there; said so that firmware that trains has no panic linked into it.
-        let Some(numbers) = numbers.get_mut(range) else { return };
-        match tensor.start {
-            Start::Constant(value) => numbers.fill(T::from_f64(value)),
-            Start::Random => init.fill(numbers, tensor.shape, noise),
-        }
-    });
-}
+#[cfg(all(test, feature = "std"))]
+mod tests;

@@ -4,7 +4,7 @@ pub use crate::include_weights;
 pub use crate::init::Init;
 pub use crate::loss::*;
 pub use crate::network;
-pub use crate::network::{Network, StoredNetwork, Trainable};
+pub use crate::network::{Network, PackedNetwork, Trainable};
 pub use crate::noise::Noise;
 pub use crate::optim::*;
 #[cfg(feature = "alloc")]

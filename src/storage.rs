@@ -1,52 +1,50 @@
-//! How weights are stored: in the numbers of the network, or in fewer bits.
+//! How weights are stored: in the number type of the network, or packed in fewer bits.
 //!
 //! | format | bits | value | relative error | range |
 //! | --- | --- | --- | --- | --- |
 //! | [`Bf16`] | 16 | the upper half of an `f32` | ≤ 2⁻⁸ | as `f32` |
 //! | [`F16`] | 16 | IEEE 754 `binary16` | ≤ 2⁻¹¹, from 6.1e-5 on | to 65,504 |
-//! | `i8` | 8 | `scale · q`, a scale for each output channel | ≤ `scale / 2` absolute | −127 … 127 |
+//! | `i8` | 8 | `scale · q`, with one scale per output channel | ≤ `scale / 2` absolute | −127 … 127 |
 //!
-//! Computation stays in the network's own numbers: weights are widened as they are loaded into registers, so
-//! that a network takes half or a quarter of the memory and of the time to read it.
+//! Computation stays in the network's own number type: weights are widened as they are loaded into registers, so a
+//! network takes half or a quarter of the memory and of the time to read it.
 
-use core::fmt::Debug;
+use crate::fpu;
+use crate::plain::{Element, Plain};
+use crate::scalar::{Scalar, Vector};
+use crate::simd::Simd;
 
-use crate::kernels::cortex_m;
-use crate::memory::Plain;
-use crate::scalar::Scalar;
-use crate::simd::{SCALAR, Simd, Vector};
+pub use crate::scalar::Storage;
 
-/// A number of 16 bits with the exponent of an `f32` and 8 bits of precision; these are its bits.
+/// A 16-bit number with the exponent of an `f32` and 8 bits of precision; the field holds its bits.
 ///
 /// ```
 /// use monomorph::storage::{Bf16, Storage};
 /// assert_eq!(Bf16::nearest(1.0 + 1.0 / 128.0), Bf16(0x3f81));
 /// assert_eq!(Storage::<f32>::widen(Bf16(0x3f81)), 1.007_812_5);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Plain)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(transparent)]
 pub struct Bf16(pub u16);
 
-/// A number of IEEE 754's `binary16`: 5 bits of exponent, 11 of precision; these are its bits.
+/// An IEEE 754 `binary16` number: 5 bits of exponent, 11 of precision; the field holds its bits.
 ///
 /// ```
 /// use monomorph::storage::{F16, Storage};
 /// assert_eq!(F16::nearest(-2.0), F16(0xc000));
 /// assert_eq!(Storage::<f32>::widen(F16(0x0001)), 2.0_f32.powi(-24));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Plain)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(transparent)]
 pub struct F16(pub u16);
 
-// SAFETY: zero is a value of the type, and it has no drop glue.
-unsafe impl Plain for Bf16 {}
-// SAFETY: as above.
-unsafe impl Plain for F16 {}
+impl Element for Bf16 {}
+impl Element for F16 {}
 
 impl Bf16 {
-    /// The nearest to `value`, ties to even.
+    /// The nearest number to `value`, ties to even.
     pub fn nearest(value: f64) -> Self {
         let bits = odd(value);
         if bits & 0x7fff_ffff > 0x7f80_0000 {
@@ -63,10 +61,7 @@ impl Bf16 {
 }
 
 impl F16 {
-    /// By how much the exponent of an `f32` is larger, where it stands among its bits.
-    const BIAS: u32 = 112 << 23;
-
-    /// The nearest to `value`, ties to even; infinite from 65,520 on.
+    /// The nearest number to `value`, ties to even; infinite from 65,520 on.
     pub fn nearest(value: f64) -> Self {
         /// 2¹⁶ and 2⁻¹⁴ as bits of `f32`.
         const OVERFLOW: u32 = 0x4780_0000;
@@ -77,8 +72,8 @@ impl F16 {
             sign | match magnitude {
                 0x7f80_0001.. => 0x7e00,
                 OVERFLOW.. => 0x7c00,
-                NORMAL.. => ((magnitude + 0xfff + ((magnitude >> 13) & 1) - Self::BIAS) >> 13) as u16,
-                // The last place of ½ is 2⁻²⁴, that of these numbers: the sum is rounded to it.
+                NORMAL.. => ((magnitude + 0xfff + ((magnitude >> 13) & 1) - fpu::F16_BIAS) >> 13) as u16,
+                // The last place of ½ is 2⁻²⁴, as for these numbers, so the sum is rounded to it.
                 _ => ((f32::from_bits(magnitude) + 0.5).to_bits() - 0.5_f32.to_bits()) as u16,
             },
         )
@@ -87,38 +82,18 @@ impl F16 {
     /// The same number.
     #[inline(always)]
     pub const fn to_f32(self) -> f32 {
-        /// No step is a subnormal `f32`, which processors may be told to take for 0.
-        const fn subnormal(bits: u32) -> u32 {
-            (bits as f32 * f32::from_bits(0x3380_0000)).to_bits()
-        }
-        /// Apart, because without a floating-point unit it is much work for what is rare.
-        #[cold]
-        #[inline(never)]
-        const fn seldom(bits: u32) -> u32 {
-            subnormal(bits)
-        }
-        let (bits, sign) = (self.0 as u32 & 0x7fff, (self.0 as u32 & 0x8000) << 16);
-        if SCALAR && !cfg!(any(target_abi = "eabihf", target_feature = "f")) && bits < 0x400 {
-            return f32::from_bits(sign | seldom(bits));
-        }
-        // Little work each, so that a compiler can do all three in vectors. As the instruction does, a NaN becomes a quiet
-        // one.
-        let small = subnormal(bits);
-        let normal = (bits << 13) + Self::BIAS;
-        let special = (normal + Self::BIAS) | if bits > 0x7c00 { 0x40_0000 } else { 0 };
-        let magnitude = if bits < 0x400 {
-            small
-        } else if bits < 0x7c00 {
-            normal
-        } else {
-            special
-        };
-        f32::from_bits(sign | magnitude)
+        fpu::widen_in_software(self.0)
+    }
+
+    /// The same number, by one instruction where there is one.
+    #[inline(always)]
+    fn widened(self) -> f32 {
+        fpu::widen(self.0)
     }
 }
 
-/// The bits of an `f32` near `value` that rounds to any shorter format just as `value` does: where it is not
-/// exact, the one of the two neighbours whose last bit is set.
+/// The bits of an `f32` near `value` that rounds to any shorter format just as `value` does: if it is not exact, the
+/// one of the two neighbors whose last bit is set (round to odd).
 fn odd(value: f64) -> u32 {
     let nearest = value as f32;
     let exact = nearest as f64;
@@ -128,50 +103,9 @@ fn odd(value: f64) -> u32 {
     (nearest.to_bits() - u32::from(exact.abs() > value.abs())) | 1
 }
 
-/// What a number of a weight is stored as, in a network of numbers `T`.
-///
-/// `T` itself is one. The trait is implemented here only.
-///
-/// # Safety
-/// All patterns of `size_of::<Self>()` bytes are values, if they are of `T`.
-pub unsafe trait Storage<T: Scalar>: Plain + Copy + PartialEq + Debug + Send + Sync {
-    /// The scales of output channels that belong to a weight: `X`, or none.
-    type Scale<X: Plain>: Plain + AsRef<[X]> + AsMut<[X]>;
-    /// Whether there are such scales.
-    const SCALED: bool;
-    /// What `#[stored(..)]` calls it.
-    const NAME: &'static str;
-
-    /// The number that is stored, of `i8` without its scale.
-    fn widen(self) -> T;
-
-    /// Stores `weights`, row after row of a number for each of `channels`, with their scales where there are any.
-    fn store(weights: &[T], channels: usize, to: &mut [Self], scale: &mut [T]);
-
-    /// Reads as many numbers as a register has lanes.
-    ///
-    /// # Safety
-    /// As [`Vector::load`].
-    #[inline(always)]
-    unsafe fn load<S: Simd>(simd: S, from: *const Self) -> T::Vector<S> {
-        // SAFETY: the caller vouches for just this.
-        unsafe { T::Vector::<S>::load_stored(simd, from, <T::Vector<S> as Vector<S, T>>::LANES) }
-    }
-
-    /// Reads the first `count` numbers and zeroes the other lanes.
-    ///
-    /// # Safety
-    /// As [`Vector::load_partial`].
-    #[inline(always)]
-    unsafe fn load_partial<S: Simd>(simd: S, from: *const Self, count: usize) -> T::Vector<S> {
-        // SAFETY: the caller vouches for just this.
-        unsafe { T::Vector::<S>::load_stored(simd, from, count) }
-    }
-}
-
 // SAFETY: it is `T`.
 unsafe impl<T: Scalar> Storage<T> for T {
-    type Scale<X: Plain> = [X; 0];
+    type Scale<X: Plain + Send + Sync> = [X; 0];
     const SCALED: bool = false;
     const NAME: &'static str = T::NAME;
 
@@ -184,21 +118,21 @@ unsafe impl<T: Scalar> Storage<T> for T {
     }
     #[inline(always)]
     unsafe fn load<S: Simd>(simd: S, from: *const T) -> T::Vector<S> {
-        // SAFETY: the caller vouches for just this.
+        // SAFETY: the caller guarantees exactly this.
         unsafe { T::Vector::<S>::load(simd, from) }
     }
     #[inline(always)]
     unsafe fn load_partial<S: Simd>(simd: S, from: *const T, count: usize) -> T::Vector<S> {
-        // SAFETY: the caller vouches for just this.
+        // SAFETY: the caller guarantees exactly this.
         unsafe { T::Vector::<S>::load_partial(simd, from, count) }
     }
 }
 
 macro_rules! half {
     ($half:ident, $name:literal, $widen:expr) => {
-        // SAFETY: every pattern of 16 bits is a number.
+        // SAFETY: every 16-bit pattern is a valid number.
         unsafe impl<T: Scalar> Storage<T> for $half {
-            type Scale<X: Plain> = [X; 0];
+            type Scale<X: Plain + Send + Sync> = [X; 0];
             const SCALED: bool = false;
             const NAME: &'static str = $name;
 
@@ -215,22 +149,22 @@ macro_rules! half {
     };
 }
 half!(Bf16, "bf16", Bf16::to_f32);
-half!(F16, "f16", cortex_m::widen);
+half!(F16, "f16", F16::widened);
 
-/// Symmetric, a scale for each output channel: `scale = max |w| / 127`, `q = round(w / scale)`, ties to even.
-/// A channel of zeros has scale 1.
+/// Symmetric, with one scale per output channel: `scale = max |w| / 127`, `q = round(w / scale)`, ties to even. A
+/// channel of zeros has scale 1.
 ///
-/// R. Krishnamoorthi, *Quantizing deep convolutional networks for efficient inference: A whitepaper*,
-/// arXiv:1806.08342 (2018), sections 2.2 and 3.1; −128 is left out as in TensorFlow Lite's 8-bit specification.
-// SAFETY: every byte is a number.
+/// R. Krishnamoorthi, *Quantizing deep convolutional networks for efficient inference: A whitepaper*, arXiv:1806.08342
+/// (2018), sections 2.2 and 3.1; −128 is not used, as in TensorFlow Lite's 8-bit specification.
+// SAFETY: every byte is a valid number.
 unsafe impl<T: Scalar> Storage<T> for i8 {
-    type Scale<X: Plain> = [X; 1];
+    type Scale<X: Plain + Send + Sync> = [X; 1];
     const SCALED: bool = true;
     const NAME: &'static str = "i8";
 
     #[inline(always)]
     fn widen(self) -> T {
-        T::from_f64(self.into())
+        T::from_i8(self)
     }
     fn store(weights: &[T], channels: usize, to: &mut [Self], scale: &mut [T]) {
         scale.fill(T::ZERO);
@@ -241,7 +175,7 @@ unsafe impl<T: Scalar> Storage<T> for i8 {
         }
         for scale in scale.iter_mut() {
             *scale = T::from_f64(scale.to_f64() / 127.0);
-            // So small that a 127th of it is 0, it is stored as 0 as well.
+            // A weight so small that a 127th of it is 0 is packed as 0, too.
             if *scale == T::ZERO {
                 *scale = T::ONE;
             }
@@ -260,7 +194,7 @@ mod tests {
     use crate::simd::{Task, dispatch, levels};
     use std::vec::Vec;
 
-    /// By the definition of the format, in `f64`: exponents of `exponent` bits, then the fraction.
+    /// The value by definition of the format, in `f64`: `exponent` bits of exponent, then the fraction.
     fn defined(bits: u16, exponent: u32) -> f64 {
         let width = 15 - exponent;
         let (sign, fraction) = (if bits >> 15 == 1 { -1.0 } else { 1.0 }, f64::from(bits & ((1 << width) - 1)));
@@ -305,7 +239,7 @@ mod tests {
         }
     }
 
-    /// Every pattern, at every level, in registers filled by so many numbers.
+    /// Every pattern, at every level, in registers filled with each count of numbers.
     fn check<T: Scalar, W: Storage<T>>(all: &[W], expected: impl Fn(usize) -> f64) {
         for (index, number) in all.iter().enumerate() {
             let widened = number.widen().to_f64();
@@ -341,14 +275,14 @@ mod tests {
         check::<f64, _>(&all, |index| index as f64 - 128.0);
     }
 
-    /// Every number is the nearest to itself, and what lies between two of them to the nearer one, in the middle to
-    /// the one whose last bit is 0.
+    /// Every number rounds to itself, a value between two numbers to the nearer one, and the midpoint to the one whose
+    /// last bit is 0.
     fn rounds(nearest: impl Fn(f64) -> u16, exponent: u32) {
         let infinity = ((1_u16 << exponent) - 1) << (15 - exponent);
         for bits in 0..infinity {
             for sign in [0, 0x8000] {
                 let (value, next) = (defined(bits | sign, exponent), defined((bits + 1) | sign, exponent));
-                // Where the next number would be, if the range went on.
+                // Where the next number would be if the range continued.
                 let next =
                     if next.is_infinite() { value + (value - defined((bits - 1) | sign, exponent)) } else { next };
                 let (middle, little) = ((value + next) / 2.0, (next - value) * 1e-9);
@@ -378,7 +312,7 @@ mod tests {
         <i8 as Storage<f32>>::store(&weights, 4, &mut stored, &mut scale);
         assert_eq!(scale, [2.5 / 127.0, 1.0, 3.0 / 127.0, 1.0]);
         assert_eq!(stored, [51, 0, -127, 0, -127, 0, 42, 0]);
-        // What is not finite does not stop it.
+        // Weights that are not finite do not stop it.
         <i8 as Storage<f32>>::store(&[f32::NAN, f32::INFINITY], 1, &mut stored[..2], &mut scale[..1]);
     }
 }

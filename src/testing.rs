@@ -1,31 +1,30 @@
-//! Checks of derivatives, for the layers here and for your own.
+//! Gradient checks, for the layers here and for your own.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::layer::Layer;
+use crate::layer::{Inputs, Layer, Pass};
 use crate::memory::boxed;
 use crate::noise::Noise;
 use crate::parameters::{Role, for_each_role};
-use crate::scalar::Scalar;
 use crate::simd::{Simd, Task, dispatch};
 use crate::tensor::{batch_slice, batch_slice_mut};
 
-/// A derivative that finite differences do not confirm.
+/// A derivative that does not match finite differences.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GradientError {
-    /// Which gradient is off.
+    /// Which gradient is wrong.
     pub of: GradientOf,
     /// The index in the flat slice of the batch's inputs or of the parameters.
     pub index: usize,
-    /// What `backward` says.
+    /// The result of `backward`.
     pub backward: f64,
-    /// What finite differences say.
+    /// The result of finite differences.
     pub difference: f64,
 }
 
-/// What a gradient is taken with respect to.
+/// What the gradient is taken with respect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GradientOf {
     /// The layer's input.
@@ -50,39 +49,43 @@ impl fmt::Display for GradientError {
 
 impl core::error::Error for GradientError {}
 
+/// The memory of a batch of a layer's input.
+type Owned<L, const B: usize> = <<L as Layer>::Input as Inputs>::Owned<B>;
+
 /// One forward and backward pass on the heap.
-struct Pass<'a, T: Scalar, L: Layer<T>, const B: usize> {
+struct Run<'a, L: Layer, const B: usize> {
     layer: &'a L,
-    input: &'a [L::Input; B],
+    input: &'a Owned<L, B>,
     output: &'a mut [L::Output; B],
     saved: Box<L::Saved<B>>,
-    seed: u64,
-    backward: Option<Backward<'a, T, L, B>>,
+    pass: &'a mut Pass<L::Scalar>,
+    backward: Option<Backward<'a, L, B>>,
 }
 
-/// Where the backward pass of a [`Pass`] reads and writes.
-struct Backward<'a, T: Scalar, L: Layer<T>, const B: usize> {
+/// Where the backward pass of a [`Run`] reads and writes.
+struct Backward<'a, L: Layer, const B: usize> {
     grad_output: Box<[L::Output; B]>,
-    grad_input: &'a mut [L::Input; B],
+    grad_input: &'a mut Owned<L, B>,
     gradient: &'a mut L,
 }
 
-impl<T: Scalar, L: Layer<T>, const B: usize> Task for Pass<'_, T, L, B> {
+impl<L: Layer, const B: usize> Task for Run<'_, L, B> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(&mut self, simd: S) {
-        let mut noise = Noise::new(self.seed);
-        self.layer.forward(simd, self.input, self.output, &mut self.saved, &mut noise);
+        let input = L::Input::batch(self.input);
+        self.layer.forward(simd, input, self.output, &mut self.saved, self.pass);
         if let Some(backward) = &mut self.backward {
             self.layer.backward(
                 simd,
-                self.input,
+                input,
                 self.output,
                 &mut self.saved,
                 &mut backward.grad_output,
-                Some(backward.grad_input),
+                L::Input::gradient(backward.grad_input),
                 backward.gradient,
+                self.pass,
             );
         }
     }
@@ -90,8 +93,8 @@ impl<T: Scalar, L: Layer<T>, const B: usize> Task for Pass<'_, T, L, B> {
 
 /// Compares `backward` of a layer in `f64` with central finite differences of `forward`.
 ///
-/// The loss is `Σ r·y` with random `r`. Every pass draws the same noise, so dropout can be
-/// checked too. `input` should stay away from kinks (0 of a ReLU, ties of a maximum).
+/// The loss is `Σ r·y` with random `r`, plus the terms that the layer adds. Every pass draws the same noise, so dropout
+/// can be checked too. `input` should stay away from kinks (0 for a ReLU, ties for a maximum).
 ///
 /// # Errors
 /// The first gradient that differs by more than `tolerance`, relative to `1 + |difference|`.
@@ -99,38 +102,42 @@ impl<T: Scalar, L: Layer<T>, const B: usize> Task for Pass<'_, T, L, B> {
 /// ```
 /// use monomorph::layers::Dense;
 /// use monomorph::testing::check_gradients;
-/// let mut layer: Dense<f64, 3, 2> = monomorph::memory::zeroed();
+/// let mut layer: Dense<[f64; 3], [[f64; 2]; 3], [f64; 2]> = monomorph::memory::zeroed();
 /// layer.weight = [[0.1, 0.2], [0.3, -0.4], [0.5, 0.6]];
 /// check_gradients(&mut layer, &[[1.0, 2.0, -3.0], [0.5, 0.1, 0.7]], 1e-7)?;
 /// # Ok::<(), monomorph::testing::GradientError>(())
 /// ```
-pub fn check_gradients<L: Layer<f64>, const B: usize>(
+pub fn check_gradients<L: Layer<Scalar = f64>, const B: usize>(
     layer: &mut L,
-    input: &[L::Input; B],
+    input: &<L::Input as Inputs>::Owned<B>,
     tolerance: f64,
 ) -> Result<(), GradientError> {
-    let seed = 11;
     let mut noise = Noise::new(5);
     let mut weights: Box<[L::Output; B]> = boxed();
     batch_slice_mut(&mut weights[..]).fill_with(|| noise.uniform() * 2.0 - 1.0);
+    // Every pass draws the same noise; terms of the loss have a weight, so that forgetting it is detected.
+    let pass = || Pass::new(Noise::new(11), 0.75);
 
-    let loss = |layer: &L, input: &[L::Input; B]| -> f64 {
+    let loss = |layer: &L, input: &Owned<L, B>| -> f64 {
         let mut output: Box<[L::Output; B]> = boxed();
-        let pass = Pass { layer, input, output: &mut output, saved: boxed(), seed, backward: None };
-        dispatch(crate::simd::level(), pass);
-        batch_slice::<f64, _>(&output[..]).iter().zip(batch_slice::<f64, _>(&weights[..])).map(|(y, r)| y * r).sum()
+        let mut pass = pass();
+        let run = Run { layer, input, output: &mut output, saved: boxed(), pass: &mut pass, backward: None };
+        dispatch(crate::simd::level(), run);
+        let products = batch_slice(&output[..]).iter().zip(batch_slice(&weights[..])).map(|(y, r)| y * r);
+        products.sum::<f64>() + pass.terms()
     };
 
     let mut gradient: Box<L> = boxed::<L>();
-    let mut grad_input: Box<[L::Input; B]> = boxed();
-    // What a layer forgets to write must not pass for a zero.
-    batch_slice_mut(&mut grad_input[..]).fill(f64::NAN);
+    let mut grad_input: Box<Owned<L, B>> = boxed();
+    // A number that a layer forgets to write must not be mistaken for a zero.
+    L::Input::each_part::<f64, B>(&mut grad_input, &mut |part| part.fill(f64::NAN));
     let mut grad_output: Box<[L::Output; B]> = boxed();
-    batch_slice_mut(&mut grad_output[..]).copy_from_slice(batch_slice::<f64, _>(&weights[..]));
-    let backward = Backward { grad_output, grad_input: &mut grad_input, gradient: &mut *gradient };
+    batch_slice_mut(&mut grad_output[..]).copy_from_slice(batch_slice(&weights[..]));
+    let backward = Backward { grad_output, grad_input: &mut *grad_input, gradient: &mut *gradient };
     let mut output: Box<[L::Output; B]> = boxed();
-    let pass = Pass { layer, input, output: &mut output, saved: boxed(), seed, backward: Some(backward) };
-    dispatch(crate::simd::level(), pass);
+    let mut pass = pass();
+    let run = Run { layer, input, output: &mut output, saved: boxed(), pass: &mut pass, backward: Some(backward) };
+    dispatch(crate::simd::level(), run);
 
     let step = 1e-5;
     let check = |of, index, backward: f64, difference: f64| {
@@ -142,17 +149,17 @@ pub fn check_gradients<L: Layer<f64>, const B: usize>(
         }
     };
 
-    let mut moved: Box<[L::Input; B]> = boxed();
-    batch_slice_mut(&mut moved[..]).copy_from_slice(batch_slice::<f64, _>(&input[..]));
-    for index in 0..batch_slice::<f64, _>(&input[..]).len() {
-        let here = batch_slice::<f64, _>(&input[..])[index];
+    let mut moved: Box<Owned<L, B>> = boxed();
+    L::Input::copy(input, &mut moved);
+    let (inputs, gradients) = (numbers::<L, B>(&mut moved), numbers::<L, B>(&mut grad_input));
+    for (index, (here, backward)) in inputs.into_iter().zip(gradients).enumerate() {
         let mut at = |x: f64| {
-            batch_slice_mut::<f64, _>(&mut moved[..])[index] = x;
+            set::<L, B>(&mut moved, index, x);
             loss(layer, &moved)
         };
         let difference = (at(here + step) - at(here - step)) / (2.0 * step);
         at(here);
-        check(GradientOf::Input, index, batch_slice::<f64, _>(&grad_input[..])[index], difference)?;
+        check(GradientOf::Input, index, backward, difference)?;
     }
 
     let mut learned = Vec::new();
@@ -174,11 +181,30 @@ pub fn check_gradients<L: Layer<f64>, const B: usize>(
     Ok(())
 }
 
-/// Reference numbers from PyTorch, and what compares layers with them.
+/// All numbers of a batch that are not integers.
+fn numbers<L: Layer<Scalar = f64>, const B: usize>(batch: &mut Owned<L, B>) -> Vec<f64> {
+    let mut numbers = Vec::new();
+    L::Input::each_part::<f64, B>(batch, &mut |part| numbers.extend_from_slice(part));
+    numbers
+}
+
+/// Sets one of these numbers.
+fn set<L: Layer<Scalar = f64>, const B: usize>(batch: &mut Owned<L, B>, index: usize, value: f64) {
+    let mut before = 0;
+    L::Input::each_part::<f64, B>(batch, &mut |part| {
+        if (before..before + part.len()).contains(&index) {
+            part[index - before] = value;
+        }
+        before += part.len();
+    });
+}
+
+/// Reference values from PyTorch, and functions that compare layers with them.
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 pub(crate) mod golden {
     use super::*;
     use crate::parameters::for_each_tensor;
+    use crate::scalar::Scalar;
     use crate::simd::levels;
     use safetensors::SafeTensors;
     use std::string::{String, ToString};
@@ -212,14 +238,14 @@ pub(crate) mod golden {
             }
         }
 
-        /// A hyper-parameter.
+        /// A hyperparameter.
         pub(crate) fn text(&self, key: &str) -> String {
             let (_, metadata) = SafeTensors::read_metadata(&self.bytes).expect("a safetensors file");
             metadata.metadata().as_ref().and_then(|map| map.get(key)).cloned().unwrap_or_default()
         }
     }
 
-    /// Whether the two agree to `tolerance`, relative to `1 + |expected|`.
+    /// Asserts that the two agree to `tolerance`, relative to `1 + |expected|`.
     pub(crate) fn assert_close<T: Scalar>(what: &str, actual: &[T], expected: &[f64], tolerance: f64) {
         assert_eq!(actual.len(), expected.len(), "{what}: length");
         for (index, (a, e)) in actual.iter().zip(expected).enumerate() {
@@ -235,11 +261,11 @@ pub(crate) mod golden {
         }
     }
 
-    /// Compares `forward` and `backward` of a layer, at every SIMD level, with a case: `y`, `dx`
-    /// and the gradient `g.<name>` of every learned tensor. The tolerance is 1e-10 in `f64`; in
-    /// `f32`, 2e-5.
-    pub(crate) fn check_layer<T: Scalar, L: Layer<T>, const B: usize>(name: &str) {
-        let tolerance = if size_of::<T>() == 8 { 1e-10 } else { 2e-5 };
+    /// Compares `forward` and `backward` of a layer, at every SIMD level, with a case: `y`, `dx` and the gradient
+    /// `g.<name>` of every learned tensor. The tolerance is 1e-10 in `f64` and 2e-5 in `f32`.
+    pub(crate) fn check_layer<L: Layer, const B: usize>(name: &str) {
+        type T<L> = <L as crate::parameters::Parameters>::Scalar;
+        let tolerance = if size_of::<T<L>>() == 8 { 1e-10 } else { 2e-5 };
         let case = Case::open(name);
         let mut layer: Box<L> = boxed();
         for_each_tensor(L::ENTRIES, &mut |path, tensor, range| {
@@ -247,27 +273,30 @@ pub(crate) mod golden {
                 load(&mut layer.as_mut_slice()[range], &case.numbers(&format!("p.{path}")));
             }
         });
-        let mut input: Box<[L::Input; B]> = boxed();
-        load(batch_slice_mut::<T, _>(&mut input[..]), &case.numbers("x"));
+        let mut input: Box<Owned<L, B>> = boxed();
+        L::Input::each_part::<T<L>, B>(&mut input, &mut |part| load(part, &case.numbers("x")));
         for level in levels() {
             let mut gradient: Box<L> = boxed();
-            let mut grad_input: Box<[L::Input; B]> = boxed();
+            let mut grad_input: Box<Owned<L, B>> = boxed();
             let mut grad_output: Box<[L::Output; B]> = boxed();
-            load(batch_slice_mut::<T, _>(&mut grad_output[..]), &case.numbers("dy"));
-            let backward = Backward { grad_output, grad_input: &mut grad_input, gradient: &mut *gradient };
+            load(batch_slice_mut(&mut grad_output[..]), &case.numbers("dy"));
+            let backward = Backward { grad_output, grad_input: &mut *grad_input, gradient: &mut *gradient };
             let mut output: Box<[L::Output; B]> = boxed();
-            let pass = Pass {
+            let mut pass = Pass::new(Noise::new(1), <T<L> as Scalar>::ONE);
+            let run = Run {
                 layer: &*layer,
                 input: &input,
                 output: &mut output,
                 saved: boxed(),
-                seed: 1,
+                pass: &mut pass,
                 backward: Some(backward),
             };
-            dispatch(level, pass);
+            dispatch(level, run);
             let what = |part: &str| format!("{name} at {level:?}: {part}");
-            assert_close(&what("y"), batch_slice::<T, _>(&output[..]), &case.numbers("y"), tolerance);
-            assert_close(&what("dx"), batch_slice::<T, _>(&grad_input[..]), &case.numbers("dx"), tolerance);
+            assert_close(&what("y"), batch_slice(&output[..]), &case.numbers("y"), tolerance);
+            L::Input::each_part::<T<L>, B>(&mut grad_input, &mut |part| {
+                assert_close(&what("dx"), part, &case.numbers("dx"), tolerance);
+            });
             for_each_tensor(L::ENTRIES, &mut |path, tensor, range| {
                 if tensor.role == Role::Learned {
                     let expected = case.numbers(&format!("g.{path}"));
@@ -275,14 +304,17 @@ pub(crate) mod golden {
                 }
             });
         }
-        println!("{name}: agrees with PyTorch in {}", T::NAME);
+        println!("{name}: agrees with PyTorch in {}", <T<L> as Scalar>::NAME);
     }
 
     /// A random batch in `[-1, 1)`.
-    pub(crate) fn random<T: Scalar, X: crate::Tensor<T>, const B: usize>(seed: u64) -> Box<[X; B]> {
+    pub(crate) fn random<X: crate::Tensor<Element: Scalar>, const B: usize>(seed: u64) -> Box<[X; B]> {
         let mut noise = Noise::new(seed);
         let mut batch: Box<[X; B]> = boxed();
-        batch_slice_mut::<T, _>(&mut batch[..]).fill_with(|| T::from_f64(noise.uniform() * 2.0 - 1.0));
+        batch_slice_mut(&mut batch[..]).fill_with(|| X::Element::from_f64(noise.uniform() * 2.0 - 1.0));
         batch
     }
 }
+
+#[cfg(all(test, feature = "std"))]
+mod tests;

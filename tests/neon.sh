@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Runs tests at the NEON level on a PC: compiled for 64-bit Arm, in an emulated processor (QEMU).
+# Runs the tests at the NEON level on a PC: compiled for 64-bit Arm, on an emulated processor (QEMU).
 #
-#   bash tests/neon.sh           install what is missing, if this is root on a Debian; the library's tests, so every
-#                                kernel and layer against its references, and a training run against PyTorch's
-#   bash tests/neon.sh --all     tests/suite too, a quarter of an hour more
-#   bash tests/neon.sh --check   only say what is missing
+#   bash tests/neon.sh           install missing packages, if run as root on Debian; run the library's tests
+#                                (every kernel and layer against its references) and a training run against PyTorch's
+#   bash tests/neon.sh --all     also run tests/suite, which takes a quarter of an hour more
+#   bash tests/neon.sh --check   only list missing packages
 #
-# Ends with status 3 if something is missing. On an Arm machine `cargo test` is all it takes.
+# Exits with status 3 if something is missing. On an Arm machine, `cargo test` is enough.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target=aarch64-unknown-linux-gnu
 oldest=89 # The minimum supported Rust version is 1.89.
 
-# Whether a compiler, by its system root, has the target's libraries, or the source to build them from.
+# Whether the compiler with this sysroot has the target's libraries, or the source to build them from.
 has_target() { [[ -d $1/lib/rustlib/$target/lib ]]; }
 has_source() { [[ -f $1/lib/rustlib/src/rust/library/std/Cargo.toml ]]; }
 is_new_enough() { [[ $("$1" --version) =~ ^rustc\ 1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= oldest)); }
@@ -28,7 +28,7 @@ look() {
         if has_target "$root"; then toolchain=target; elif has_source "$root"; then toolchain=source; fi
     fi
     if [[ $toolchain == none ]]; then
-        # Debian's packages of a newer Rust, which have the source of `std`.
+        # Debian's packages of a newer Rust, which include the source of `std`.
         toolchain=debian
         if [[ ! -x /usr/bin/rustc ]] || ! is_new_enough /usr/bin/rustc; then missing+=(rustc-web cargo-web); fi
         has_source /usr || missing+=(rust-web-src)
@@ -42,8 +42,8 @@ if ((${#missing[@]})) && [[ ${1-} != --check && $EUID == 0 ]] && command -v apt-
     look
 fi
 if ((${#missing[@]})); then
-    echo "neon.sh: missing; on a Debian: apt-get install --no-install-recommends ${missing[*]}" >&2
-    [[ $toolchain != debian ]] || echo "neon.sh: instead of Rust from Debian: rustup target add $target" >&2
+    echo "neon.sh: missing packages; on Debian: apt-get install --no-install-recommends ${missing[*]}" >&2
+    [[ $toolchain != debian ]] || echo "neon.sh: to use your own Rust instead of Debian's: rustup target add $target" >&2
     exit 3
 fi
 [[ ${1-} != --check ]] || exit 0
@@ -56,7 +56,7 @@ if [[ $toolchain != target ]]; then
     export RUSTC_BOOTSTRAP=1
 fi
 if [[ $toolchain == debian ]]; then
-    # Apart from what the machine's own compiler builds.
+    # Keep the output separate from the default compiler's.
     cargo=/usr/bin/cargo
     export RUSTC=/usr/bin/rustc CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/neon
 fi

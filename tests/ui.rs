@@ -1,4 +1,4 @@
-//! Mistakes in networks, and what the compiler says of them.
+//! Mistakes in networks and the resulting compile errors.
 
 #[test]
 fn mistakes_are_explained() {

@@ -1,26 +1,26 @@
 #!/usr/bin/env python3
-"""Measures how long users' networks take to compile, and how much machine code they become.
+"""Measures the compile time and the machine code size of users' networks.
 
     python3 benches/compile_time/run.py             # a table
-    python3 benches/compile_time/run.py --json      # the same for programs
-    python3 benches/compile_time/run.py --run       # also how fast the programs are
+    python3 benches/compile_time/run.py --json      # the same as JSON
+    python3 benches/compile_time/run.py --run       # also the speed of the programs
     python3 benches/compile_time/run.py mlp lenet5  # only these
     python3 benches/compile_time/run.py --guard     # fails if MobileNet's cost has risen
-    python3 benches/compile_time/run.py --record    # accepts its cost as it is now
+    python3 benches/compile_time/run.py --record    # accepts its current cost
 
-For each network a package in a temporary folder depends on monomorph by its path, with the feature
-`std` alone. Dependencies are built beforehand and not counted. Every figure is the least of
-several runs, on all cores, in seconds of wall-clock time, linking included:
+For each network, a package in a temporary folder depends on monomorph by path, with only the feature
+`std`. Dependencies are built beforehand and not counted. Every figure is the minimum of several runs,
+on all cores, in seconds of wall-clock time, including linking:
 
-check     `cargo check` of a program that evaluates and trains, beyond one that only uses monomorph
+check     `cargo check` of a program that evaluates and trains, minus that of one that only imports monomorph
 evaluate  `cargo build --release` of a program that evaluates one sample, at every SIMD level
-train     the same of one that also takes steps of Adam and cross-entropy with batches of 32
+train     the same for one that also trains with Adam and cross-entropy in batches of 32
 code      bytes of machine code that `evaluate` adds, all SIMD levels together
 
 The guard compares the program that evaluates MobileNet with record.json: neither the machine code nor
-the time to compile it may rise by more than a fifth. So that a slow or busy machine does not fail,
-time is the processors' in user mode, divided by that of compiling templates/reference.rs, a program
-without monomorph, by turns, all rounds together.
+the compile time may rise by more than a fifth. To make this robust on slow or busy machines, it uses
+CPU time in user mode, divided by that of compiling templates/reference.rs, a program without
+monomorph. The two are compiled alternately, and the times of all rounds are summed.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 RECORD = HERE / "record.json"
-# How far above the record the guard lets the cost rise.
+# How far the guard lets the cost rise above the record.
 LIMIT = 0.2
 
 MLP = "pub Net: [784] -> [10] { Dense(128), Relu, Dense(64), Relu, Dense(10) }"
@@ -94,13 +94,13 @@ monomorph = {{ path = {json.dumps(str(ROOT))}, default-features = false, feature
 
 
 class Package:
-    """A package whose program changes, so that only it is compiled anew."""
+    """A package whose program changes, so that only the program is recompiled."""
 
     def __init__(self, folder: Path, runs: int):
         self.folder, self.runs = folder, runs
         (folder / "src").mkdir()
         (folder / "Cargo.toml").write_text(MANIFEST)
-        # Unchanged code would not be compiled again.
+        # Incremental compilation would skip unchanged code.
         self.environment = {**os.environ, "CARGO_INCREMENTAL": "0", "CARGO_TARGET_DIR": str(folder / "target")}
 
     def program(self, template: str, network: str = "") -> None:
@@ -115,10 +115,10 @@ class Package:
             sys.exit(f"cargo {' '.join(arguments)} failed:\n{done.stderr}")
 
     def seconds(self, *arguments: str) -> dict:
-        """The least time of several runs, on the clock and of the processors."""
+        """The minimum over several runs of wall-clock, CPU and user time."""
         wall, cpu, user = [], [], []
         for _ in range(self.runs):
-            # A later modification makes cargo compile it again.
+            # A newer modification time makes cargo recompile it.
             os.utime(self.folder / "src/main.rs")
             before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
             self.cargo(*arguments)
@@ -137,7 +137,7 @@ class Package:
         return int(lines.splitlines()[1].split()[0])
 
     def speed(self) -> float:
-        """Seconds of one evaluation or step."""
+        """Seconds per evaluation or step."""
         repetitions, least = 1, 0.0
         while repetitions * least < 0.2:
             repetitions *= 4
@@ -163,7 +163,7 @@ def measure(package: Package, network: str, empty: dict, run: bool) -> dict:
 
 
 def table(results: dict, run: bool) -> None:
-    columns = ["check", "evaluate", "train", "code"] + (["evaluating", "a step"] if run else [])
+    columns = ["check", "evaluate", "train", "code"] + (["evaluation", "step"] if run else [])
     print("| network | " + " | ".join(columns) + " |")
     print("| --- |" + " --- |" * len(columns))
     for name, figures in results.items():
@@ -175,7 +175,7 @@ def table(results: dict, run: bool) -> None:
 
 
 def cost(package: Package, rounds: int) -> dict:
-    """What the guard compares, and with which compiler it came to be."""
+    """The figures that the guard compares, and the compiler that they belong to."""
     package.program("empty")
     package.cargo("build", "--release")
     empty, network, reference = package.code(), 0.0, 0.0
@@ -184,7 +184,7 @@ def cost(package: Package, rounds: int) -> dict:
         reference += package.seconds("build", "--release")["user_seconds"]
         package.program("evaluate", NETWORKS["mobilenet"][1])
         network += package.seconds("build", "--release")["user_seconds"]
-    print(f"user seconds of {rounds} rounds: {network:.1f}, of the reference program {reference:.1f}", file=sys.stderr)
+    print(f"user seconds in {rounds} rounds: network {network:.1f}, reference program {reference:.1f}", file=sys.stderr)
     version = subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout
     about = dict(line.split(": ", 1) for line in version.splitlines() if ": " in line)
     figures = {"code_bytes": package.code() - empty, "relative_compile_time": round(network / reference, 2)}
@@ -192,7 +192,7 @@ def cost(package: Package, rounds: int) -> dict:
 
 
 def compare(measured: dict) -> None:
-    """Ends the program with an error if the measured cost is too far above the recorded."""
+    """Exits with an error if the measured cost is too far above the recorded cost."""
     [(host, now)] = measured.items()
     before = json.loads(RECORD.read_text()).get(host)
     if before is None:
@@ -206,14 +206,14 @@ def compare(measured: dict) -> None:
         changes.append(now[key] / before[key] - 1)
         print(f"{NETWORKS['mobilenet'][0]}: {now[key]} {what}; recorded: {before[key]} ({changes[-1]:+.0%})")
     if now["rustc"] != before["rustc"]:
-        print(f"the record is of rustc {before['rustc']}, this is {now['rustc']}")
+        print(f"recorded with rustc {before['rustc']}, measured with {now['rustc']}")
     command = "python3 benches/compile_time/run.py"
     if min(changes) < -LIMIT:
-        print(f"that is far below the record; `{command} --record` sees that it stays so")
+        print(f"that is far below the record; run `{command} --record` to keep it there")
     if max(changes) > LIMIT:
         sys.exit(
-            f"That is more than {LIMIT:.0%} above the record. Look for what is compiled once per layer and need not be "
-            f"(`{command}` shows all networks); if the cost is worth it, accept it by `{command} --record` and commit "
+            f"That is more than {LIMIT:.0%} above the record. Look for code that is needlessly compiled once per layer "
+            f"(`{command}` shows all networks); if the cost is justified, accept it with `{command} --record` and commit "
             f"{RECORD.relative_to(ROOT)}."
         )
 
@@ -227,11 +227,11 @@ def record(measured: dict) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="*", metavar="network", help=", ".join(NETWORKS))
-    parser.add_argument("--runs", type=int, help="of how many runs the least counts (3); rounds of the guard (5)")
-    parser.add_argument("--json", action="store_true", help="JSON, with seconds of all processors too")
-    parser.add_argument("--run", action="store_true", help="also run the programs: time of an evaluation, of a step")
+    parser.add_argument("--runs", type=int, help="number of runs to take the minimum of (3); rounds of the guard (5)")
+    parser.add_argument("--json", action="store_true", help="print JSON, which includes CPU seconds")
+    parser.add_argument("--run", action="store_true", help="also run the programs: time per evaluation and per step")
     parser.add_argument("--guard", action="store_true", help="fail if the cost of MobileNet is far above record.json")
-    parser.add_argument("--record", action="store_true", help="write its cost into record.json")
+    parser.add_argument("--record", action="store_true", help="write its cost to record.json")
     options = parser.parse_args()
     names = options.networks or list(NETWORKS)
     for name in names:

@@ -1,4 +1,4 @@
-// What the programs in C++ share: reading what `peers export` wrote, comparing, timing, printing.
+// Shared by the C++ programs: reading the files of `peers export`, comparing, timing, printing.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -46,7 +46,7 @@ struct Bench {
         else std::cout << '"' << value << "\"}" << std::endl;
     }
 
-    // The least time of a run: windows of at least 2 ms, the best of at least 12; as in src/bench.rs.
+    // The minimum time per run: the best of at least 12 windows of at least 2 ms, as in src/bench.rs.
     template <typename F> double least_time(F run) const {
         using Clock = std::chrono::steady_clock;
         size_t turn = 0, runs = 1;
@@ -64,8 +64,8 @@ struct Bench {
         return best / runs;
     }
 
-    // Times `run`, which is given the number of an input and returns where its output is, after comparing
-    // the `size` numbers there with those that monomorph gave.
+    // Times `run`, which takes the index of an input and returns a pointer to its output, after comparing
+    // the `size` numbers there with monomorph's.
     template <typename F> void evaluate(const std::string &work, const float *outputs, int size, F run) const {
         for (int i = 0; i < INPUTS; i++) {
             const float *output = run(i);

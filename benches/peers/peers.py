@@ -1,6 +1,6 @@
 """Measures one Python library on the networks that `peers export FOLDER` wrote; `run.sh` calls it for each.
 
-usage: peers.py NAME FOLDER [--quick]      lines of JSON to the output
+usage: peers.py NAME FOLDER [--quick]      prints lines of JSON
 """
 
 import gc
@@ -17,15 +17,15 @@ STEPS = 5
 
 
 class Wrong(Exception):
-    """A library does something else than monomorph does."""
+    """A library's results differ from monomorph's."""
 
 
 class NotMeasured(Exception):
-    """A library cannot do it."""
+    """A library cannot run the workload."""
 
 
 class Net:
-    """A network, with `layout` "first" or "last" for the place of channels, and the numbers that belong to it."""
+    """A network, with `layout` "first" or "last" for the position of channels, and its numbers."""
 
     def __init__(self, folder, work, layout):
         base = folder / f"{work['file']}.{layout}"
@@ -50,7 +50,7 @@ class Net:
         return self.tensors[op["name"] + ".bias"]
 
     def walk(self, x, apply):
-        """The value of the last operation; `apply` computes one from what it reads."""
+        """The value of the last operation; `apply` computes an operation from its inputs."""
         values = [x]
         for op in self.ops[1:]:
             values.append(apply(op, *(values[source] for source in op["inputs"])))
@@ -63,7 +63,7 @@ class Bench:
         self.quick = quick
 
     def evaluate(self, net, run, read, timed=None):
-        """Seconds a run, after comparing outputs. `run` is given the number of an input."""
+        """Seconds per run, after comparing outputs. `run` takes the index of an input."""
         for index, ours in enumerate(net.outputs):
             theirs = np.asarray(read(run(index))).reshape(-1)
             error = np.abs(ours - theirs).max()
@@ -73,7 +73,7 @@ class Bench:
         return self.time(timed or (lambda turn: run(turn % count)))
 
     def train(self, net, step, read):
-        """Seconds a step, after comparing the first losses. `step` is given its number."""
+        """Seconds per step, after comparing the first losses. `step` takes its index."""
         for index, ours in enumerate(net.losses):
             theirs = float(read(step(index)))
             if not abs(ours - theirs) <= self.loss_tolerance * abs(ours):
@@ -81,7 +81,7 @@ class Bench:
         return self.time(lambda turn: step(STEPS + turn))
 
     def time(self, run):
-        """The least time of a run: windows of at least 2 ms, or one run, the best of at least 12."""
+        """The minimum time per run: the best of at least 12 windows of at least 2 ms, or of one run."""
         turn = 0
 
         def measure(runs):
@@ -115,7 +115,7 @@ def onnxruntime(bench, folder, work):
     session = ort.InferenceSession(folder / f"{work['file']}.onnx", options, providers=["CPUExecutionProvider"])
     bindings, outputs = [], []
     for data in net.inputs:
-        # Memory of input and output is bound once: no copies at a run.
+        # Input and output memory are bound once, so a run makes no copies.
         binding = session.io_binding()
         binding.bind_ortvalue_input(session.get_inputs()[0].name, ort.OrtValue.ortvalue_from_numpy(data))
         output = ort.OrtValue.ortvalue_from_numpy(np.zeros((1, net.outputs.shape[1]), np.float32))
@@ -144,12 +144,12 @@ def litert(bench, folder, work):
         interpreter.set_tensor(source, net.inputs[index])
         interpreter.invoke()
 
-    # Copying the input is left out, as others have theirs in place too.
+    # The copy of the input is not timed, because the inputs of other libraries are already in place.
     return bench.evaluate(net, run, lambda _: interpreter.get_tensor(target), lambda _: interpreter.invoke())
 
 
 def tflite(net):
-    """The network as a .tflite file, rectifiers fused into the layers before them, as converters do."""
+    """The network as a .tflite file, with ReLU fused into the preceding layer, as converters do."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -172,7 +172,7 @@ def tflite(net):
         return tensor(array.shape, array, kind)
 
     def operator(name, options, inputs, shape, **settings):
-        """Adds an operator; `options` is the name of its table of settings."""
+        """Adds an operator; `options` is the name of its options table."""
         new = schema.OperatorT()
         code = getattr(schema.BuiltinOperator, name)
         if code not in codes:
@@ -282,7 +282,7 @@ def torch(bench, folder, work):
             return {"Relu": F.relu, "Tanh": torch.tanh}[kind](x)
 
     def best(variants, measure):
-        """Of several documented ways the fastest; its name goes to the progress."""
+        """The fastest of several documented variants; its name goes to the progress output."""
         times, problems = {}, []
         for name, make in variants.items():
             torch.compiler.reset()
@@ -290,7 +290,7 @@ def torch(bench, folder, work):
                 times[name] = measure(make)
             except Wrong:
                 raise
-            except Exception as error:  # A way that does not work here leaves the others.
+            except Exception as error:  # If a variant does not work here, the others remain.
                 problems.append(f"{name}: {str(error).splitlines()[0]}")
         if not times:
             raise NotMeasured("; ".join(problems))

@@ -1,6 +1,6 @@
-"""Joins the lines of results into RESULTS.md and peers/results.svg, and prints the table.
+"""Turns the result lines into RESULTS.md and peers/results.svg, and prints the table.
 
-usage: render.py RESULTS.jsonl FOLDER      ends with status 1 if a library gave wrong numbers
+usage: render.py RESULTS.jsonl FOLDER      exits with status 1 if a library gave wrong numbers
 """
 
 import collections
@@ -16,23 +16,23 @@ import tomllib
 
 HERE = pathlib.Path(__file__).parent
 OURS = "monomorph"
-# In the order of the columns; Rust crates with the package that Cargo.lock names.
+# In column order; Rust crates with their package name in Cargo.lock.
 CRATES = {"candle": "candle-core", "burn": "burn", "tract": "tract-onnx", "dfdx": "dfdx", "nalgebra": "nalgebra"}
 PEERS = [*CRATES, "plain arrays", "RLtools", "RTNeural", "ONNX Runtime", "LiteRT", "PyTorch", "JAX"]
 SETTINGS = {
     "monomorph": "`evaluate` and `Trainer::step`, as in its README",
     "candle": "`candle-nn` layers, its own CPU backend with `gemm` (AVX-512)",
-    "burn": "`burn-nn` layers, backend flex with `simd` and `x86-v4`, without autodiff where it only evaluates",
-    "tract": "the ONNX model, `into_optimized`, one state kept",
+    "burn": "`burn-nn` layers, backend flex with `simd` and `x86-v4`, without autodiff for evaluation",
+    "tract": "the ONNX model, `into_optimized`, one state reused",
     "dfdx": "static shapes, `flush_denormals_to_zero`, gradients reused",
-    "nalgebra": "`SMatrix` and `gemv` for dense networks; im2col and `gemm` for others and in training; nothing allocated",
-    "plain arrays": "const-size loops over arrays, vectorised by LLVM",
-    "RLtools": "`-O3 -march=native -ffast-math`, once with its own loops and once with MKL: the better counts",
-    "RTNeural": "`ModelT`, `-O3 -march=native -ffast-math`, once with each of Eigen, xsimd and its own loops: the best counts",
+    "nalgebra": "`SMatrix` and `gemv` for dense networks; im2col and `gemm` for other networks and in training; no allocation",
+    "plain arrays": "loops over fixed-size arrays, vectorized by LLVM",
+    "RLtools": "`-O3 -march=native -ffast-math`, with its own loops and with MKL: the faster of the two",
+    "RTNeural": "`ModelT`, `-O3 -march=native -ffast-math`, with Eigen, with xsimd and with its own loops: the fastest of the three",
     "ONNX Runtime": "all graph optimizations, input and output bound once; from Python",
-    "LiteRT": "XNNPACK, rectifiers fused; from Python, without copying the input",
+    "LiteRT": "XNNPACK, ReLU fused; from Python, without copying the input",
     "PyTorch": "the fastest of eager, traced and frozen, channels last, `torch.compile` with freezing; fused optimizers; from Python",
-    "JAX": "`jit`, weights as constants where it evaluates, state donated where it trains; from Python",
+    "JAX": "`jit`, weights as constants in evaluation, state donated in training; from Python",
 }
 WORKS = {
     "PolicyTanh": "22–64–64–4, tanh",
@@ -54,21 +54,21 @@ class Results:
     def __init__(self, path):
         self.seconds = collections.defaultdict(dict)  # by work, by peer
         self.reasons = collections.defaultdict(dict)  # by work, by peer; work "" for all
-        self.stored = collections.defaultdict(dict)  # ours with weights in fewer bits: by work, by format
+        self.packed = collections.defaultdict(dict)  # ours with packed weights: by work, by format
         self.wrong, self.versions, self.limits = [], {}, None
         for line in map(json.loads, path.read_text().splitlines()):
             peer, work = line.get("peer"), line.get("work", "")
             if "limits" in line:
                 self.limits = line["limits"]
             elif "seconds" in line:
-                # Of several runs the best.
-                of, key = (self.stored[work], line["stored"]) if "stored" in line else (self.seconds[work], peer)
+                # The best of several runs.
+                of, key = (self.packed[work], line["packed"]) if "packed" in line else (self.seconds[work], peer)
                 of[key] = min(line["seconds"], of.get(key, math.inf))
             elif "version" in line:
                 self.versions[peer] = line["version"]
             elif "wrong" in line:
-                self.wrong.append(f"{peer}, {' '.join([work, *line.get('stored', '').split()])}: {line['wrong']}")
-                if "stored" not in line:
+                self.wrong.append(f"{peer}, {' '.join([work, *line.get('packed', '').split()])}: {line['wrong']}")
+                if "packed" not in line:
                     self.reasons[work][peer] = "gave wrong numbers: " + line["wrong"]
             else:
                 self.reasons[work][peer] = line["reason"]
@@ -87,11 +87,11 @@ class Results:
         return self.reasons[work].get(peer) or self.reasons[""].get(peer) or "no result"
 
     def limit(self, work):
-        """Seconds below which one core cannot do it, and what bounds it."""
+        """The least time one core needs, in seconds, and what bounds it."""
         arithmetic = 2 * work["macs"] / self.limits["flops"]
-        # Evaluation reads the weights; a step reads them and the gradient, Adam two moments besides.
+        # Evaluation reads the weights; a training step also reads the gradient, and Adam two moments.
         size = 4 * work["parameters"] * {None: 1, "Sgd": 2, "Adam": 4}[work.get("optimizer")]
-        # At best each cache holds a part of them.
+        # At best, each cache holds a part of them.
         memory, rest = 0.0, size
         for cache in self.limits["caches"]:
             part = rest if cache is self.limits["caches"][-1] else min(rest, cache["size"])
@@ -103,7 +103,7 @@ class Results:
 
 def duration(seconds):
     for unit, size in ("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3):
-        # Three digits of more would be written as 1e+03.
+        # With three digits, a larger value would be written as 1e+03.
         if seconds < 999.5 * size or unit == "ms":
             value = seconds / size
             return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
@@ -119,7 +119,7 @@ def label(work):
 
 
 def table(results, works):
-    """Rows of cells, and the reasons their numbers stand for; libraries left out of this run have no column."""
+    """Rows of cells, and the reasons that their footnote numbers refer to; libraries left out of this run have no column."""
     known = set().union(results.reasons[""], *results.seconds.values())
     peers = [peer for peer in PEERS if peer in known]
     header = ["work", OURS, "best peer ÷ ours", "limit", "of the limit", *peers]
@@ -150,11 +150,11 @@ def table(results, works):
     return header, rows, notes
 
 
-def stored_table(results):
-    """The networks whose weights were stored in fewer bits too, each beside the fastest library, which has `f32`."""
-    formats = list(dict.fromkeys(format for of in results.stored.values() for format in of))
+def packed_table(results):
+    """The networks that were also measured with packed weights, each compared with the fastest library, which has `f32`."""
+    formats = list(dict.fromkeys(format for of in results.packed.values() for format in of))
     rows = []
-    for work, of in results.stored.items():
+    for work, of in results.packed.items():
         ratios = results.ratios(work)
         best = min(ratios, key=ratios.get, default=None)
         peer = results.seconds[work].get(best)
@@ -191,13 +191,13 @@ def machine():
 
 def page(results, works):
     header, rows, notes = table(results, works)
-    stored = markdown(*stored_table(results))
+    packed = markdown(*packed_table(results))
     limits = results.limits
     caches = ", ".join(f"{c['bytes_per_second'] / 1e9:.0f} GB/s from {c['level']}" for c in limits["caches"])
     versions = [f"| {peer} | {results.versions.get(peer, '—')} | {SETTINGS[peer]} |" for peer in PEERS if peer in SETTINGS]
     commit = command("git", "rev-parse", "--short", "HEAD")
     networks = "; ".join(f"{name}: {what}" for name, what in WORKS.items())
-    return f"""# Speed beside other libraries
+    return f"""# Speed compared with other libraries
 
 The same networks with the same weights, on one core of the same machine, in one run:
 
@@ -205,12 +205,12 @@ The same networks with the same weights, on one core of the same machine, in one
 benches/peers/run.sh
 ```
 
-Before anything is timed, outputs are compared with monomorph's: they differ by at most 1e-4 of the largest output (or of 1), and
-the losses of the first five steps of training by at most 0.1 %. What differs more fails the run. A time is the least of many
-windows of at least 2 ms each (or of one run, if that is longer), after a warm-up; inputs go round four samples, or four batches
-and five sets of labels. Compiled libraries, monomorph among them, are measured in three processes each, because the pages that
-weights happen to lie in change what it takes to read them. The same method everywhere; libraries for Python are called from
-Python, as their users do, so their call is part of the time.
+Before anything is timed, each library's outputs are compared with monomorph's: they differ by at most 1e-4 of the largest output (or of
+1), and the losses of the first five training steps by at most 0.1 %. A larger difference fails the run. Each time is the minimum over
+many windows of at least 2 ms (or of one run, if that is longer), after a warm-up; inputs cycle through four samples, or four batches and
+five sets of labels. Compiled libraries, including monomorph, are measured in three processes each, because the memory pages that
+happen to hold the weights affect how long it takes to read them. The method is the same for all; Python libraries are called from
+Python, as their users would, so call overhead is part of their time.
 
 - Machine: {machine()}.
 - Measured on {datetime.date.today()}, monomorph at commit {commit}, {command("rustc", "--version")}, Python {platform.python_version()}.
@@ -218,36 +218,38 @@ Python, as their users do, so their call is part of the time.
 
 {markdown(header, rows)}
 
-A cell is a peer's time and, behind the dot, that time divided by ours. Rows without a verb evaluate one sample; “train” is a step
-of 64 samples: forward, cross-entropy, backward, update. The limit is what the core cannot beat: the multiply-adds at its measured
-peak, or the weights (in training the gradient and the moments too) at the bandwidth of the caches that hold them, whichever takes
-longer. It leaves out latency, activations and the functions between layers, which is all that matters to the smallest networks.
+Each cell shows a peer's time and, after the dot, that time divided by ours. Rows evaluate one sample unless they say “train”, which is one
+step with 64 samples: forward, cross-entropy, backward, update. The limit is a lower bound for the core: the multiply-adds at its measured
+peak, or reading the weights (in training also the gradient and the moments) at the bandwidth of the caches that hold them, whichever
+takes longer. It ignores latency, activations and the functions between layers, which dominate in the smallest networks.
 
-What is below 60 % of its limit or little above, and why:
-- PolicyTanh: 128 hyperbolic tangents take half as long as the products; the limit counts the products alone (PolicyRelu has no such work).
-- Tiny16, Tiny8: three layers that wait for each other, 50 to 110 instructions, and the call, in 20 to 35 cycles; there is little left
+Networks below or only slightly above 60 % of their limit, and why:
+- PolicyTanh: the 128 hyperbolic tangents take half as long as the multiply-adds; the limit counts only the multiply-adds (PolicyRelu has
+  no such work).
+- Tiny16, Tiny8: three layers that depend on each other, 50 to 110 instructions, and the call, in 20 to 35 cycles; there is little left
   to compute.
-- LeNet5: its first convolution has one input channel and 6 output channels for the 16 lanes of a register. Evaluated, lanes hold
-  pixels, which are woven together at the end; trained, the gradient of its weights leaves 10 of 16 lanes idle. Its dense layers wait
-  for the second cache.
+- LeNet5: its first convolution has one input channel and 6 output channels for the 16 lanes of a register. In evaluation, lanes hold
+  pixels, which are interleaved at the end; in training, its weight gradient leaves 10 of 16 lanes idle. Its dense layers wait for the
+  L2 cache.
 
-Wide128, Digits128, Digits512 and Anomaly wait for weights from the second and third cache, each of which is used once. Where they
-are more than half of the second cache, the order in which monomorph reads them tells (see “A dense layer for one sample is a stream”
-in [`ARCHITECTURE.md`](../ARCHITECTURE.md)). Of fewer, whoever reads them from end to end, as plain loops do, is as fast: the first
-two lines differ by less than two processes of the same program do, which is up to a tenth. (Weights on the heap begin 16 bytes
-behind a cache line, monomorph's at one. From there, the first of these works is read a little faster, the others are slower.)
+Wide128, Digits128, Digits512 and Anomaly wait for weights from the L2 and L3 caches; each weight is used once. If the weights fill more
+than half of the L2 cache, the order in which monomorph reads them pays off (see “A dense layer for one sample is a stream” in
+[`ARCHITECTURE.md`](../ARCHITECTURE.md)). Smaller networks are read just as fast from start to end, as plain loops do: the first two
+networks differ by less than two processes of the same program do, which is up to a tenth. (Heap-allocated weights start 16 bytes past a
+cache line boundary, monomorph's on one. At that offset, the first of these networks is read slightly faster, the others more slowly.)
 
 ![ratios](peers/results.svg)
 
 At each SIMD level: [`LEVELS.md`](LEVELS.md).
 
-## Weights in fewer bits
+## Packed weights
 
-Where bytes are what takes time, `#[stored(..)]` halves or quarters them; arithmetic stays in `f32`. Behind the dot stands the time of
-the fastest peer, which reads `f32`, divided by ours. Outputs differ from those of `f32` by at most 3 % (`bf16`), 0.4 % (`f16`), and
-8 % (`i8`, rounded after the fact) of the largest or of 1, for random weights; a run with more fails.
+Where reading weights takes most of the time, `#[packed(..)]` halves or quarters their size; arithmetic stays in `f32`. The number after
+the dot is the time of the fastest peer, which reads `f32`, divided by ours. For random weights, outputs differ from those of `f32` by at
+most 3 % (`bf16`), 0.4 % (`f16`), and 8 % (`i8`, rounded without retraining) of the largest output (or of 1); a larger difference fails the
+run.
 
-{stored}
+{packed}
 
 ## What was measured
 
@@ -261,12 +263,12 @@ Not measured:
 | {OURS} | {commit} | {SETTINGS[OURS]} |
 {chr(10).join(versions)}
 
-Rust libraries and monomorph are one program built with `--release` and `-C target-cpu=native`.
+The Rust libraries and monomorph are one program, built with `--release` and `-C target-cpu=native`.
 """
 
 
 def plot(results, path):
-    # Here, so that what needs no picture needs no package.
+    # Imported here, so that uses without a plot do not need the package.
     import matplotlib
 
     matplotlib.use("svg")
@@ -323,7 +325,7 @@ def main():
         sys.exit("monomorph itself was not measured; see the messages above")
     header, rows, notes = table(results, works)
     print(markdown(header, rows))
-    print("\n" + markdown(*stored_table(results)))
+    print("\n" + markdown(*packed_table(results)))
     print("\n" + "\n".join(f"[{number}] {note}" for number, note in enumerate(notes, 1)))
     (folder / "peers").mkdir(exist_ok=True)
     plot(results, folder / "peers" / "results.svg")

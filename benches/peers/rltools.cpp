@@ -1,5 +1,5 @@
 // RLtools, a library of C++ headers, from its Python package: the dense networks.
-// usage: rltools FOLDER [--quick]      lines of JSON to the output
+// usage: rltools FOLDER [--quick]      prints lines of JSON
 #include "bench.hpp"
 
 #include <rl_tools/operations/cpu_mux.h>
@@ -30,7 +30,7 @@ using Module = rlt::nn_models::sequential::Module<Layer, Next>;
 template <TI N, Activation F>
 using Dense = rlt::nn::layers::dense::BindConfiguration<rlt::nn::layers::dense::Configuration<Policy, TI, N, F>>;
 
-// A chain of dense layers of the sizes that follow the input.
+// A chain of dense layers; the sizes follow that of the input.
 template <Activation F, TI N, TI... Rest> struct Chain {
     using Type = Module<Dense<N, F>, typename Chain<F, Rest...>::Type>;
 };
@@ -91,7 +91,7 @@ template <TI IN, TI... SIZES> void train(const Bench &bench, const std::string &
     typename Model::template Buffer<1> buffer;
     rlt::malloc(device, model), rlt::malloc(device, buffer), rlt::malloc(device, optimizer);
     rlt::reset_optimizer_state(device, optimizer, model);
-    // Its own floor under the second moment is far above the usual one.
+    // Its default lower bound for the second moment is far above the usual one.
     optimizer.parameters.epsilon_sqrt = 0;
     load(device, model, losses + STEPS);
     Rows<BATCH, IN> images[IMAGES];
@@ -140,7 +140,7 @@ int main(int count, char **arguments) {
     evaluate<RELU, 640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640>(bench, "Anomaly");
     train<784, 128, 10>(bench, "Digits128");
     train<784, 512, 256, 10>(bench, "Digits512");
-    for (auto work : {"Digits128 Sgd", "Digits512 Sgd"}) bench.print(work, "reason", "its SGD has no step");
+    for (auto work : {"Digits128 Sgd", "Digits512 Sgd"}) bench.print(work, "reason", "its SGD does not implement a step");
     for (auto work : {"LeNet5", "Keywords", "ResNet8", "MobileNet", "LeNet5 Sgd", "LeNet5 Adam"})
         bench.print(work, "reason", "it has no convolutions");
 }

@@ -1,5 +1,5 @@
-// RTNeural, a library of C++ headers for audio plugins: the dense networks, their sizes known while compiling.
-// usage: rtneural FOLDER [--quick]      lines of JSON to the output
+// RTNeural, a library of C++ headers for audio plugins: the dense networks, with compile-time sizes.
+// usage: rtneural FOLDER [--quick]      prints lines of JSON
 #include "bench.hpp"
 
 #include <memory>
@@ -42,7 +42,7 @@ template <template <int> typename F, int... SIZES> void evaluate(const Bench &be
 
     auto model = std::make_unique<Model>();
     load<0, sizeof...(SIZES) - 1>(*model, from + INPUTS * IN);
-    // Whole registers are read, zeros at the end.
+    // It reads whole registers, so pad with zeros.
     struct alignas(64) Input { float numbers[(IN + 15) / 16 * 16]; };
     auto inputs = std::make_unique<Input[]>(INPUTS);
     for (int i = 0; i < INPUTS; i++) std::copy_n(from + i * IN, IN, inputs[i].numbers);
@@ -63,7 +63,7 @@ int main(int count, char **arguments) {
     evaluate<Relu, 784, 512, 256, 10>(bench, "Digits512");
     evaluate<Relu, 640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640>(bench, "Anomaly");
     for (auto work : {"LeNet5", "Keywords", "ResNet8", "MobileNet"})
-        bench.print(work, "reason", "its convolutions walk over time, and it has no pooling");
+        bench.print(work, "reason", "its convolutions run along time, and it has no pooling");
     for (auto work : {"Digits128 Sgd", "Digits128 Adam", "Digits512 Sgd", "Digits512 Adam", "LeNet5 Sgd", "LeNet5 Adam"})
         bench.print(work, "reason", "it does not train");
 }

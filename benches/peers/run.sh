@@ -2,14 +2,14 @@
 # Measures monomorph and every library it is compared with, on one core of this machine, and writes
 # benches/RESULTS.md and results.svg.
 #
-#   benches/peers/run.sh               all of it: 12 minutes, the first time 20 more to build and install
+#   benches/peers/run.sh               everything: 12 minutes, plus 20 the first time, to build and install
 #   benches/peers/run.sh --quick       shorter measurements, the table only
 #   benches/peers/run.sh --only rust   monomorph and the Rust libraries; also: python, cpp
 #
 # Needs cargo, python3 with venv, taskset (util-linux), and g++ for RLtools, RTNeural and PyTorch's compiler.
-# Python packages go into an environment of their own under target/; PyTorch's take some 6 GB, a tenth of
-# that if PIP_EXTRA_INDEX_URL names PyTorch's index of CPU packages. CORE=n chooses the core. RTNeural's
-# headers come with Debian's source of guitarix, 80 MB by apt-get; elsewhere RTNEURAL names their folder.
+# Python packages go into a virtual environment under target/; PyTorch's take about 6 GB, a tenth of that
+# if PIP_EXTRA_INDEX_URL names PyTorch's index of CPU packages. CORE=n selects the core. RTNeural's headers
+# come from Debian's source package of guitarix, an 80 MB download; elsewhere set RTNEURAL to their folder.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -39,27 +39,27 @@ mkdir -p "$target"
 : >"$results"
 : >"$log"
 
-# One thread for everybody.
+# One thread for every library.
 export RAYON_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MKL_THREADING_LAYER=SEQUENTIAL
 export XLA_FLAGS='--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1'
 export JAX_PLATFORMS=cpu CUDA_VISIBLE_DEVICES= PYTHONWARNINGS=ignore
 
-skipped() { # NAME REASON: it will stand in the table.
+skipped() { # NAME REASON: the reason appears in the table.
     printf '   not measured: %s: %s\n' "$1" "$2" >&2
     printf '{"peer": "%s", "reason": "%s"}\n' "$1" "$2" >>"$results"
 }
-measure() { # NAME COMMAND..: appends its lines to the results.
+measure() { # NAME COMMAND..: appends its output to the results.
     local name=$1 status=0
     shift
     say "$name"
     taskset -c "$core" "$@" $quick </dev/null >>"$results" 2> >(tee -a "$log" >&2) || status=$?
-    ((status == 0)) || skipped "$name" "it ended with status $status; see $log"
+    ((status == 0)) || skipped "$name" "it exited with status $status; see $log"
 }
 
 say "building (log: $log)"
 RUSTFLAGS='-C target-cpu=native' cargo build --release 2>>"$log" || {
     tail -n 30 "$log" >&2
-    echo "the build failed; the whole log is $log" >&2
+    echo "the build failed; the full log is $log" >&2
     exit 1
 }
 
@@ -68,19 +68,19 @@ say 'Python packages'
     echo "no virtual environment; on Debian: apt-get install python3-venv" >&2
     exit 1
 }
-install() { # NAME PACKAGES..: whether they are there now.
+install() { # NAME PACKAGES..: succeeds if they are installed now.
     local name=$1
     shift
     "$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir "$@" </dev/null >>"$log" 2>&1 ||
         { skipped "$name" "pip could not install $1"; return 1; }
 }
-rtneural_headers() { # Whether they are there now.
+rtneural_headers() { # Succeeds if they are there now.
     [[ -z ${RTNEURAL-} && ! -d $target/rtneural ]] || return 0
-    # From the machine's own mirror, with lists apart: its sources of packages stay as they are.
+    # From the machine's own mirror, with separate package lists: the machine's apt sources stay unchanged.
     local apt=$target/apt keys=/usr/share/keyrings/debian-archive-keyring.gpg mirror=
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1) || true
     if [[ -z $mirror || ! -f $keys ]]; then
-        skipped RTNeural 'this is no Debian to take its headers from, and RTNEURAL does not name their folder'
+        skipped RTNeural 'its headers are only downloaded on Debian, and RTNEURAL does not name their folder'
         return 1
     fi
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
@@ -97,12 +97,12 @@ rtneural_headers() { # Whether they are there now.
     rm "$apt"/guitarix_*
     mv "$apt/source" "$target/rtneural"
 }
-install 'the plot' 'matplotlib==3.11.2' || { echo "pip cannot reach packages; see $log" >&2; exit 1; }
+install 'the plot' 'matplotlib==3.11.2' || { echo "pip could not install matplotlib; see $log" >&2; exit 1; }
 
 "$peers" export "$networks"
 measure 'limits of the core' "$peers" limits
 
-# What is compiled, ours among it: programs to run, a name and a path a line.
+# The compiled programs to run, including ours: one name and path per line.
 programs=("monomorph|$peers")
 if wants rust; then
     for name in candle burn tract dfdx nalgebra 'plain arrays'; do programs+=("$name|$peers"); done
@@ -113,7 +113,7 @@ if wants cpp; then
         skipped RTNeural 'there is no g++'
     else
         if install RLtools 'rltools[mkl]==2.2.1'; then
-            # Its documented settings, with its own loops and with MKL; the better of the two counts.
+            # Its documented settings, with its own loops and with MKL; the faster of the two counts.
             headers=$("$python" -c 'import importlib.util as u; print(u.find_spec("rltools").submodule_search_locations[0])')
             compile=(g++ -std=c++17 -O3 -ffast-math -march=native -I "$headers/external/rl_tools/include" rltools.cpp)
             mkl=(-DRL_TOOLS_BACKEND_ENABLE_MKL -DRL_TOOLS_DISABLE_UNALIGNED_MEMORY_ALLOCATIONS -I "$venv/include"
@@ -125,7 +125,7 @@ if wants cpp; then
             fi
         fi
         if rtneural_headers; then
-            # Each of its three ways to compute; the best counts. It wants to be told the size of registers.
+            # Each of its three backends; the fastest counts. It must be told the size of registers.
             headers=${RTNEURAL:-$target/rtneural}
             compile=(g++ -std=c++17 -O3 -ffast-math -march=native -DRTNEURAL_NAMESPACE=RTNeural -DEIGEN_STACK_ALLOCATION_LIMIT=0
                 -isystem "$headers" -isystem "$headers/modules/Eigen" -isystem "$headers/modules/xsimd/include")
@@ -140,8 +140,8 @@ if wants cpp; then
         fi
     fi
 fi
-# Several rounds: each process has its weights in other pages of memory, which changes what it takes to read them by
-# a tenth and more, and a machine that slows down for a while must not favour anybody.
+# Several rounds: each process has its weights in different memory pages, which changes the time to read them by a
+# tenth or more, and if the machine slows down for a while, that must not favour any library.
 round() {
     local program name path
     for program in "${programs[@]}"; do
@@ -170,5 +170,5 @@ if [[ $only == all && -z $quick ]]; then
     "$python" render.py "$results" ..
 else
     "$python" render.py "$results" "$target"
-    echo "a part of the whole: benches/RESULTS.md is as it was" >&2
+    echo "incomplete run: benches/RESULTS.md is unchanged" >&2
 fi

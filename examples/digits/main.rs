@@ -1,9 +1,9 @@
-//! Learns to read handwritten digits: the full MNIST, from declaration to saved weights.
+//! Learns to recognize handwritten digits: all of MNIST, from the declaration to saved weights.
 //!
 //! ```text
 //! cargo run --release --example digits                # trains, reports, saves
 //! cargo run --release --example digits -- --evaluate  # runs the saved network without allocating
-//! cargo run --release --example digits -- --store     # stores it in fewer bits, and compares
+//! cargo run --release --example digits -- --pack      # packs its weights and compares the results
 //! cargo run --release --example digits -- --help
 //! ```
 
@@ -26,8 +26,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 network! {
-    /// Reads a digit in an image of 28×28 grey pixels, after LeNet-5.
-    #[stored(DigitsBf16: bf16, DigitsF16: f16, DigitsI8: i8)]
+    /// Recognizes a digit in an image of 28×28 grey pixels, modelled on LeNet-5.
+    #[packed(DigitsBf16: bf16, DigitsF16: f16, DigitsI8: i8)]
     pub Digits: [28, 28, 1] -> [10] {
         Conv2d(8, kernel = 5, padding = 2), Relu, MaxPool2d(2),
         Conv2d(16, kernel = 5), Relu, MaxPool2d(2),
@@ -46,30 +46,30 @@ type Image = [[[f32; 1]; 28]; 28];
 /// Trains a small convolutional network on MNIST, or runs a trained one.
 #[derive(Parser)]
 struct Options {
-    /// How often to go through the training images.
+    /// The number of passes over the training images.
     #[arg(long, default_value_t = 6)]
     epochs: u64,
-    /// What all randomness comes from; the same seed gives the same network.
+    /// The random seed; the same seed gives the same network.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// The largest learning rate of the one-cycle schedule.
     #[arg(long, default_value_t = 4e-3)]
     learning_rate: f64,
-    /// Use only the first so many training images: a smaller run.
+    /// Train on only this many images, for a shorter run.
     #[arg(long)]
     samples: Option<usize>,
-    /// The folder with the four files of MNIST.
+    /// The folder with MNIST's four files.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist"))]
     data: PathBuf,
-    /// The folder for weights and pictures.
+    /// The folder for weights and plots.
     #[arg(long, default_value = "out/digits")]
     out: PathBuf,
     /// Do not train: run the saved network on the 10,000 test images.
     #[arg(long)]
     evaluate: bool,
-    /// Do not train: store the saved network in fewer bits, as files to be read in place, and compare.
+    /// Do not train: pack the saved network's weights into files that can be read in place, and compare.
     #[arg(long)]
-    store: bool,
+    pack: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -79,8 +79,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if options.evaluate {
         return evaluate(&weights, &mnist.test);
     }
-    if options.store {
-        return store(&options.out, &weights, &mnist.test);
+    if options.pack {
+        return pack(&options.out, &weights, &mnist.test);
     }
     fs::create_dir_all(&options.out)?;
 
@@ -153,7 +153,7 @@ fn progress_bar(steps: u64, epoch: u64, epochs: u64) -> ProgressBar {
     ProgressBar::new(steps).with_style(style.progress_chars("=> ")).with_prefix(format!("{epoch}/{epochs}"))
 }
 
-/// What the network makes of the test images: all answers, and the mistakes, the surest first.
+/// The network's answers for the test images, and its mistakes, most confident first.
 fn examine<'a>(
     evaluator: &mut Evaluator<Digits, BATCH>,
     net: &Digits,
@@ -202,35 +202,35 @@ fn evaluate(path: &Path, test: &Dataset<Image, usize>) -> Result<(), Box<dyn Err
     let batched = start.elapsed().as_secs_f64();
 
     let images = test.len() as f64;
-    println!("one at a time: {:.0} images/s ({:.2} µs an image)", images / single, 1e6 * single / images);
+    println!("one at a time: {:.0} images/s ({:.2} µs per image)", images / single, 1e6 * single / images);
     println!("{BATCH} at a time: {:.0} images/s", images / batched);
     println!("memory: {} bytes of weights, {} bytes of workspace", Digits::PARAM_BYTES, Digits::EVALUATE_BYTES);
     println!("test accuracy: {:.2} %", 100.0 * correct as f64 / images);
     if again != correct {
-        println!("in batches {:.2} %", 100.0 * again as f64 / images);
+        println!("in batches: {:.2} %", 100.0 * again as f64 / images);
     }
     Ok(())
 }
 
-/// Stores the saved network in every format, reads it back where it lies, and says what that costs in accuracy.
-fn store(out: &Path, weights: &Path, test: &Dataset<Image, usize>) -> Result<(), Box<dyn Error>> {
+/// Packs the saved network in every format, reads it back in place, and prints the accuracy of each.
+fn pack(out: &Path, weights: &Path, test: &Dataset<Image, usize>) -> Result<(), Box<dyn Error>> {
     let mut net = monomorph::memory::boxed::<Digits>();
     weights::load(weights, &mut *net)?;
-    println!("format    bytes  test accuracy  µs an image  file");
+    println!("format    bytes  test accuracy   µs / image  file");
     measure("f32", &*net, out, test)?;
     measure("bf16", &*DigitsBf16::boxed_from(&net), out, test)?;
     measure("f16", &*DigitsF16::boxed_from(&net), out, test)?;
     measure("i8", &*DigitsI8::boxed_from(&net), out, test)
 }
 
-/// A row of the table: the network as it is read from its file.
+/// A row of the table: the network as read from its file.
 fn measure<N>(format: &str, net: &N, out: &Path, test: &Dataset<Image, usize>) -> Result<(), Box<dyn Error>>
 where
     N: Network<Scalar = f32, Input = Image, Output = [f32; 10]>,
 {
     let path = out.join(format!("digits-{format}.blob"));
     fs::write(&path, to_blob(net))?;
-    // A program that has the file built in needs no copy: `&Aligned(*include_bytes!("digits-i8.blob"))`.
+    // A program that embeds the file needs no copy: `&Aligned(*include_bytes!("digits-i8.blob"))`.
     let mut read = monomorph::memory::boxed::<N>();
     load_blob(&fs::read(&path)?, &mut *read)?;
 

@@ -1,4 +1,4 @@
-//! What the example draws: how training went, the worst mistakes, and which digits are confused.
+//! The plots of the example: training curves, the worst mistakes, and which digits are confused.
 
 use std::error::Error;
 use std::fmt::{self, Write};
@@ -16,14 +16,14 @@ pub type Image = [[[f32; 1]; 28]; 28];
 type Panel<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-// Two colours that also colour-blind people can tell apart.
+// Two colours that colour-blind people can tell apart too.
 const BLUE: RGBColor = RGBColor(0, 114, 178);
 const ORANGE: RGBColor = RGBColor(213, 94, 0);
 const INK: RGBColor = RGBColor(40, 40, 40);
 const GRID: RGBColor = RGBColor(228, 228, 228);
 const FONT: &str = "sans-serif";
 
-/// Draws the loss of every step (and its mean over some hundreds) and the test accuracy after
+/// Draws the loss of every step (and its running mean) and the test accuracy after
 /// every epoch, as an SVG file. Points are (epochs, loss) and (epochs, accuracy in 0 to 1).
 pub fn learning_curves(path: &Path, title: &str, losses: &[(f64, f64)], accuracies: &[(f64, f64)]) -> Result {
     let size = (1100, 470);
@@ -37,12 +37,12 @@ pub fn learning_curves(path: &Path, title: &str, losses: &[(f64, f64)], accuraci
 
 fn loss_panel(panel: &Panel<'_>, losses: &[(f64, f64)]) -> Result {
     let smooth = running_mean(losses, (losses.len() / 60).clamp(1, 500));
-    // What is not a positive number has no place on a logarithmic axis.
+    // A logarithmic axis can only show positive numbers.
     let losses: Vec<_> = losses.iter().copied().filter(|(_, loss)| *loss > 0.0 && loss.is_finite()).collect();
     let last = losses.last().map_or(1.0, |(epoch, _)| *epoch).max(f64::MIN_POSITIVE);
     let low = losses.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
     let high = losses.iter().map(|(_, loss)| *loss).fold(0.0, f64::max);
-    // Single batches can be arbitrarily good; they may leave the picture at the bottom.
+    // Single batches can be arbitrarily good; the plot may cut them off at the bottom.
     let floor = smooth.iter().map(|(_, loss)| *loss / 20.0).filter(|loss| *loss > 0.0).fold(1.0, f64::min);
     let (low, high) = if low <= high { (low.max(floor), high) } else { (0.1, 1.0) };
     // Whole decades, because only those get a label.
@@ -67,7 +67,7 @@ fn accuracy_panel(panel: &Panel<'_>, accuracies: &[(f64, f64)]) -> Result {
     let last = points.last().map_or(1.0, |(epoch, _)| *epoch).max(f64::MIN_POSITIVE);
     let low = points.iter().map(|(_, accuracy)| *accuracy).fold(100.0, f64::min);
     let best = points.iter().map(|(_, accuracy)| *accuracy).fold(0.0, f64::max);
-    // Room for the differences between epochs, wherever they are.
+    // Zoom in on the differences between epochs.
     let (low, high) = ((low - (100.0 - low) * 0.15).max(0.0), best + (100.0 - low) * 0.15);
     let high = if high > low { high.min(100.0) } else { 100.0 };
     let low = if low < high { low } else { high - 1.0 };
@@ -90,17 +90,17 @@ fn accuracy_panel(panel: &Panel<'_>, accuracies: &[(f64, f64)]) -> Result {
 /// A sample that the network got wrong.
 #[derive(Clone, Copy)]
 pub struct Mistake<'a> {
-    /// What it saw.
+    /// The image.
     pub image: &'a Image,
-    /// What it is.
+    /// The correct digit.
     pub label: usize,
-    /// What the network took it for.
+    /// The digit that the network predicted.
     pub predicted: usize,
-    /// How sure the network was, 0 to 1.
+    /// The network's confidence, 0 to 1.
     pub probability: f64,
 }
 
-/// Draws mistakes as a sheet of `columns` images a row, as an SVG file.
+/// Draws mistakes as a sheet with `columns` images per row, as an SVG file.
 pub fn contact_sheet(path: &Path, title: &str, mistakes: &[Mistake<'_>], columns: u32) -> Result {
     const PIXEL: i32 = 4;
     const IMAGE: i32 = 28 * PIXEL;
@@ -115,7 +115,7 @@ pub fn contact_sheet(path: &Path, title: &str, mistakes: &[Mistake<'_>], columns
             let (column, row) = (index as i32 % columns as i32, index as i32 / columns as i32);
             let (left, top) = (28 + column * CELL.0, 58 + row * CELL.1);
             for (y, line) in mistake.image.iter().enumerate() {
-                // Neighbours of one shade make one rectangle, which keeps the file small.
+                // Adjacent pixels of the same shade become one rectangle, which keeps the file small.
                 let (y, mut x) = (top + y as i32 * PIXEL, left);
                 for stretch in line.chunk_by(|a, b| shade(a[0]) == shade(b[0])) {
                     let end = x + stretch.len() as i32 * PIXEL;
@@ -137,12 +137,12 @@ pub fn contact_sheet(path: &Path, title: &str, mistakes: &[Mistake<'_>], columns
     })
 }
 
-/// The grey of a pixel on white paper, in 16 steps.
+/// The grey level of a pixel on white paper, in 16 steps.
 fn shade(ink: f32) -> u8 {
     255 - (ink.clamp(0.0, 1.0) * 15.0).round() as u8 * 17
 }
 
-/// How often each digit was taken for each.
+/// The confusion matrix: how often each digit was read as each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Confusion {
     /// `counts[label][predicted]`.
@@ -150,32 +150,32 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// Counts one answer; what is no digit is ignored.
+    /// Counts one answer; anything that is not a digit is ignored.
     pub fn add(&mut self, label: usize, predicted: usize) {
         if let Some(count) = self.counts.get_mut(label).and_then(|row| row.get_mut(predicted)) {
             *count += 1;
         }
     }
 
-    /// How many answers were counted.
+    /// The number of answers counted.
     pub fn total(&self) -> usize {
         self.counts.as_flattened().iter().sum()
     }
 
-    /// How many of them are right.
+    /// The number of correct answers.
     pub fn correct(&self) -> usize {
         (0..10).map(|digit| self.counts[digit][digit]).sum()
     }
 
-    /// The share of right answers, 0 if there is none.
+    /// The share of correct answers, 0 if none were counted.
     pub fn accuracy(&self) -> f64 {
         self.correct() as f64 / self.total().max(1) as f64
     }
 }
 
 impl fmt::Display for Confusion {
-    /// A table: a row for each digit that was shown, a column for each that was read. `recall` is
-    /// the share of a row, `precision` that of a column, that is right.
+    /// A table: a row for each digit shown, a column for each digit read. `recall` is the correct
+    /// share of a row, `precision` that of a column.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widest = self.counts.as_flattened().iter().max().map_or(0, |count| count.to_string().len());
         let width = widest.max(6) + 1;
@@ -205,7 +205,7 @@ impl fmt::Display for Confusion {
     }
 }
 
-/// Draws on white and writes the file, whose folder is made if there is none.
+/// Draws on white and writes the file; creates its folder if necessary.
 fn draw(path: &Path, size: (u32, u32), body: impl FnOnce(&Panel<'_>) -> Result) -> Result {
     let mut svg = String::new();
     {
@@ -278,7 +278,7 @@ where
     Ok(())
 }
 
-/// A number with no more digits than it needs.
+/// A number without trailing zeros.
 fn short(x: f64) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -292,7 +292,7 @@ fn short(x: f64) -> String {
     text
 }
 
-/// The mean of up to `width` values that end at each point.
+/// The mean of up to `width` values ending at each point.
 fn running_mean(points: &[(f64, f64)], width: usize) -> Vec<(f64, f64)> {
     let mean = |end: usize| {
         let window = &points[(end + 1).saturating_sub(width)..=end];

@@ -1,11 +1,11 @@
-//! Writes what the programs include: networks as blobs, and for the linker where memory is.
+//! Writes the files that the programs need: networks as blobs, and the memory map for the linker.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use monomorph::memory;
-use monomorph::network::StoredNetwork;
+use monomorph::network::PackedNetwork;
 use monomorph::weights::{blob::to_blob, load_bytes};
 use networks::{Digits, DigitsHalf, DigitsSmall};
 
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     memory_map(&out)
 }
 
-/// Stores the weights in fewer bits.
+/// Packs the weights.
 fn blobs(out: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=weights/digits.safetensors");
     let mut net = memory::boxed::<Digits>();
@@ -25,7 +25,7 @@ fn blobs(out: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says to the linker where memory is.
+/// Gives the linker the memory map.
 fn memory_map(out: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=memory");
     if env::var("CARGO_CFG_TARGET_OS")? != "none" {

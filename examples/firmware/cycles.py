@@ -1,10 +1,11 @@
-"""How many cycles one evaluation takes on a Cortex-M4F, by the timings that Arm has published.
+"""Estimates the cycles of one evaluation on a Cortex-M4F from the timings that Arm has published.
 
     python3 cycles.py <program built for thumbv7em-none-eabihf> ..
 
-QEMU runs the program and says which instructions the first evaluation is made of; each is given the cycles of the
-Cortex-M4 Technical Reference Manual (DDI 0439), tables 3-1 and 7-1. Memory answers at once, a taken branch refills
-the pipeline in two cycles (the manual: one to three), and loads are not overlapped (the manual: neighbours may be).
+QEMU runs the program and traces the instructions of the first evaluation; each costs the cycles given in the
+Cortex-M4 Technical Reference Manual (DDI 0439), tables 3-1 and 7-1. Assumptions: memory has no wait states, a taken
+branch refills the pipeline in two cycles (the manual: one to three), and adjacent loads do not overlap (the manual:
+they may).
 """
 
 import re
@@ -17,7 +18,7 @@ SLOW = {"vmla": 3, "vmls": 3, "vnmla": 3, "vnmls": 3, "vfma": 3, "vdiv": 14, "vs
 
 
 def registers(text):
-    """How many registers a list like `{r4-r7, lr}` or `{s16-s23}` names; a `d` is two words."""
+    """The number of registers in a list such as `{r4-r7, lr}` or `{s16-s23}`; a `d` register counts as two."""
     count = 0
     for part in text[text.index("{") + 1 : text.index("}")].split(", "):
         names = part.split("-")
@@ -40,7 +41,7 @@ def cost(name, operands):
 
 
 def disassembled(program):
-    """Of each address: the length, the name and the operands of its instruction, and the functions that begin there."""
+    """For each address: the length, name and operands of its instruction; and the functions that begin at an address."""
     text = subprocess.run(["arm-none-eabi-objdump", "-d", program], capture_output=True, text=True, check=True).stdout
     code = {}
     for address, raw, name, operands in re.findall(r"^ *(\w+):\t([\w ]+?) *\t(\S+)\t?([^@;<\n]*)", text, re.M):
@@ -49,7 +50,7 @@ def disassembled(program):
 
 
 def cycles(program):
-    """Cycles and instructions of the first evaluation."""
+    """Cycles and instruction count of the first evaluation."""
     code, functions = disassembled(program)
     total, count, end, before = 0, 0, None, 0
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
@@ -65,7 +66,7 @@ def cycles(program):
                 count += 1
                 if at == end:
                     break
-            elif "4simd8baseline3run" in functions.get(at, ""):
+            elif "4simd5level8baseline3run" in functions.get(at, ""):
                 end = before + code[before][0]
             before = at
         qemu.kill()

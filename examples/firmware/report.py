@@ -1,6 +1,6 @@
-"""Runs the firmware in QEMU and on this PC, compares, checks, and prints a table.
+"""Runs the firmware in QEMU and on this PC, compares and checks the results, and prints a table.
 
-Usage: python3 report.py <target directory>; `run.sh` does it.
+Usage: python3 report.py <target directory>; `run.sh` calls it.
 """
 
 import json
@@ -27,16 +27,16 @@ MACHINES = [
     ("RV32IMAFC", "riscv32imafc-unknown-none-elf", RISCV, "virt"),
 ]
 CORTEX_WITH_FLOATS = ("Cortex-M4F", "Cortex-M7F")
-# Programs whose multiply-accumulates take few instructions on a Cortex-M with a floating-point unit, and how many at most.
+# The most instructions that a multiply-accumulate of these programs may take on a Cortex-M with an FPU.
 FEW = {"policy": 1.9, "digits": 2.1, "digits_half": 3.3, "digits_small": 3.8}
-# An instruction takes a nanosecond; a sleeping processor does not wait for the wall clock.
+# Each instruction takes one nanosecond; a sleeping processor does not wait for the wall clock.
 QEMU = ["-nographic", "-icount", "shift=0,align=off,sleep=off", "-semihosting-config", "enable=on,target=native"]
-PROGRAMS = ["digits", "digits_half", "digits_small", "policy", "control", "every_layer", "xor", "sensor"]
-TRAINING = ["xor", "sensor"]
-# Those whose cycles on a Cortex-M4F are estimated: they begin by evaluating one network.
+PROGRAMS = ["digits", "digits_half", "digits_small", "policy", "control", "every_layer", "xor", "sensor", "snapshot"]
+TRAINING = ["xor", "sensor", "snapshot"]
+# Programs whose cycles on a Cortex-M4F are estimated: they begin by evaluating one network.
 ESTIMATED = ["digits", "digits_half", "digits_small", "policy", "control"]
-# How far a result may be from the PC's, in parts of the largest number of its line: sums are added up in
-# another order. Training repeats that some hundred times.
+# How far a result may be from the PC's, relative to the largest number on its line: the PC adds numbers in a
+# different order. Training repeats that a few hundred times.
 TOLERANCE, TRAINING_TOLERANCE = 1e-5, 1e-3
 
 # What `log` logs.
@@ -54,7 +54,7 @@ def check(holds, what):
 
 
 def lines(output):
-    """What a program prints: results and, after a `#`, measurements; each a name and numbers."""
+    """Parses what a program prints: results and, after a `#`, measurements; each a name and numbers."""
     results, measured = [], {}
     for line in output.splitlines():
         if line.startswith("# "):
@@ -70,7 +70,7 @@ def number(word):
 
 
 def distance(ours, theirs):
-    """How far two outputs are apart, in parts of the largest number of a line; infinite if they do not match."""
+    """How far apart two outputs are, relative to the largest number on a line; infinite if they do not match."""
     if [(line[0], len(line)) for line in ours] != [(line[0], len(line)) for line in theirs]:
         return float("inf")
     most = 0.0
@@ -85,9 +85,9 @@ def distance(ours, theirs):
 
 
 def logged(program, output):
-    """The messages of a program, from the hexadecimal digits after each `log`: what `defmt-print` does in earnest.
+    """Decodes a program's messages from the hexadecimal digits after each `log`, as `defmt-print` does for real firmware.
 
-    The words are names of symbols; a message has their addresses, and the numbers that belong in between.
+    The text is in symbol names; a message contains their addresses and the numbers to insert.
     """
     symbols = re.findall(r'^(\w+) \w (\{"package".*)$', tool("nm", program), re.M)
     words = {int(address, 16): json.loads(name)["data"] for address, name in symbols}
@@ -124,7 +124,7 @@ def logged(program, output):
 
 def run(command):
     try:
-        # QEMU prints what the program prints among its own errors.
+        # QEMU prints the program's output to its own standard error.
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         done = subprocess.run(command, text=True, timeout=120, **pipes)
     except subprocess.TimeoutExpired:
@@ -139,7 +139,7 @@ def tool(name, *arguments):
 def sizes(program):
     """Bytes of flash and of statics in RAM."""
     flash, ram = 0, 0
-    # A line for a section, and one for what it is.
+    # One line for each section, followed by one with its flags.
     for name, size, kind in re.findall(r"^ *\d+ (\S+) +([0-9a-f]{8}) .*\n +(.*)$", tool("objdump", "-h", program), re.M):
         if "LOAD" in kind:
             flash += int(size, 16)
@@ -149,8 +149,8 @@ def sizes(program):
 
 
 def can_panic(program):
-    """The names in a program that only panicking, formatting or allocating brings along."""
-    # What a linker has removed may still be named in the debugging information, but is no symbol.
+    """The symbols in a program that are only there for panicking, formatting or allocating."""
+    # Debug information may still name functions that the linker has removed, but they are not symbols.
     pattern = re.compile(r"panic|rust_begin_unwind|core::fmt|\balloc::|__rust_(alloc|dealloc|realloc)|\bmalloc\b")
     return [line for line in tool("nm", "-C", "--defined-only", program).splitlines() if pattern.search(line)]
 
@@ -173,12 +173,12 @@ def main():
     with ThreadPoolExecutor(2) as pool:
         outputs = list(pool.map(emulate, jobs))
 
-    print(f"{'program':<12} {'processor':<11} {'flash':>7} {'RAM':>6} {'stack':>6} {'instructions':>13} {'a MAC':>7} {'cycles':>8}  difference")
+    print(f"{'program':<12} {'processor':<11} {'flash':>7} {'RAM':>6} {'stack':>6} {'instructions':>13} {'per MAC':>7} {'cycles':>8}  difference")
     bits = {}
     for (program, (name, *_)), (path, output) in zip(jobs, outputs):
         what = f"{program} on {name}"
         if output is None:
-            problems.append(f"{what}: failed or did not end")
+            problems.append(f"{what}: failed or did not finish")
             continue
         results, measured = lines(output)
         (flash, ram), instructions = sizes(path), measured.get("instructions", [])
@@ -196,32 +196,32 @@ def main():
         figures = f"{flash:>7} {ram:>6} {stack or '':>6} {count or '':>13} {ratio:>7} {estimate:>8}"
         print(f"{program:<12} {name:<11} {figures}  {'as logged' if program == 'log' else f'{apart:.1e}'}")
 
-        # What the README promises.
+        # The guarantees in the README.
         if program in ("digits", "digits_half", "digits_small"):
-            # Without a floating-point unit there is one in software.
+            # Without an FPU, floating-point arithmetic in software is linked in.
             most = measured["weights"][0] + (12 if name in CORTEX_WITH_FLOATS else 20) * 1024
             check(flash <= most, f"{what}: {flash} bytes of flash")
             check(ram <= measured["planned"][0] + 1024, f"{what}: {ram} bytes of RAM")
             check(stack <= 1024, f"{what}: {stack} bytes of stack")
-        # On RISC-V a rectifier is a branch.
+        # On RISC-V, ReLU is a branch.
         if program not in TRAINING and name in CORTEX_WITH_FLOATS:
-            # `every_layer` has five networks, four inputs each.
+            # `every_layer` has seven networks, four inputs each.
             size = 4 if program == "every_layer" else max(len(instructions), 1)
             for first in range(0, len(instructions), size):
                 alike = set(instructions[first : first + size])
                 check(len(alike) == 1, f"{what}: the time depends on the data: {sorted(alike)}")
         if program in FEW and name in CORTEX_WITH_FLOATS:
-            check(count <= FEW[program] * macs, f"{what}: {ratio} instructions a multiply-accumulate")
+            check(count <= FEW[program] * macs, f"{what}: {ratio} instructions per multiply-accumulate")
 
     for _, target, *_ in MACHINES:
         check(can_panic(BUILT / target / "release" / "may_panic"), f"{target}: a program that can panic was not noticed")
-    table = (HERE / "../../macros/src/layers.rs").read_text()
+    table = (HERE / "../../macros/src/layers/mod.rs").read_text()
     used = (HERE / "src/bin/every_layer.rs").read_text()
     for kind in re.findall(r'^    kind\("(\w+)"', table, re.M):
         check(re.search(rf"\b{kind}\b", used), f"every_layer does not use {kind}")
 
-    print("flash, RAM (statics) and stack in bytes; instructions and stack of one inference, or of one training step")
-    print("cycles of one inference: an estimate, see cycles.py")
+    print("flash, RAM (statics) and stack in bytes; instructions and stack of one inference or one training step")
+    print("cycles of one inference are an estimate: see cycles.py")
     if problems:
         sys.exit("\n".join(["", *problems]))
     print("no program can panic or allocate; all results agree with the PC's")

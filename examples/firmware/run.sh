@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds the firmware for every microcontroller here, runs it in QEMU, compares what it computes with
-# what this PC computes, checks what the README promises, and prints a table.
+# Builds the firmware for all six microcontrollers, runs it in QEMU, compares its results with this PC's,
+# checks the guarantees in the README, and prints a table.
 #
-#   bash run.sh           install what is missing, if this is root on a Debian; build; run
-#   bash run.sh --check   only say what is missing
+#   bash run.sh           install missing packages, if run as root on Debian; build; run
+#   bash run.sh --check   only list missing packages
 #
-# Ends with status 3 if something is missing.
+# Exits with status 3 if something is missing.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -13,7 +13,7 @@ targets=(thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imac
     riscv32imafc-unknown-none-elf)
 oldest=89 # The minimum supported Rust version is 1.89.
 
-# Whether a compiler, by its system root, has the libraries of all targets.
+# Whether the compiler with this sysroot has the libraries of all targets.
 has_targets() { for target in "${targets[@]}"; do [[ -d $1/lib/rustlib/$target/lib ]] || return 1; done; }
 is_new_enough() { [[ $("$1" --version) =~ ^rustc\ 1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= oldest)); }
 
@@ -26,7 +26,7 @@ look() {
     need arm-none-eabi-gcc gcc-arm-none-eabi
     toolchain=rustup
     if ! command -v rustc >/dev/null || ! is_new_enough rustc || ! has_targets "$(rustc --print sysroot)"; then
-        # Debian's packages of a newer Rust, which have the source of `core` but no linker.
+        # Debian's packages of a newer Rust, which include the source of `core` but no linker.
         toolchain=debian
         if [[ ! -x /usr/bin/rustc ]] || ! is_new_enough /usr/bin/rustc; then missing+=(rustc-web cargo-web); fi
         [[ -f /usr/lib/rustlib/src/rust/library/core/Cargo.toml ]] || missing+=(rust-web-src)
@@ -41,9 +41,9 @@ if ((${#missing[@]})) && [[ ${1-} != --check && $EUID == 0 ]] && command -v apt-
     look
 fi
 if ((${#missing[@]})); then
-    echo "run.sh: missing; on a Debian: apt-get install --no-install-recommends ${missing[*]}" >&2
+    echo "run.sh: missing packages; on Debian: apt-get install --no-install-recommends ${missing[*]}" >&2
     [[ $toolchain != debian ]] ||
-        echo "run.sh: instead of Rust from Debian: rustup target add ${targets[*]}" >&2
+        echo "run.sh: to use your own Rust instead of Debian's: rustup target add ${targets[*]}" >&2
     exit 3
 fi
 
@@ -64,12 +64,13 @@ echo "$("${RUSTC:-rustc}" --version), $toolchain; $(qemu-system-arm --version | 
 [[ ${1-} != --check ]] || exit 0
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
-# For the PC it need not be fast.
+# The programs for the PC need not be fast.
 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     "$cargo" build --quiet --locked --release --bins
 header=$(cat c/digits.h)
 export DEFMT_LOG=info
-# All processors of an architecture at once, so that all cores are busy. (Both at once would mix up their features.)
+# All processors of one architecture in one build, to keep all cores busy. (Building both architectures together would
+# mix up their features.)
 for architecture in thumb riscv; do
     group=()
     for target in "${targets[@]}"; do [[ $target != $architecture* ]] || group+=("--target=$target"); done
@@ -77,11 +78,11 @@ for architecture in thumb riscv; do
 done
 "$cargo" build --quiet --locked --release "${flags[@]}" "--target=${targets[0]}" -p digits-c
 if [[ $header != "$(cat c/digits.h)" ]]; then
-    echo 'run.sh: the functions for C have changed, and c/digits.h with them; look at it and commit it' >&2
+    echo 'run.sh: the C functions have changed, so c/digits.h was regenerated; review and commit it' >&2
     exit 1
 fi
 
-# The same network in a program in C.
+# The same network in a C program.
 arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2 -std=c11 -Wall -Wextra -Werror \
     -ffreestanding -nostdlib -Wl,--gc-sections -Wl,-z,noexecstack -T c/link.ld -I c c/start.c c/main.c -Wa,-I,c c/images.s \
     -L "$CARGO_TARGET_DIR/thumbv7em-none-eabihf/release" -ldigits \

@@ -1,8 +1,8 @@
-"""Tries the page out in a headless Chromium: `python3 test.py PROGRAM [SCREENSHOT]`, where PROGRAM computes
-the same on the PC. Needs nothing but Python's standard library.
+"""Tests the page in a headless Chromium: `python3 test.py PROGRAM [SCREENSHOT]`, where PROGRAM computes the
+same results on the PC. Needs only Python's standard library.
 
-Draws digits with the mouse and with a finger, and compares what the module computes for all of MNIST's
-test images with what the PC computes. Ends with status 3 if Chromium does not start.
+Draws digits with the mouse and with a finger, and compares the module's results for all of MNIST's test
+images with the PC's. Exits with status 3 if Chromium does not start.
 """
 
 import array
@@ -21,10 +21,10 @@ import threading
 
 HERE = pathlib.Path(__file__).parent
 MNIST = HERE / "../../data/mnist"
-# Compilers may add sums up in another order for a PC that has other registers.
+# The PC has different registers, so its code may add numbers in a different order.
 TOLERANCE = 1e-5
 
-# Lines as somebody draws them, in hundredths of the pad; two hands, one of them small and in a corner.
+# Digits as people draw them, in hundredths of the pad; by two hands, one of them small and in a corner.
 DRAWN = {
     0: ["50,12 30,25 24,50 32,78 50,88 68,76 75,50 68,24 50,12", "18,8 10,14 8,24 13,34 21,35 28,27 28,15 22,8 17,9"],
     1: ["52,10 50,50 48,90", "82,62 80,78 79,95"],
@@ -40,16 +40,16 @@ DRAWN = {
 
 
 class Chromium:
-    """A tab, spoken to through a pair of pipes: the DevTools protocol, messages that end in a zero byte."""
+    """A tab, controlled by the DevTools protocol over a pair of pipes; messages end with a zero byte."""
 
     def __init__(self, profile):
         commands, self.write = os.pipe()
         self.read, replies = os.pipe()
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={profile}"]
-        # It reads from descriptor 3 and writes to descriptor 4.
+        # Chromium reads from file descriptor 3 and writes to 4.
         command = ["bash", "-c", f'exec chromium "$@" 3<&{commands} 4>&{replies}', "chromium", *flags]
         self.process = subprocess.Popen(command, pass_fds=(commands, replies), stderr=subprocess.DEVNULL)
-        # One that hangs must not outlive the test.
+        # A hanging Chromium must not outlive the test.
         atexit.register(self.process.kill)
         os.close(commands), os.close(replies)
         self.buffer, self.number, self.session = b"", 0, None
@@ -92,7 +92,7 @@ class Chromium:
 
 
 class Page:
-    """The page, as a user has it."""
+    """The page, as a user sees it."""
 
     FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -116,13 +116,13 @@ class Page:
 
     def clear(self):
         x, y, width, height = self.box("#clear")
-        # With the mouse on the phone, too: emulated taps are no clicks in a headless Chromium.
+        # Uses the mouse on the phone too: emulated taps do not click in a headless Chromium.
         for kind in ["Pressed", "Released"]:
             self.event(kind, x + width / 2, y + height / 2, finger=False)
         self.wait('!document.querySelector("#answer b")')
 
     def wait(self, condition):
-        """Until it holds; fails after a second."""
+        """Waits until the condition holds; fails after a second."""
         holds = self.tab.evaluate(f"""new Promise(done => {{
             const end = performance.now() + 1000;
             const look = () => {condition} || performance.now() > end ? done({condition}) : requestAnimationFrame(look);
@@ -138,7 +138,7 @@ class Page:
         }})()""")
 
     def draw(self, lines):
-        """Clears the pad, draws, and returns what the page answers."""
+        """Clears the pad, draws, and returns the page's answer."""
         self.clear()
         left, top, width, height = self.box("#pad")
         for line in lines.split("|"):
@@ -153,7 +153,7 @@ class Page:
 
 
 def probabilities_in_the_page(tab, pixels):
-    """What the module computes for images of bytes."""
+    """The module's probabilities for images of bytes."""
     coded = tab.evaluate(f"""(async () => {{
         const bytes = Uint8Array.from(atob("{base64.b64encode(pixels).decode()}"), letter => letter.charCodeAt(0));
         const {{ instance: {{ exports }} }} = await WebAssembly.instantiate(await (await fetch("digits.wasm")).arrayBuffer());
@@ -176,7 +176,7 @@ def probabilities_in_the_page(tab, pixels):
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    """The files of this folder, without a word."""
+    """Serves the files of this folder without logging."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments, directory=HERE)
@@ -199,7 +199,7 @@ def main():
             print(f"test.py: Chromium does not start: {error}", file=sys.stderr)
             sys.exit(3)
 
-        # Sizes of a desktop with a mouse, and of a phone with a finger.
+        # Screen sizes of a desktop with a mouse and of a phone with a finger.
         for name, width, height, finger in [("mouse", 1000, 740, False), ("finger", 360, 740, True)]:
             page = Page(tab, address, width, height, finger)
             wide = tab.evaluate("document.documentElement.scrollWidth")
@@ -227,11 +227,11 @@ def main():
 
     difference = max(abs(a - b) for a, b in zip(here, there, strict=True))
     right = sum(max(range(10), key=lambda digit: there[10 * at + digit]) == label for at, label in enumerate(labels))
-    print(f"{len(labels)} test images: {100 * right / len(labels):.2f} % right; probabilities differ from the PC's by {difference:.1e}")
+    print(f"{len(labels)} test images: {100 * right / len(labels):.2f} % correct; probabilities differ from the PC's by {difference:.1e}")
     if not difference <= TOLERANCE:
-        failures.append(f"more than {TOLERANCE}")
+        failures.append(f"probabilities differ by more than {TOLERANCE}")
     if not right >= 0.98 * len(labels):
-        failures.append("fewer than 98 % right")
+        failures.append("fewer than 98 % correct")
     for failure in failures:
         print(f"test.py: {failure}", file=sys.stderr)
     sys.exit(bool(failures))

@@ -1,14 +1,15 @@
-//! What the generics and attributes of a declaration say: its number type, budget, alignment and stored networks.
+//! What the generics and attributes of a declaration say: its number type, budget, alignment and packed networks.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Expr, GenericParam, Ident, Lit, Type};
+use syn::{Expr, GenericParam, Ident, Lit, Type, parse_quote};
 
 use crate::errors::{Errors, did_you_mean};
-use crate::graph::{Budget, Node, Stored};
+use crate::graph::{Budget, Dim, Node, Op, Packed, Value};
 use crate::parse::{Declaration, ungroup};
+use crate::sizes::is_size;
 
 /// Takes the number type from the generics: the one given (`Name<f64>`), the type parameter of the network, or `f32`.
 pub(crate) fn scalar(declaration: &mut Declaration, errors: &mut Errors) -> TokenStream {
@@ -16,6 +17,19 @@ pub(crate) fn scalar(declaration: &mut Declaration, errors: &mut Errors) -> Toke
     let mut kept = syn::punctuated::Punctuated::new();
     for parameter in core::mem::take(&mut declaration.generics.params) {
         match &parameter {
+            GenericParam::Type(ty) if is_size(ty) => {
+                if !cfg!(feature = "generic-array") {
+                    let message = format!(
+                        "the size `{}` is a type, which needs the feature `generic-array` of monomorph; without it, a size \
+                         is a const parameter: `const {0}: usize`",
+                        ty.ident
+                    );
+                    errors.at(ty.span(), message);
+                    continue;
+                }
+                let name = &ty.ident;
+                kept.push(parse_quote!(#name: ::monomorph::__private::ArrayLength));
+            }
             GenericParam::Type(ty) if scalar.is_none() => {
                 let name = &ty.ident;
                 let integers = ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "bool"];
@@ -44,11 +58,53 @@ pub(crate) fn scalar(declaration: &mut Declaration, errors: &mut Errors) -> Toke
     scalar.unwrap_or_else(|| quote!(f32))
 }
 
-/// Removes `#[unaligned]` from the attributes; returns whether it was there.
-pub(crate) fn unaligned(declaration: &mut Declaration) -> bool {
-    let before = declaration.attributes.len();
-    declaration.attributes.retain(|attribute| !attribute.path().is_ident("unaligned"));
-    declaration.attributes.len() < before
+/// Removes an attribute without arguments, such as `#[unaligned]`; returns where it was, if it was there.
+pub(crate) fn flag(declaration: &mut Declaration, name: &str) -> Option<Span> {
+    let mut found = None;
+    declaration.attributes.retain(|attribute| {
+        if attribute.path().is_ident(name) {
+            found = Some(attribute.span());
+        }
+        !attribute.path().is_ident(name)
+    });
+    found
+}
+
+/// Checks that a `#[streaming]` network can run step by step: that it takes a sequence, and each layer gives one step
+/// for each step of its input.
+pub(crate) fn check_streaming(at: Span, values: &[Value], nodes: &[Node], errors: &mut Errors) {
+    let Some(Dim::Literal(steps)) = values[0].shape.first() else {
+        let message =
+            "a streaming network takes one sequence, whose first size is its number of steps: `[512, 1] -> [512, 1]`";
+        errors.at(at, message);
+        return;
+    };
+    for node in nodes {
+        let works = match node.op {
+            Op::Layer(capabilities) => capabilities.streams,
+            Op::Activation { .. } | Op::Add | Op::Multiply | Op::Concat => true,
+            Op::View | Op::Part(..) | Op::Outputs(_) => false,
+        };
+        let Node { name, kind, .. } = node;
+        let gives = values[node.output].shape.first();
+        let message = if !works {
+            let hint = match kind.as_str() {
+                "Conv1d" | "DepthwiseConv1d" => "; give it stride 1 and `padding = causal`",
+                "Dense" => "; it maps the rows of `[time, features]`",
+                _ => ": it needs the whole sequence",
+            };
+            format!("{name} ({kind}) cannot run step by step, as `#[streaming]` asks{hint}")
+        } else if let Some(Dim::Literal(given)) = gives
+            && given != steps
+        {
+            format!("{name} gives {given} steps for {steps}; a streaming network gives one step for each")
+        } else {
+            continue;
+        };
+        // What follows has no steps either.
+        errors.at(node.span.unwrap_or(at), message);
+        return;
+    }
 }
 
 /// Removes `#[budget(..)]` from the attributes and reads it.
@@ -106,17 +162,17 @@ fn bytes(value: &Expr) -> Option<usize> {
     }
 }
 
-/// The formats in which weights can be stored.
+/// The formats in which weights can be packed.
 const FORMATS: [&str; 3] = ["bf16", "f16", "i8"];
 
-/// Removes `#[stored(..)]` from the attributes and reads it.
-pub(crate) fn stored(declaration: &mut Declaration, errors: &mut Errors) -> Vec<Stored> {
-    let mut stored: Vec<Stored> = Vec::new();
+/// Removes `#[packed(..)]` from the attributes and reads it.
+pub(crate) fn packed(declaration: &mut Declaration, errors: &mut Errors) -> Vec<Packed> {
+    let mut packed: Vec<Packed> = Vec::new();
     let network = declaration.name.clone();
-    const EXAMPLE: &str = "stored takes names and formats, such as `#[stored(DigitsSmall: i8)]`";
-    const INSIDE: &str = "in braces stand networks inside, and what they are stored as, such as `#[stored(BothSmall: i8 { eye: EyeSmall })]`";
+    const EXAMPLE: &str = "packed takes names and formats, such as `#[packed(DigitsSmall: i8)]`";
+    const INSIDE: &str = "in braces stand networks inside, and what they are packed as, such as `#[packed(BothSmall: i8 { eye: EyeSmall })]`";
     declaration.attributes.retain(|attribute| {
-        if !attribute.path().is_ident("stored") {
+        if !attribute.path().is_ident("packed") {
             return true;
         }
         let pairs = attribute.parse_args_with(|input: syn::parse::ParseStream| {
@@ -135,16 +191,16 @@ pub(crate) fn stored(declaration: &mut Declaration, errors: &mut Errors) -> Vec<
             Ok(pairs) if pairs.is_empty() => errors.at(attribute.span(), EXAMPLE),
             Ok(pairs) => {
                 for (name, format, networks) in pairs {
-                    if name == network || stored.iter().any(|other| other.name == name) {
+                    if name == network || packed.iter().any(|other| other.name == name) {
                         errors.at(name.span(), format!("there is a network `{name}` already; choose another name"));
                     } else if let Some(format) = FORMATS.into_iter().find(|known| format == known) {
-                        stored.push(Stored { name, format, networks });
+                        packed.push(Packed { name, format, networks });
                     } else {
                         let hint = match did_you_mean(&format.to_string(), FORMATS) {
                             Some(hint) => format!("did you mean `{hint}`?"),
                             None => "use `bf16`, `f16` or `i8`".to_owned(),
                         };
-                        errors.at(format.span(), format!("weights cannot be stored as `{format}`; {hint}"));
+                        errors.at(format.span(), format!("weights cannot be packed as `{format}`; {hint}"));
                     }
                 }
             }
@@ -152,7 +208,7 @@ pub(crate) fn stored(declaration: &mut Declaration, errors: &mut Errors) -> Vec<
         }
         false
     });
-    stored
+    packed
 }
 
 /// `name: value`; a syntax error shows the example.
@@ -163,37 +219,37 @@ fn pair<T: syn::parse::Parse>(input: syn::parse::ParseStream, example: &str) -> 
     Ok((name, input.parse().map_err(expected)?))
 }
 
-/// Checks `#[stored(..)]` against the layers of the network.
-pub(crate) fn check_stored(network: &Ident, stored: &[Stored], nodes: &[Node], errors: &mut Errors) {
-    let packs = nodes.iter().any(|node| node.capabilities().packs_weights);
-    for stored in stored {
-        check_networks_inside(network, stored, nodes, errors);
-        if !packs && stored.networks.is_empty() {
+/// Checks `#[packed(..)]` against the layers of the network.
+pub(crate) fn check_packed(network: &Ident, packed: &[Packed], nodes: &[Node], errors: &mut Errors) {
+    let packs = nodes.iter().map(Node::capabilities).any(|layer| layer.packs_weights || layer.user_defined);
+    for packed in packed {
+        check_networks_inside(network, packed, nodes, errors);
+        if !packs && packed.networks.is_empty() {
             let message = format!(
-                "{network} has no dense or convolutional layer, whose weights could be stored; leave out `#[stored(..)]`"
+                "{network} has no dense or convolutional layer, whose weights could be packed; leave out `#[packed(..)]`"
             );
-            errors.at(stored.name.span(), message);
+            errors.at(packed.name.span(), message);
             break;
         }
     }
 }
 
-/// Checks that the names in the braces of `#[stored(..)]` are networks inside this one.
-fn check_networks_inside(network: &Ident, stored: &Stored, nodes: &[Node], errors: &mut Errors) {
+/// Checks that the names in the braces of `#[packed(..)]` are networks inside this one.
+fn check_networks_inside(network: &Ident, packed: &Packed, nodes: &[Node], errors: &mut Errors) {
     let fields = |own: bool| {
         let fields = nodes.iter().filter(move |node| node.capabilities().user_defined == own);
         fields.filter_map(|node| node.field.as_ref().map(|field| field.0.to_string()))
     };
     let known: Vec<_> = fields(true).collect();
-    for (index, (name, _)) in stored.networks.iter().enumerate() {
+    for (index, (name, _)) in packed.networks.iter().enumerate() {
         let text = name.to_string();
-        let message = if stored.networks[..index].iter().any(|(other, _)| other == name) {
+        let message = if packed.networks[..index].iter().any(|(other, _)| other == name) {
             format!("`{name}` stands here already")
         } else if known.contains(&text) {
             continue;
         } else if fields(false).any(|field| field == text) {
             format!(
-                "`{name}` is no network inside {network}; leave it out, weights of {network} itself are stored anyway"
+                "`{name}` is no network inside {network}; leave it out, weights of {network} itself are packed anyway"
             )
         } else {
             match did_you_mean(&text, known.iter().map(String::as_str)) {

@@ -12,6 +12,7 @@ use crate::graph::{Capabilities, Dim, Node, Op, Shape, Value, ValueId, concrete}
 use crate::names::{Names, upper};
 use crate::parse::{Call, Declaration, ungroup};
 use crate::shapes;
+use crate::sizes::{self, Computed, mentioned};
 
 /// A model under construction.
 pub(crate) struct Builder<'a> {
@@ -21,10 +22,14 @@ pub(crate) struct Builder<'a> {
     declared: Generics,
     prefix: String,
     parameters: HashSet<Ident>,
+    /// The parameters that are sizes and types.
+    sizes: Vec<Ident>,
     pub names: Names,
     pub values: Vec<Value>,
     pub nodes: Vec<Node>,
     pub constants: Vec<TokenStream>,
+    /// The bounds required by sizes that are types.
+    pub bounds: Vec<TokenStream>,
 }
 
 impl<'a> Builder<'a> {
@@ -35,20 +40,27 @@ impl<'a> Builder<'a> {
             scalar,
             declared: declaration.generics.clone(),
             parameters: declaration.generics.const_params().map(|parameter| parameter.ident.clone()).collect(),
+            sizes: sizes::of(&declaration.generics),
             names: Names::default(),
             values: Vec::new(),
             nodes: Vec::new(),
             constants: Vec::new(),
+            bounds: Vec::new(),
         }
     }
 
     /// Adds a value; returns its index.
     pub(crate) fn value(&mut self, shape: Shape, source: impl Into<String>) -> ValueId {
-        self.values.push(Value { shape, source: source.into() });
+        self.values.push(Value { shape, element: None, source: source.into() });
         self.values.len() - 1
     }
 
-    /// What a value is a view of; the value itself if it is none.
+    /// The array type of a value.
+    pub(crate) fn ty(&self, value: ValueId) -> TokenStream {
+        self.values[value].ty(&self.scalar)
+    }
+
+    /// The value that a view shows; the value itself if it is not a view.
     pub(crate) fn viewed(&self, value: ValueId) -> ValueId {
         let view = self.nodes.iter().find(|node| node.output == value && matches!(node.op, Op::View));
         view.map_or(value, |view| self.viewed(view.inputs[0]))
@@ -68,6 +80,10 @@ impl<'a> Builder<'a> {
                 self.check(expression.span(), quote!(::monomorph::shapes::size(#layer, #what, #size)));
             }
             Dim::Parameter(_) => {}
+            Dim::Type { ty, .. } => {
+                let bound = quote!(#ty: ::monomorph::__private::ArrayLength);
+                self.bounds.push(bound);
+            }
         }
         Some(dim)
     }
@@ -75,6 +91,17 @@ impl<'a> Builder<'a> {
     /// A number that the user wrote, which may be 0; reports an expression that cannot be one.
     pub(crate) fn number(&mut self, layer: &str, what: &str, expression: &Expr) -> Option<Dim> {
         let expression = ungroup(expression);
+        match sizes::compute(expression, &self.sizes) {
+            Some(Ok(Computed { ty, text, bounds })) => {
+                self.bounds.extend(bounds);
+                return Some(Dim::Type { ty, text });
+            }
+            Some(Err(error)) => {
+                self.errors.at(error.span(), format!("{layer}: {error}"));
+                return None;
+            }
+            None => {}
+        }
         match expression {
             Expr::Lit(literal) => match &literal.lit {
                 Lit::Int(number) => match number.base10_parse::<usize>() {
@@ -162,7 +189,7 @@ impl<'a> Builder<'a> {
         rank: usize,
         value: ValueId,
     ) -> Option<Vec<Dim>> {
-        let Value { shape, source } = &self.values[value];
+        let Value { shape, source, .. } = &self.values[value];
         match shape {
             Shape::Unknown => None,
             Shape::Known(dims) if dims.len() == rank => Some(dims.clone()),
@@ -178,12 +205,49 @@ impl<'a> Builder<'a> {
                 None
             }
             Shape::Opaque(ty) => {
-                let (scalar, name, source) = (&self.scalar, name.to_string(), source.clone());
-                let shape = self.concrete(&quote!(<#ty as ::monomorph::Tensor<#scalar>>::SHAPE));
+                let (name, source) = (name.to_string(), source.clone());
+                let shape = self.concrete(&quote!(<#ty as ::monomorph::Tensor>::SHAPE));
                 let dims = (0..rank).map(|axis| Dim::Constant(quote!(#shape[#axis]))).collect();
                 self.check(span, quote!(::monomorph::shapes::rank(#name, #takes, #rank, #source, #shape)));
                 Some(dims)
             }
+        }
+    }
+
+    /// Reports integers where numbers of the network's type are needed.
+    pub(crate) fn numbers(&mut self, span: Span, name: &str, value: ValueId) -> Option<()> {
+        let Value { element: Some(element), source, .. } = &self.values[value] else { return Some(()) };
+        let message = format!(
+            "{name} takes numbers of the network, but {source} gives whole numbers (`{element}`); insert an Embedding"
+        );
+        self.errors.at(span, message);
+        None
+    }
+
+    /// Reports numbers of the network's type where integers are needed.
+    pub(crate) fn whole_numbers(&mut self, span: Span, name: &str, value: ValueId) -> Option<()> {
+        let Value { element, shape, source } = &self.values[value];
+        if element.is_none() && !matches!(shape, Shape::Unknown) {
+            let message = format!(
+                "{name} takes whole numbers, such as an input `[u8; 128]` of tokens, but {source} gives numbers of the network"
+            );
+            self.errors.at(span, message);
+        }
+        element.is_some().then_some(())
+    }
+
+    /// Reports numbers of another kind than a layer took at its first use.
+    fn same_numbers(&mut self, span: Span, word: &str, first: ValueId, value: ValueId) -> Option<()> {
+        let Value { element, source, .. } = &self.values[value];
+        match (self.values[first].element.clone(), element) {
+            (None, _) => self.numbers(span, word, value),
+            (Some(_), None) => self.whole_numbers(span, word, value),
+            (Some(takes), Some(given)) if takes != *given => {
+                let message = format!("{word} takes whole numbers of the type `{takes}`, but {source} gives `{given}`");
+                self.errors.at(span, message);
+                None
+            }
+            _ => Some(()),
         }
     }
 
@@ -197,18 +261,37 @@ impl<'a> Builder<'a> {
         &mut self,
         op: Op,
         field: Option<(Ident, TokenStream)>,
-        (name, kind): (String, &str),
+        title: (String, &str),
         input: ValueId,
         shape: Shape,
     ) -> ValueId {
+        self.layer(op, field, title, vec![input], shape)
+    }
+
+    /// Adds a node; returns its output.
+    pub(crate) fn layer(
+        &mut self,
+        op: Op,
+        field: Option<(Ident, TokenStream)>,
+        (name, kind): (String, &str),
+        inputs: Vec<ValueId>,
+        shape: Shape,
+    ) -> ValueId {
         // Messages name the layer that computed the numbers, not the view of them.
-        let source = if matches!(op, Op::View) { self.values[input].source.clone() } else { name.clone() };
+        let source = if matches!(op, Op::View) { self.values[inputs[0]].source.clone() } else { name.clone() };
         let output = self.value(shape, source);
         let kind = kind.to_owned();
         // Only the compiler can count the parameters of a user-defined layer.
         let parameters = if matches!(op, Op::Layer(Capabilities { user_defined: true, .. })) { None } else { Some(0) };
-        self.nodes.push(Node { op, field, inputs: vec![input], output, name, kind, uses: 0, parameters });
+        self.nodes.push(Node { op, field, inputs, output, name, kind, uses: 0, parameters, span: None });
         output
+    }
+
+    /// Records where the user wrote the layer that computes a value.
+    pub(crate) fn locate(&mut self, output: ValueId, span: Span) {
+        if let Some(node) = self.nodes.iter_mut().find(|node| node.output == output) {
+            node.span = Some(span);
+        }
     }
 
     /// Sets the parameter count of the last node, given the sizes of each of its tensors.
@@ -230,7 +313,11 @@ impl<'a> Builder<'a> {
         let uses = self.nodes.iter().filter(named).count();
         let first = self.nodes.iter().find(named)?;
         let (op, field, kind) = (first.op.clone(), first.field.clone(), first.kind.clone());
-        let (takes, gives) = (self.values[first.inputs[0]].shape.clone(), self.values[first.output].shape.clone());
+        let (taken, gives) = (first.inputs[0], self.values[first.output].shape.clone());
+        if self.same_numbers(span, word, taken, input).is_none() {
+            return Some(self.value(gives, word));
+        }
+        let takes = self.values[taken].shape.clone();
         let (source, given) = (self.values[input].source.clone(), self.values[input].shape.clone());
         match (takes.literals(), given.literals()) {
             (Some(p), Some(q)) => {
@@ -246,7 +333,17 @@ impl<'a> Builder<'a> {
         }
         let name = format!("{word}_{}", uses + 1);
         let output = self.value(gives, name.clone());
-        self.nodes.push(Node { op, field, inputs: vec![input], output, name, kind, uses, parameters: Some(0) });
+        self.nodes.push(Node {
+            op,
+            field,
+            inputs: vec![input],
+            output,
+            name,
+            kind,
+            uses,
+            parameters: Some(0),
+            span: Some(span),
+        });
         Some(output)
     }
 
@@ -261,22 +358,7 @@ impl<'a> Builder<'a> {
     ) -> ValueId {
         let output = self.value(shape, name.clone());
         let kind = kind.to_owned();
-        self.nodes.push(Node { op, field: None, inputs, output, name, kind, uses: 0, parameters: Some(0) });
+        self.nodes.push(Node { op, field: None, inputs, output, name, kind, uses: 0, parameters: Some(0), span: None });
         output
     }
-}
-
-/// All identifiers in a piece of code.
-fn mentioned(tokens: TokenStream) -> HashSet<String> {
-    let mut words = HashSet::new();
-    for token in tokens {
-        match token {
-            proc_macro2::TokenTree::Ident(word) => {
-                words.insert(word.to_string());
-            }
-            proc_macro2::TokenTree::Group(group) => words.extend(mentioned(group.stream())),
-            _ => {}
-        }
-    }
-    words
 }

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::Ident;
 
 use crate::builder::Builder;
-use crate::graph::{Along, Dim, Op, Shape, ValueId};
+use crate::graph::{Dim, Op, Shape, ValueId};
 use crate::shapes;
 
 impl Builder<'_> {
@@ -21,9 +21,12 @@ impl Builder<'_> {
             self.errors.at(keyword.span(), format!("{name}: takes at least two values"));
             return self.value(Shape::Unknown, name);
         }
+        if values.iter().any(|value| self.numbers(keyword.span(), &name, *value).is_none()) {
+            return self.value(Shape::Unknown, name);
+        }
         if kind == "concat" {
             let shape = self.joined(keyword.span(), &name, &values);
-            return self.fieldless_node(Op::Join(Along::Channels), name, text, values, shape);
+            return self.fieldless_node(Op::Concat, name, text, values, shape);
         }
         let op = if kind == "add" { Op::Add } else { Op::Multiply };
         let mut sum = values[0];
@@ -80,8 +83,7 @@ impl Builder<'_> {
         let rank = all.iter().find_map(ranks).unwrap_or(1);
         for (source, shape) in &mut all {
             if let Shape::Opaque(ty) = &*shape {
-                let scalar = &self.scalar;
-                let sizes = self.concrete(&quote!(<#ty as ::monomorph::Tensor<#scalar>>::SHAPE));
+                let sizes = self.concrete(&quote!(<#ty as ::monomorph::Tensor>::SHAPE));
                 let takes = format!("values of rank {rank}");
                 let dims = (0..rank).map(|axis| Dim::Constant(quote!(#sizes[#axis]))).collect();
                 self.check(span, quote!(::monomorph::shapes::rank(#name, #takes, #rank, #source, #sizes)));

@@ -7,6 +7,7 @@ use quote::{format_ident, quote};
 use syn::{Generics, Ident, Type};
 
 use crate::parse::Declaration;
+use crate::sizes::number_type;
 
 /// A size, known to the macro or only to the compiler.
 #[derive(Clone, Debug)]
@@ -16,6 +17,11 @@ pub(crate) enum Dim {
     Constant(TokenStream),
     /// A const generic parameter of the network.
     Parameter(Ident),
+    /// A `typenum` type, computed from those that are parameters of the network.
+    Type {
+        ty: TokenStream,
+        text: String,
+    },
 }
 
 impl Dim {
@@ -28,7 +34,18 @@ impl Dim {
             }
             Dim::Constant(expression) => quote!({ #expression }),
             Dim::Parameter(name) => quote!(#name),
+            Dim::Type { ty, .. } => quote!(<#ty as ::monomorph::__private::typenum::Unsigned>::USIZE),
         }
+    }
+
+    /// As the size of a user-defined layer: an argument of its generics.
+    pub(crate) fn argument(&self) -> TokenStream {
+        if let Dim::Type { ty, .. } = self { ty.clone() } else { self.tokens() }
+    }
+
+    /// Its text, if it is a parameter of the network or computed from one, which no const item can name.
+    pub(crate) fn parameter(&self) -> Option<String> {
+        matches!(self, Dim::Parameter(_) | Dim::Type { .. }).then(|| self.text())
     }
 
     /// As a user would write it.
@@ -41,6 +58,7 @@ impl Dim {
                 if text.starts_with("__") || text.starts_with('<') { "_".to_owned() } else { text }
             }
             Dim::Parameter(name) => name.to_string(),
+            Dim::Type { text, .. } => text.clone(),
         }
     }
 }
@@ -51,7 +69,7 @@ pub(crate) enum Shape {
     Known(Vec<Dim>),
     /// The output of a user-defined layer: a type that implements `Tensor`.
     Opaque(TokenStream),
-    /// Follows a mistake and fits everywhere, so that each mistake is reported only once.
+    /// The result of an error; it fits everywhere, so that each error is reported only once.
     Unknown,
 }
 
@@ -70,10 +88,32 @@ impl Shape {
         dims.iter().map(|dim| if let Dim::Literal(size) = dim { Some(*size) } else { None }).collect()
     }
 
+    /// How many axes it has, if the macro knows.
+    pub(crate) fn rank(&self) -> Option<usize> {
+        if let Shape::Known(dims) = self { Some(dims.len()) } else { None }
+    }
+
+    /// The first size, if the macro knows it.
+    pub(crate) fn first(&self) -> Option<&Dim> {
+        if let Shape::Known(dims) = self { dims.first() } else { None }
+    }
+
+    /// The shape of one step of a sequence.
+    pub(crate) fn step(&self) -> Self {
+        match self {
+            Shape::Known(dims) => Shape::Known(dims.iter().skip(1).cloned().collect()),
+            Shape::Opaque(ty) => Shape::Opaque(quote!(<#ty as ::monomorph::Tensor>::Item)),
+            Shape::Unknown => Shape::Unknown,
+        }
+    }
+
     /// The array type, with numbers of type `scalar`.
     pub(crate) fn ty(&self, scalar: &TokenStream) -> TokenStream {
         match self {
             Shape::Known(dims) => dims.iter().rev().fold(scalar.clone(), |inner, dim| {
+                if let Dim::Type { ty, .. } = dim {
+                    return quote!(::monomorph::__private::GenericArray<#inner, #ty>);
+                }
                 let size = dim.tokens();
                 quote!([#inner; #size])
             }),
@@ -91,7 +131,7 @@ impl Shape {
             }
             _ => {
                 let ty = self.ty(scalar);
-                quote!(<#ty as ::monomorph::Tensor<#scalar>>::SHAPE)
+                quote!(<#ty as ::monomorph::Tensor>::SHAPE)
             }
         }
     }
@@ -99,7 +139,7 @@ impl Shape {
     /// Whether a const item can name it, which cannot use the generic parameters of the network.
     pub(crate) fn is_constant(&self) -> bool {
         match self {
-            Shape::Known(dims) => !dims.iter().any(|dim| matches!(dim, Dim::Parameter(_))),
+            Shape::Known(dims) => !dims.iter().any(|dim| dim.parameter().is_some()),
             Shape::Opaque(_) => true,
             Shape::Unknown => false,
         }
@@ -107,10 +147,23 @@ impl Shape {
 }
 
 /// Something computed: the input or the output of a node.
+#[derive(Clone)]
 pub(crate) struct Value {
     pub shape: Shape,
+    /// The type of its numbers, if they are integers such as tokens and not of the network's number type.
+    pub element: Option<Ident>,
     /// What computes it, for messages: `the input`, `conv1`.
     pub source: String,
+}
+
+impl Value {
+    /// Its array type, in a network of numbers of type `scalar`.
+    pub(crate) fn ty(&self, scalar: &TokenStream) -> TokenStream {
+        match &self.element {
+            Some(element) => self.shape.ty(&quote!(#element)),
+            None => self.shape.ty(scalar),
+        }
+    }
 }
 
 /// The index of a [`Value`].
@@ -121,28 +174,22 @@ pub(crate) type ValueId = usize;
 pub(crate) enum Op {
     /// Calls the layer in the node's field.
     Layer(Capabilities),
-    /// An elementwise function, which can run inside the layer before it or in place. `from_output` tells whether its
-    /// derivative follows from its output.
-    Activation { marker: TokenStream, from_output: bool },
+    /// An elementwise function, which can run inside the layer before it or in place. `from_output` says whether its
+    /// derivative follows from its output; `None` if only the compiler knows.
+    Activation { marker: TokenStream, from_output: Option<bool> },
     /// The same numbers in another shape.
     View,
     /// The sum of its two inputs.
     Add,
     /// The product of its two inputs.
     Multiply,
-    /// Its inputs side by side.
-    Join(Along),
-    /// One part of its input, which lies after the parts in `before`.
-    Part { before: Vec<ValueId> },
-}
-
-/// How values are joined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Along {
-    /// Row by row, along the last axis: `concat`.
-    Channels,
-    /// One after another, each in one piece: the outputs of a network with several.
-    Whole,
+    /// Its inputs side by side, row by row along the last axis: `concat`.
+    Concat,
+    /// One field of its input: of the struct of several inputs, or of the output of a nested network, which is
+    /// identified by the key of its name.
+    Part(Ident, Option<TokenStream>),
+    /// Its inputs as the fields of the struct of several outputs.
+    Outputs(Vec<Ident>),
 }
 
 /// What the planner and the code generator need to know about a layer.
@@ -150,6 +197,16 @@ pub(crate) enum Along {
 pub(crate) struct Capabilities {
     /// It can apply the activation that follows it; its `backward` does not read its output.
     pub fuses_activation: bool,
+    /// Its `backward` reads its input. The type says the same, which the emitted code asserts.
+    pub reads_input: bool,
+    /// Its `backward` reads its output.
+    pub reads_output: bool,
+    /// It is stochastic: `sample` draws random numbers.
+    pub random: bool,
+    /// It can run step by step.
+    pub streams: bool,
+    /// It keeps state between steps.
+    pub has_state: bool,
     /// It can write the maximum of every 2 × 2 pixels instead of the pixels.
     pub fuses_max_pool: bool,
     /// It is a max pool of 2 × 2 pixels without overlap or padding.
@@ -158,7 +215,7 @@ pub(crate) struct Capabilities {
     pub saves: bool,
     /// Its `Workspace` is not `()`.
     pub needs_workspace: bool,
-    /// Its weights can be stored in fewer bits.
+    /// Its weights can be packed in fewer bits.
     pub packs_weights: bool,
     /// It is defined by the user, so that only its type tells the shapes of its input and output.
     pub user_defined: bool,
@@ -167,6 +224,11 @@ pub(crate) struct Capabilities {
 impl Capabilities {
     pub(crate) const NONE: Self = Self {
         fuses_activation: false,
+        reads_input: false,
+        reads_output: false,
+        random: false,
+        streams: false,
+        has_state: false,
         fuses_max_pool: false,
         is_max_pool_2x2: false,
         saves: false,
@@ -174,11 +236,20 @@ impl Capabilities {
         packs_weights: false,
         user_defined: false,
     };
-    pub(crate) const DENSE_OR_CONV: Self = Self { fuses_activation: true, packs_weights: true, ..Self::NONE };
-    pub(crate) const SAVES: Self = Self { saves: true, ..Self::NONE };
+    pub(crate) const READS_INPUT: Self = Self { reads_input: true, ..Self::NONE };
+    pub(crate) const READS_OUTPUT: Self = Self { reads_output: true, ..Self::NONE };
+    pub(crate) const DENSE_OR_CONV: Self = Self { fuses_activation: true, packs_weights: true, ..Self::READS_INPUT };
+    pub(crate) const SAVES: Self = Self { saves: true, ..Self::READS_INPUT };
     pub(crate) const SAVES_AND_NEEDS_WORKSPACE: Self = Self { needs_workspace: true, ..Self::SAVES };
-    /// The macro does not know whether it uses `Saved` and `Workspace`, so it gets both, even if they are `()`.
-    pub(crate) const USER_DEFINED: Self = Self { user_defined: true, ..Self::SAVES_AND_NEEDS_WORKSPACE };
+    /// The macro does not know what it uses, so it gets everything, even if that is `()`.
+    pub(crate) const USER_DEFINED: Self = Self {
+        user_defined: true,
+        reads_output: true,
+        random: true,
+        streams: true,
+        has_state: true,
+        ..Self::SAVES_AND_NEEDS_WORKSPACE
+    };
 }
 
 /// A step of the computation.
@@ -196,12 +267,33 @@ pub(crate) struct Node {
     pub uses: usize,
     /// How many parameters it adds to the network, if the macro can count them.
     pub parameters: Option<usize>,
+    /// Where the user wrote it, if it is a layer.
+    pub span: Option<Span>,
 }
 
 impl Node {
     /// The capabilities of its layer; none if it is not a layer.
     pub(crate) fn capabilities(&self) -> Capabilities {
         if let Op::Layer(capabilities) = self.op { capabilities } else { Capabilities::NONE }
+    }
+
+    /// Whether its backward pass reads its inputs.
+    pub(crate) fn backward_reads_input(&self) -> bool {
+        match self.op {
+            Op::Layer(capabilities) => capabilities.reads_input,
+            Op::Activation { from_output, .. } => from_output != Some(true),
+            Op::Multiply => true,
+            Op::View | Op::Add | Op::Concat | Op::Part(..) | Op::Outputs(_) => false,
+        }
+    }
+
+    /// Whether its backward pass reads its output.
+    pub(crate) fn backward_reads_output(&self) -> bool {
+        match self.op {
+            Op::Layer(capabilities) => capabilities.reads_output,
+            Op::Activation { .. } => true,
+            _ => false,
+        }
     }
 }
 
@@ -212,9 +304,9 @@ pub(crate) struct Model {
     /// The input and the output as a whole: the declared shape, or a struct if there are several.
     pub input: Shape,
     pub output: Shape,
-    /// The single inputs and outputs, if there are several; else empty.
-    pub input_parts: Vec<(Ident, Shape)>,
-    pub output_parts: Vec<(Ident, Shape)>,
+    /// The individual inputs and outputs, if there are several; otherwise empty.
+    pub input_parts: Vec<(Ident, Value)>,
+    pub output_parts: Vec<(Ident, Value)>,
     /// Value 0 is the whole input; its parts follow.
     pub values: Vec<Value>,
     pub nodes: Vec<Node>,
@@ -224,15 +316,22 @@ pub(crate) struct Model {
     pub budget: Option<Budget>,
     /// Whether it is not aligned to cache lines: `#[unaligned]`.
     pub unaligned: bool,
-    /// Further networks that store its weights in fewer bits: `#[stored(..)]`.
-    pub stored: Vec<Stored>,
+    /// Whether it also runs step by step: `#[streaming]`.
+    pub streaming: bool,
+    /// Additional networks with its weights packed in fewer bits: `#[packed(..)]`.
+    pub packed: Vec<Packed>,
     /// Const items that compute and check the sizes that only the compiler knows.
     pub constants: Vec<TokenStream>,
-    /// Whether sizes depend on const generic parameters.
+    /// Whether sizes depend on generic parameters.
     pub parametric: bool,
 }
 
 impl Model {
+    /// Whether a value has a gradient: integers have none, and neither does a struct of inputs that are all integers.
+    pub(crate) fn has_gradient(&self, value: ValueId) -> bool {
+        self.values[value].element.is_none()
+    }
+
     /// The tokens with a concrete number type, see [`concrete`].
     pub(crate) fn concrete(&self, tokens: &TokenStream) -> TokenStream {
         concrete(&self.declaration.generics, tokens)
@@ -245,16 +344,16 @@ pub(crate) struct Budget {
     pub ram: Option<(Span, usize)>,
 }
 
-/// `#[stored(DigitsSmall: i8 { eye: EyeSmall })]`: a second network, the format of its weights, and the stored types
+/// `#[packed(DigitsSmall: i8 { eye: EyeSmall })]`: a second network, the format of its weights, and the packed types
 /// of the networks inside it.
-pub(crate) struct Stored {
+pub(crate) struct Packed {
     pub name: Ident,
     pub format: &'static str,
     pub networks: Vec<(Ident, Type)>,
 }
 
-impl Stored {
-    /// The type in which its weights are stored.
+impl Packed {
+    /// The type in which its weights are packed.
     pub(crate) fn format_type(&self) -> TokenStream {
         match self.format {
             "bf16" => quote!(::monomorph::storage::Bf16),
@@ -267,7 +366,7 @@ impl Stored {
 /// The tokens with `f32` in place of the number type, if that is a type parameter: const items cannot name it, and
 /// shapes and parameter counts are the same for every number type.
 pub(crate) fn concrete(generics: &Generics, tokens: &TokenStream) -> TokenStream {
-    match generics.type_params().next() {
+    match number_type(generics) {
         Some(parameter) => replaced(tokens, &parameter.ident, &format_ident!("f32")),
         None => tokens.clone(),
     }
@@ -285,4 +384,9 @@ fn replaced(tokens: &TokenStream, from: &Ident, to: &Ident) -> TokenStream {
         other => other,
     });
     tokens.collect()
+}
+
+/// A number for the name of a field, by which its type is looked up: 64-bit FNV-1a.
+pub(crate) fn name_hash(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }

@@ -21,8 +21,10 @@ mod plan;
 mod resolve;
 #[allow(dead_code, reason = "the library uses the other half of this file")]
 mod shapes;
+mod sizes;
 #[cfg(test)]
 mod tests;
+mod unroll;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -45,10 +47,20 @@ pub fn network(input: TokenStream) -> TokenStream {
 
 /// Derives `monomorph::Parameters` for a `#[repr(C)]` struct of tensors and layers.
 ///
-/// `#[parameters(start = 1.0)]` on a tensor gives it that value at initialisation instead of a
-/// random one; `#[parameters(state)]` marks a running statistic, which no optimizer touches.
+/// `#[parameters(start = 1.0)]` on a tensor gives it that value at initialization instead of a random one;
+/// `#[parameters(state)]` marks a running statistic, which optimizers do not change.
 #[proc_macro_derive(Parameters, attributes(parameters))]
 pub fn derive_parameters(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
-    derive::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+    derive::parameters::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Derives `monomorph::memory::Plain` for a struct of plain data.
+///
+/// Every field is checked: by a bound, if its type depends on a type parameter of the struct, and otherwise
+/// where the struct is declared. The struct cannot implement `Drop`.
+#[proc_macro_derive(Plain)]
+pub fn derive_plain(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    derive::plain::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use syn::parse::{Parse, ParseStream, Result};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, Generics, Ident, Path, Token, Visibility, braced, bracketed, parenthesized, token};
+use syn::{Attribute, Expr, Generics, Ident, Path, Token, Type, Visibility, braced, bracketed, parenthesized, token};
 
 /// `/// docs  pub Name<const N: usize>: [in] -> [out] { .. }`, or with named inputs and outputs
 /// `pub Name(a: [3], b: [4]) -> (c: [2], d: [1]) { .. }`. The body is parsed later, so that the type
@@ -20,7 +20,7 @@ pub(crate) struct Declaration {
     pub body_span: Span,
 }
 
-/// An input or an output, named where there are several.
+/// An input or an output, named if there are several.
 pub(crate) struct Port {
     pub name: Option<Ident>,
     pub dims: Dims,
@@ -29,6 +29,8 @@ pub(crate) struct Port {
 /// `[28, 28, 1]`.
 pub(crate) struct Dims {
     pub sizes: Vec<Expr>,
+    /// The type of its numbers, if they are integers: `[u8; 128]`.
+    pub element: Option<Ident>,
     pub span: Span,
 }
 
@@ -50,79 +52,13 @@ impl Body {
             }
         }
     }
-
-    /// Replaces each `repeat` with its copies; named layers get the number of the copy appended.
-    pub(crate) fn unroll(&mut self) {
-        match self {
-            Body::Chain(steps) => unroll(steps),
-            Body::Graph { values, result } => {
-                values.iter_mut().map(|value| &mut value.flow).chain(result).for_each(Flow::unroll);
-            }
-        }
-    }
-}
-
-fn unroll(steps: &mut Vec<Step>) {
-    let mut written = Vec::new();
-    for mut step in core::mem::take(steps) {
-        match &mut step {
-            Step::Layer(_) => {}
-            Step::Residual(residual) => {
-                unroll(&mut residual.body);
-                residual.shortcut.iter_mut().for_each(unroll);
-            }
-            Step::Combine(combine) => combine.branches.iter_mut().for_each(unroll),
-            Step::Repeat(repeat) => {
-                unroll(&mut repeat.body);
-                for time in 1..=repeat.times {
-                    let mut body = repeat.body.clone();
-                    number(&mut body, time);
-                    written.extend(body);
-                }
-                continue;
-            }
-        }
-        written.push(step);
-    }
-    *steps = written;
-}
-
-/// Appends a number to the names of layers.
-fn number(steps: &mut [Step], time: usize) {
-    let rename = |name: &mut Option<Ident>| {
-        if let Some(name) = name {
-            *name = Ident::new(&format!("{name}{time}"), name.span());
-        }
-    };
-    for step in steps {
-        match step {
-            Step::Layer(call) => rename(&mut call.name),
-            Step::Residual(residual) => {
-                rename(&mut residual.name);
-                number(&mut residual.body, time);
-                residual.shortcut.iter_mut().for_each(|steps| number(steps, time));
-            }
-            Step::Combine(combine) => {
-                rename(&mut combine.name);
-                combine.branches.iter_mut().for_each(|branch| number(branch, time));
-            }
-            Step::Repeat(_) => {}
-        }
-    }
 }
 
 impl Flow {
     fn for_each_chain(&self, f: &mut dyn FnMut(&[Step])) {
         f(&self.steps);
-        if let Source::Combine(_, flows) = &self.source {
+        if let Source::Combine(_, flows) | Source::Several(flows, _) = &self.source {
             flows.iter().for_each(|flow| flow.for_each_chain(f));
-        }
-    }
-
-    fn unroll(&mut self) {
-        unroll(&mut self.steps);
-        if let Source::Combine(_, flows) = &mut self.source {
-            flows.iter_mut().for_each(Flow::unroll);
         }
     }
 }
@@ -145,6 +81,10 @@ pub(crate) enum Source {
     Value(Ident),
     /// `concat(a, b |> Relu)`.
     Combine(Ident, Vec<Flow>),
+    /// `head.policy`: one of the outputs of a nested network.
+    Part(Ident, Ident),
+    /// `(query, memory)`: several values, which go into one layer.
+    Several(Vec<Flow>, Span),
 }
 
 /// A step of a chain.
@@ -195,10 +135,11 @@ pub(crate) struct Combine {
     pub branches: Vec<Vec<Step>>,
 }
 
-/// `repeat 3 { .. }`.
+/// `repeat 3 { .. }`, or `for c in [16, 32] { .. }`.
 #[derive(Clone)]
 pub(crate) struct Repeat {
-    pub times: usize,
+    /// For each copy of the body, the values of its names; empty for `repeat`.
+    pub copies: Vec<Vec<(Ident, Expr)>>,
     pub body: Vec<Step>,
 }
 
@@ -309,6 +250,13 @@ fn is_combination(word: &Ident) -> bool {
 
 impl Parse for Flow {
     fn parse(input: ParseStream) -> Result<Self> {
+        if input.peek(token::Paren) {
+            let content;
+            let parentheses = parenthesized!(content in input);
+            let flows = Punctuated::<Flow, Token![,]>::parse_terminated(&content)?;
+            let source = Source::Several(flows.into_iter().collect(), parentheses.span.join());
+            return Ok(Self { source, steps: piped(input)? });
+        }
         let word: Ident = input.parse().map_err(|error| {
             syn::Error::new(
                 error.span(),
@@ -323,17 +271,25 @@ impl Parse for Flow {
         } else if input.peek(token::Paren) {
             let message = format!("a flow begins with a value: `input |> {word}(..)`");
             return Err(syn::Error::new(word.span(), message));
+        } else if input.peek(Token![.]) {
+            input.parse::<Token![.]>()?;
+            Source::Part(word, input.parse()?)
         } else {
             Source::Value(word)
         };
-        let mut steps = Vec::new();
-        while input.peek(Token![|]) {
-            input.parse::<Token![|]>()?;
-            input.parse::<Token![>]>()?;
-            steps.push(input.parse()?);
-        }
-        Ok(Self { source, steps })
+        Ok(Self { source, steps: piped(input)? })
     }
+}
+
+/// `|> step |> step`.
+fn piped(input: ParseStream) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    while input.peek(Token![|]) {
+        input.parse::<Token![|]>()?;
+        input.parse::<Token![>]>()?;
+        steps.push(input.parse()?);
+    }
+    Ok(steps)
 }
 
 impl Parse for Dims {
@@ -343,9 +299,43 @@ impl Parse for Dims {
         }
         let content;
         let bracket = bracketed!(content in input);
+        let fork = content.fork();
+        if fork.parse::<Type>().is_ok() && fork.peek(Token![;]) {
+            let (mut sizes, mut ty): (_, Type) = (Vec::new(), content.parse()?);
+            content.parse::<Token![;]>()?;
+            sizes.push(content.parse()?);
+            while let Type::Array(array) = ty {
+                sizes.push(array.len);
+                ty = *array.elem;
+            }
+            let element = whole_number(&ty)?;
+            return Ok(Self { sizes, element: Some(element), span: bracket.span.join() });
+        }
         let sizes = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
-        Ok(Self { sizes: sizes.into_iter().collect(), span: bracket.span.join() })
+        Ok(Self { sizes: sizes.into_iter().collect(), element: None, span: bracket.span.join() })
     }
+}
+
+/// The integer types that can be inputs.
+const WHOLE_NUMBERS: [&str; 6] = ["u8", "u16", "u32", "i8", "i16", "i32"];
+
+fn whole_number(ty: &Type) -> Result<Ident> {
+    let name = if let Type::Path(path) = ty { path.path.get_ident() } else { None };
+    let name = name.map(ToString::to_string).unwrap_or_default();
+    if let Some(number) = WHOLE_NUMBERS.iter().find(|number| **number == name) {
+        return Ok(Ident::new(number, ty.span()));
+    }
+    let message = if ["u64", "u128", "usize", "i64", "i128", "isize", "bool", "char"].contains(&name.as_str()) {
+        format!(
+            "whole numbers of an input are {}, not `{name}`",
+            WHOLE_NUMBERS.map(|name| format!("`{name}`")).join(", ")
+        )
+    } else {
+        "only whole numbers have their type stated, such as `[u8; 128]` for tokens; shapes of the network's own numbers are \
+         sizes alone: `[28, 28, 1]`"
+            .to_owned()
+    };
+    Err(syn::Error::new(ty.span(), message))
 }
 
 /// A chain: steps with commas between them.
@@ -355,9 +345,15 @@ impl Parse for Chain {
     fn parse(input: ParseStream) -> Result<Self> {
         let mut steps = Vec::new();
         while !input.is_empty() {
-            steps.push(input.parse()?);
+            let step = input.parse()?;
+            let ends_in_brace = matches!(step, Step::Repeat(_));
+            steps.push(step);
             if input.is_empty() {
                 break;
+            }
+            // As after a Rust loop.
+            if ends_in_brace && !input.peek(Token![,]) {
+                continue;
             }
             if !input.peek(Token![,]) {
                 return Err(input.error("expected `,` between layers"));
@@ -377,6 +373,9 @@ impl Parse for Step {
         } else {
             None
         };
+        if input.peek(Token![for]) {
+            return for_each(input).map(Step::Repeat);
+        }
         let fork = input.fork();
         if let Ok(word) = fork.parse::<Ident>() {
             if word == "residual" && (fork.peek(token::Paren) || fork.peek(token::Brace)) {
@@ -417,14 +416,54 @@ fn repeat(input: ParseStream) -> Result<Repeat> {
     let times: syn::LitInt = input.parse().map_err(|error| {
         syn::Error::new(error.span(), "expected a number: `repeat 3 { .. }` writes its layers three times")
     })?;
-    let count = times.base10_parse()?;
-    if count == 0 || count > 1000 {
+    let count: usize = times.base10_parse()?;
+    if count == 0 || count > MOST_COPIES {
         return Err(syn::Error::new(times.span(), "repeat: the number is from 1 to 1000"));
     }
+    Ok(Repeat { copies: vec![Vec::new(); count], body: braced_chain(input)? })
+}
+
+/// The maximum number of copies of a body.
+const MOST_COPIES: usize = 1000;
+
+/// `for c in [16, 32] { .. }` or `for (c, stride) in [(16, 1), (32, 2)] { .. }`.
+fn for_each(input: ParseStream) -> Result<Repeat> {
+    input.parse::<Token![for]>()?;
+    let names: Vec<Ident> = if input.peek(token::Paren) {
+        let content;
+        parenthesized!(content in input);
+        Punctuated::<Ident, Token![,]>::parse_terminated(&content)?.into_iter().collect()
+    } else {
+        vec![input.parse()?]
+    };
+    input.parse::<Token![in]>()?;
+    if !input.peek(token::Bracket) {
+        return Err(input.error("expected a list: `for c in [16, 32, 64] { .. }` writes its layers once for each"));
+    }
+    let content;
+    let brackets = bracketed!(content in input);
+    let values = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
+    if values.is_empty() || values.len() > MOST_COPIES {
+        return Err(syn::Error::new(brackets.span.join(), "for: the list has 1 to 1000 elements"));
+    }
+    let copy = |value: Expr| match (names.as_slice(), ungroup(&value)) {
+        ([name], _) => Ok(vec![(name.clone(), value)]),
+        (names, Expr::Tuple(tuple)) if tuple.elems.len() == names.len() => {
+            Ok(names.iter().cloned().zip(tuple.elems.iter().cloned()).collect())
+        }
+        (names, other) => {
+            let text = format!("expected as many values as there are names, {}, in parentheses", names.len());
+            Err(syn::Error::new(other.span(), text))
+        }
+    };
+    let copies = values.into_iter().map(copy).collect::<Result<_>>()?;
+    Ok(Repeat { copies, body: braced_chain(input)? })
+}
+
+fn braced_chain(input: ParseStream) -> Result<Vec<Step>> {
     let content;
     braced!(content in input);
-    let body = content.parse::<Chain>()?.0;
-    Ok(Repeat { times: count, body })
+    Ok(content.parse::<Chain>()?.0)
 }
 
 fn call(name: Option<Ident>, input: ParseStream) -> Result<Call> {

@@ -79,14 +79,17 @@ pub(crate) fn fused_into(model: &Model, node: &Node) -> Option<usize> {
     let Op::Activation { .. } = node.op else { return None };
     let input = node.inputs[0];
     let producer = model.nodes.iter().position(|other| other.output == input)?;
-    let fuses = model.nodes[producer].capabilities().fuses_activation;
+    let capabilities = model.nodes[producer].capabilities();
+    let fuses = capabilities.fuses_activation || capabilities.user_defined;
     (fuses && read_once(model, input)).then_some(producer)
 }
 
 /// Like [`fused_into`], for training: only if the derivative follows from the output, because the input is not kept.
 pub(crate) fn trained_into(model: &Model, node: &Node) -> Option<usize> {
     match node.op {
-        Op::Activation { from_output: true, .. } => fused_into(model, node),
+        Op::Activation { from_output: Some(true), .. } => {
+            fused_into(model, node).filter(|producer| model.nodes[*producer].capabilities().fuses_activation)
+        }
         _ => None,
     }
 }
@@ -115,7 +118,8 @@ pub(crate) fn pool(model: &Model, producer: usize) -> Option<&Node> {
     model.nodes.iter().find(|node| pooled_into(model, node) == Some(producer))
 }
 
-/// Places for `evaluate`: a buffer is free after the last use of its value, and whatever can be computed in place is.
+/// Places for `evaluate`: a buffer is free after the last use of its value, and everything that can be computed in
+/// place is.
 pub(crate) fn evaluate(model: &Model) -> Places {
     let mut places = Places::new(model);
     for (step, node) in model.nodes.iter().enumerate() {
@@ -125,7 +129,7 @@ pub(crate) fn evaluate(model: &Model) -> Places {
                 node.inputs.iter().copied().find(|input| free_to_change(model, &places, *input, step))
             }
             Op::Layer(_) if pooled_into(model, node).is_some() => Some(node.inputs[0]),
-            Op::Layer(_) | Op::Join(_) | Op::Part { .. } => None,
+            Op::Layer(_) | Op::Concat | Op::Part(..) | Op::Outputs(_) => None,
         };
         // A convolution that also pools writes the pool's output, not its own.
         let kept = pool(model, step).map_or(node.output, |pool| pool.output);
@@ -163,18 +167,46 @@ fn free_to_change(model: &Model, places: &Places, value: ValueId, step: usize) -
     uses == 1 && !later_views && !sharing.contains(&model.result)
 }
 
-/// Places for `forward`: everything that `backward` may read is kept.
+/// Places for `forward`: whatever `backward` reads is kept. A value that it does not read is overwritten by the next node,
+/// if that can compute in place.
 pub(crate) fn forward(model: &Model) -> Places {
     let mut places = Places::new(model);
     for (step, node) in model.nodes.iter().enumerate() {
-        let shares = matches!(node.op, Op::View) || trained_into(model, node).is_some();
-        places.of[node.output] = if shares { places.of[node.inputs[0]] } else { places.fresh(node.output, step) };
+        let in_place = match node.op {
+            Op::View => Some(node.inputs[0]),
+            Op::Activation { .. } if trained_into(model, node).is_some() => Some(node.inputs[0]),
+            Op::Activation { from_output: Some(true), .. } | Op::Add => {
+                node.inputs.iter().copied().find(|input| is_forgotten(model, &places, *input, step))
+            }
+            _ => None,
+        };
+        places.of[node.output] = match in_place {
+            Some(input) => places.of[input],
+            None => places.fresh(node.output, step),
+        };
     }
     places.give_output(model.result);
     places
 }
 
-/// The value that a view shows, if nothing else reads that value; the value itself if it is no such view.
+/// Whether only the node of `step` still reads the memory that holds `value`, in `forward` and in `backward`.
+fn is_forgotten(model: &Model, places: &Places, value: ValueId, step: usize) -> bool {
+    let place = places.of[value];
+    let computed = |value: &ValueId| model.nodes[..step].iter().any(|node| node.output == *value);
+    let sharing: Vec<ValueId> =
+        (0..model.values.len()).filter(|other| computed(other) && places.of[*other] == place).collect();
+    let is_kept = |node: &Node| {
+        let reads_input = node.backward_reads_input() && node.inputs.iter().any(|input| sharing.contains(input));
+        reads_input || node.backward_reads_output() && sharing.contains(&node.output)
+    };
+    let readers = model.nodes[step..].iter().flat_map(|node| &node.inputs).filter(|input| sharing.contains(input));
+    place != Place::Input
+        && !sharing.contains(&model.result)
+        && !model.nodes.iter().any(is_kept)
+        && readers.count() == 1
+}
+
+/// The value that a view shows, if nothing else reads that value; the value itself if it is not such a view.
 fn viewed(model: &Model, value: ValueId) -> ValueId {
     let view = model.nodes.iter().find(|node| node.output == value && matches!(node.op, Op::View));
     match view {
@@ -186,11 +218,13 @@ fn viewed(model: &Model, value: ValueId) -> ValueId {
 /// How a node's gradient reaches one of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// It is there already: the gradient of the input shares the place of that of the output.
+    /// The input is integers, which have no gradient.
+    Nowhere,
+    /// It is already there: the gradient of the input shares the place of that of the output.
     Shared,
-    /// It overwrites what is there, being the first.
+    /// It is the first and overwrites what is there.
     First,
-    /// It is added to what is there; by way of this buffer, if the layer can only overwrite.
+    /// It is added to what is there, through this buffer if the layer can only overwrite.
     Added(Option<usize>),
 }
 
@@ -204,7 +238,7 @@ pub(crate) struct Gradients {
 
 pub(crate) fn backward(model: &Model) -> Gradients {
     let mut places = Places::new(model);
-    let mut reach: Vec<Vec<Reach>> = model.nodes.iter().map(|node| vec![Reach::First; node.inputs.len()]).collect();
+    let mut reach: Vec<Vec<Reach>> = model.nodes.iter().map(|node| vec![Reach::Nowhere; node.inputs.len()]).collect();
     let mut reached = vec![false; model.values.len()];
     let mut input_writes = 0;
     if !model.nodes.is_empty() {
@@ -212,25 +246,31 @@ pub(crate) fn backward(model: &Model) -> Gradients {
         reached[model.result] = true;
     }
     for (index, node) in model.nodes.iter().enumerate().rev() {
+        if !model.has_gradient(node.output) {
+            continue;
+        }
         let step = model.nodes.len() - index;
         let output = places.of[node.output];
         places.touch(output, step);
         for (slot, &written) in node.inputs.iter().enumerate() {
             // The gradient of a view is written directly to the gradient of the viewed value.
             let input = viewed(model, written);
+            if !model.has_gradient(input) {
+                continue;
+            }
             let to_caller = input == 0;
             let shared = match node.op {
                 Op::View => read_once(model, written),
                 Op::Activation { .. } => read_once(model, input) && !to_caller,
                 Op::Add => read_once(model, input) && !to_caller && slot == 0,
-                Op::Layer(_) | Op::Multiply | Op::Join(_) | Op::Part { .. } => false,
+                Op::Layer(_) | Op::Multiply | Op::Concat | Op::Part(..) | Op::Outputs(_) => false,
             };
-            // Parts of the input do not overlap, so each is written only once.
-            let part = matches!(node.op, Op::Part { .. });
+            // The parts of the input do not overlap, so each is written only once.
+            let part_of_input = to_caller && matches!(node.op, Op::Part(..));
             reach[index][slot] = if shared {
                 places.of[input] = output;
                 Reach::Shared
-            } else if !reached[input] || part {
+            } else if !reached[input] || part_of_input {
                 places.of[input] = if to_caller { Place::Input } else { places.fresh(input, step) };
                 Reach::First
             } else {

@@ -1,24 +1,27 @@
 //! Works out what a declaration means: follows its body from the inputs to the outputs and builds the graph.
 
 use proc_macro2::Span;
-use quote::{format_ident, quote};
-use syn::Ident;
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Ident, WherePredicate, parse_quote};
 
 use crate::attributes;
 use crate::builder::Builder;
 use crate::errors::{Errors, did_you_mean};
-use crate::graph::{Along, Dim, Model, Op, Shape, Value, ValueId};
+use crate::graph::{Dim, Model, Node, Op, Shape, Value, ValueId, name_hash};
 use crate::layers;
 use crate::parse::{Body, Combine, Declaration, Dims, Flow, Let, Port, Residual, Source, Step};
 use crate::shapes;
+use crate::sizes::{self, mentioned};
 
 /// Works out the model of a declaration; mistakes go to `errors`.
 pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model {
     let scalar = attributes::scalar(&mut declaration, errors);
     let budget = attributes::budget(&mut declaration, errors);
-    let stored = attributes::stored(&mut declaration, errors);
-    let unaligned = attributes::unaligned(&mut declaration);
-    let parametric = declaration.generics.const_params().next().is_some();
+    let packed = attributes::packed(&mut declaration, errors);
+    let unaligned = attributes::flag(&mut declaration, "unaligned").is_some();
+    let streaming = attributes::flag(&mut declaration, "streaming");
+    let parametric =
+        declaration.generics.const_params().next().is_some() || !sizes::of(&declaration.generics).is_empty();
 
     let builder = Builder::new(&declaration, scalar, errors);
     let mut resolver = Resolver { builder, declaration: &declaration, bindings: Vec::new() };
@@ -27,9 +30,16 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
     resolver.inputs(&input, &input_parts);
     let result = resolver.body(&output);
 
-    let Builder { scalar, values, nodes, constants, errors, .. } = resolver.builder;
+    let Builder { scalar, values, nodes, constants, bounds, errors, .. } = resolver.builder;
     if errors.is_empty() {
-        attributes::check_stored(&declaration.name, &stored, &nodes, errors);
+        attributes::check_packed(&declaration.name, &packed, &nodes, errors);
+        if let Some(at) = streaming {
+            attributes::check_streaming(at, &values, &nodes, errors);
+        }
+    }
+    if !bounds.is_empty() {
+        let clause = declaration.generics.make_where_clause();
+        clause.predicates.extend(bounds.into_iter().map(|bound| -> WherePredicate { parse_quote!(#bound) }));
     }
     Model {
         declaration,
@@ -43,7 +53,8 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
         result,
         budget,
         unaligned,
-        stored,
+        streaming: streaming.is_some(),
+        packed,
         constants,
         parametric,
     }
@@ -67,11 +78,11 @@ struct Binding {
 
 impl Resolver<'_> {
     /// The input or output: its shape, or the struct `<network><suffix>` and its parts if there are several.
-    fn ends(&mut self, ports: &[Port], suffix: &str) -> (Shape, Vec<(Ident, Shape)>) {
+    fn ends(&mut self, ports: &[Port], suffix: &str) -> (Shape, Vec<(Ident, Value)>) {
         if let [port] = ports {
             return (self.declared_shape(&port.dims), Vec::new());
         }
-        let mut parts: Vec<(Ident, Shape)> = Vec::new();
+        let mut parts: Vec<(Ident, Value)> = Vec::new();
         for port in ports {
             let Some(name) = &port.name else { continue };
             if parts.iter().any(|(other, _)| other == name) {
@@ -80,7 +91,8 @@ impl Resolver<'_> {
                     .at(name.span(), format!("`{name}` is the name of two; every one has a name of its own"));
                 continue;
             }
-            parts.push((name.clone(), self.declared_shape(&port.dims)));
+            let shape = self.declared_shape(&port.dims);
+            parts.push((name.clone(), Value { shape, element: port.dims.element.clone(), source: name.to_string() }));
         }
         let ty = format_ident!("{}{suffix}", self.declaration.name);
         let (_, generics, _) = self.declaration.generics.split_for_impl();
@@ -88,20 +100,21 @@ impl Resolver<'_> {
     }
 
     /// Adds the values of the inputs and binds their names.
-    fn inputs(&mut self, whole: &Shape, parts: &[(Ident, Shape)]) {
+    fn inputs(&mut self, whole: &Shape, parts: &[(Ident, Value)]) {
         let name = |port: &Port| port.name.as_ref().map_or_else(|| "input".to_owned(), ToString::to_string);
         let span = |port: &Port| port.name.as_ref().map_or(port.dims.span, Ident::span);
         if let [port] = self.declaration.inputs.as_slice() {
             let source = port.name.as_ref().map_or_else(|| "the input".to_owned(), ToString::to_string);
             self.builder.value(whole.clone(), source);
+            self.builder.values[0].element.clone_from(&port.dims.element);
             self.bindings.push(Binding { name: name(port), span: span(port), value: 0, used: false });
             return;
         }
         self.builder.value(whole.clone(), "the input");
-        for (index, (part, shape)) in parts.iter().enumerate() {
-            let before = (1..=index).collect();
-            let value =
-                self.builder.fieldless_node(Op::Part { before }, part.to_string(), "input", vec![0], shape.clone());
+        for (part, Value { shape, element, .. }) in parts {
+            let op = Op::Part(part.clone(), None);
+            let value = self.builder.fieldless_node(op, part.to_string(), "input", vec![0], shape.clone());
+            self.builder.values[value].element.clone_from(element);
             self.bindings.push(Binding { name: part.to_string(), span: part.span(), value, used: false });
         }
     }
@@ -217,7 +230,7 @@ impl Resolver<'_> {
                 format!("there is {}", known.join(", "))
             }
         };
-        // The value that was probably meant counts as used, lest one typo be reported twice.
+        // The value that was probably meant counts as used, so that a typo is not reported twice.
         if let Some(binding) =
             close.map(str::to_owned).and_then(|close| self.bindings.iter_mut().find(|b| b.name == close))
         {
@@ -229,7 +242,7 @@ impl Resolver<'_> {
 
     /// Joins the values named like the outputs into the struct of outputs.
     fn outputs(&mut self, ports: &[Port], output: &Shape) -> ValueId {
-        let mut parts = Vec::new();
+        let (mut parts, mut fields) = (Vec::new(), Vec::new());
         for port in ports {
             let Some(name) = &port.name else { continue };
             if !self.bindings.iter().any(|binding| name == &binding.name) {
@@ -242,8 +255,9 @@ impl Resolver<'_> {
             let declared = self.declared_shape(&port.dims);
             self.check_output(&port.dims, &declared, value);
             parts.push(value);
+            fields.push(name.clone());
         }
-        self.builder.fieldless_node(Op::Join(Along::Whole), "output".to_owned(), "output", parts, output.clone())
+        self.builder.fieldless_node(Op::Outputs(fields), "output".to_owned(), "output", parts, output.clone())
     }
 
     fn flow(&mut self, flow: &Flow) -> ValueId {
@@ -253,8 +267,56 @@ impl Resolver<'_> {
                 let values = flows.iter().map(|flow| self.flow(flow)).collect();
                 self.builder.combine(keyword, None, values)
             }
+            Source::Part(name, part) => self.part(name, part),
+            Source::Several(flows, span) => {
+                let values: Vec<_> = flows.iter().map(|flow| self.flow(flow)).collect();
+                let Some((Step::Layer(call), steps)) = flow.steps.split_first() else {
+                    let message = "several values go into one layer: `(query, memory) |> self::Attention()`";
+                    self.builder.errors.at(*span, message);
+                    return self.builder.value(Shape::Unknown, "values");
+                };
+                let output = layers::add_several(&mut self.builder, call, &values);
+                return self.chain(steps, output);
+            }
         };
         self.chain(&flow.steps, source)
+    }
+
+    /// One of the outputs of a nested network: `head.policy`.
+    fn part(&mut self, name: &Ident, part: &Ident) -> ValueId {
+        let whole = self.value(name);
+        // A part that is read twice is one value, whose gradient adds up.
+        let same =
+            |node: &&Node| matches!(&node.op, Op::Part(other, Some(_)) if other == part) && node.inputs == [whole];
+        if let Some(node) = self.builder.nodes.iter().find(same) {
+            return node.output;
+        }
+        let shape = &self.builder.values[whole].shape;
+        if matches!(shape, Shape::Unknown) {
+            return self.builder.value(Shape::Unknown, part.to_string());
+        }
+        let Shape::Opaque(ty) = shape else {
+            let message = format!("`{name}` has no parts; only the output of a network with several outputs has");
+            self.builder.errors.at(part.span(), message);
+            return self.builder.value(Shape::Unknown, part.to_string());
+        };
+        let (ty, text, key) = (ty.clone(), part.to_string(), name_hash(&part.to_string()));
+        let of_parameters = mentioned(ty.clone());
+        let key =
+            if self.declaration.generics.const_params().any(|size| of_parameters.contains(&size.ident.to_string())) {
+                quote!(#key)
+            } else {
+                // Without a key there is no type, so this mistake is the only one.
+                let whole = name.to_string();
+                let result = quote! {
+                    ::monomorph::shapes::part(#whole, #text, <#ty as ::monomorph::Tensor>::PARTS, #key)
+                };
+                let item = self.builder.work_out(part.span(), quote!(u64), result);
+                quote!({ #item })
+            };
+        let shape = Shape::Opaque(quote_spanned!(part.span()=> <#ty as ::monomorph::__private::Field<#key>>::Type));
+        let op = Op::Part(part.clone(), Some(key));
+        self.builder.fieldless_node(op, format!("{name}.{part}"), "Part", vec![whole], shape)
     }
 
     fn chain(&mut self, steps: &[Step], input: ValueId) -> ValueId {
@@ -277,6 +339,9 @@ impl Resolver<'_> {
         let shortcut = self.chain(residual.shortcut.as_deref().unwrap_or_default(), input);
         if body == input {
             self.builder.errors.at(span, format!("{name}: its body has no layer"));
+        }
+        if [body, shortcut].iter().any(|value| self.builder.numbers(span, &name.to_string(), *value).is_none()) {
+            return self.builder.value(Shape::Unknown, name.to_string());
         }
         let with = if shortcut == input { "its input is" } else { "its shortcut gives" };
         let (body_shape, other) =
@@ -303,7 +368,14 @@ impl Resolver<'_> {
 
     /// Compares the declared output with the computed one.
     fn check_output(&mut self, written: &Dims, declared: &Shape, last: ValueId) {
-        let Value { shape: computed, source } = &self.builder.values[last];
+        let Value { shape: computed, source, element } = &self.builder.values[last];
+        if let Some(element) = element.as_ref().or(written.element.as_ref()) {
+            let message = format!(
+                "a network gives numbers of its own type; only what it takes can be whole numbers (`{element}`)"
+            );
+            self.builder.errors.at(written.span, message);
+            return;
+        }
         let source = source.clone();
         match (declared.literals(), computed.literals()) {
             (Some(declared), Some(computed)) => {

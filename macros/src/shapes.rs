@@ -3,7 +3,7 @@
 
 #![expect(clippy::result_large_err, reason = "const code cannot box a text, and makes one only after a mistake")]
 
-/// Why a layer cannot have the shape it was given.
+/// Why a layer cannot have a given shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShapeError {
     /// The kernel, including its dilation, is larger than the padded input.
@@ -17,9 +17,9 @@ pub enum ShapeError {
     Zero(&'static str),
     /// `part` must divide `whole`.
     NotDivisible {
-        /// What is to be divided.
+        /// The dividend.
         whole: usize,
-        /// What is to divide it.
+        /// The divisor.
         part: usize,
     },
     /// The sizes multiply to more than this machine can address.
@@ -40,7 +40,7 @@ pub const fn extent(kernel: usize, dilation: usize) -> Result<usize, ShapeError>
     }
 }
 
-/// The output size of a window that slides along one axis, `padding` being the sum of both ends:
+/// The output size of a window that slides along one axis, where `padding` is the sum of both ends:
 /// `⌊(input + padding − extent) / stride⌋ + 1`.
 pub const fn window(
     input: usize,
@@ -120,11 +120,13 @@ pub const fn product(shape: &[usize]) -> Result<usize, ShapeError> {
     Ok(product)
 }
 
-/// How much an axis is padded.
+/// The padding of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
-    /// As much as gives `⌈input / stride⌉` outputs.
+    /// Padded to give `⌈input / stride⌉` outputs.
     Same,
+    /// Padded before the input by as much as the window reaches back: no output depends on a later input.
+    Causal,
     /// This many before and this many after.
     Sides(usize, usize),
 }
@@ -132,7 +134,7 @@ pub enum Padding {
 /// A window along one axis, worked out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Axis {
-    /// How many positions the window takes: the output's size.
+    /// The number of positions of the window, which is the output size.
     pub output: usize,
     /// The padding before the input.
     pub before: usize,
@@ -141,7 +143,7 @@ pub struct Axis {
 /// Works out a window along one axis.
 ///
 /// # Errors
-/// A sentence for the user that begins with the layer's name; `axis` names the axis (`"height"`).
+/// A message for the user that begins with the layer's name; `axis` names the axis (`"height"`).
 pub const fn axis(
     layer: &str,
     axis: &str,
@@ -154,6 +156,10 @@ pub const fn axis(
     let sides = match padding {
         Padding::Sides(before, after) => Ok((before, after)),
         Padding::Same => same_padding(input, kernel, stride, dilation),
+        Padding::Causal => match extent(kernel, dilation) {
+            Ok(extent) => Ok((extent - 1, 0)),
+            Err(error) => Err(error),
+        },
     };
     let worked_out = match sides {
         Ok((before, after)) => match before.checked_add(after) {
@@ -188,7 +194,8 @@ pub const fn axis(
 /// The input channels of one group of a convolution.
 ///
 /// # Errors
-/// A sentence for the user if the groups do not divide the channels.
+/// A message for the user if the groups do not divide the channels.
+#[doc(hidden)]
 pub const fn group_channels(layer: &str, input: usize, output: usize, groups: usize) -> Result<usize, Text> {
     if groups == 0 {
         return Err(Text::new().str(layer).str(": groups is 0; it must be at least 1"));
@@ -205,7 +212,8 @@ pub const fn group_channels(layer: &str, input: usize, output: usize, groups: us
 /// `whole / part`.
 ///
 /// # Errors
-/// A sentence for the user if `part` does not divide `whole`.
+/// A message for the user if `part` does not divide `whole`.
+#[doc(hidden)]
 pub const fn share(layer: &str, parts: &str, part: usize, what: &str, whole: usize) -> Result<usize, Text> {
     match divide(whole, part) {
         Ok(share) => Ok(share),
@@ -224,7 +232,8 @@ const fn divides(layer: &str, parts: &str, part: usize, what: &str, whole: usize
 /// A size that the user writes.
 ///
 /// # Errors
-/// A sentence for the user if it is 0.
+/// A message for the user if it is 0.
+#[doc(hidden)]
 pub const fn size(layer: &str, what: &str, size: usize) -> Result<usize, Text> {
     if size == 0 {
         return Err(Text::new().str(layer).str(": ").str(what).str(" is 0; it must be at least 1"));
@@ -235,7 +244,8 @@ pub const fn size(layer: &str, what: &str, size: usize) -> Result<usize, Text> {
 /// How many numbers a shape holds.
 ///
 /// # Errors
-/// A sentence for the user if it is more than fits into memory.
+/// A message for the user if it is more than fits into memory.
+#[doc(hidden)]
 pub const fn numbers(layer: &str, shape: &[usize]) -> Result<usize, Text> {
     match product(shape) {
         Ok(product) => Ok(product),
@@ -243,10 +253,11 @@ pub const fn numbers(layer: &str, shape: &[usize]) -> Result<usize, Text> {
     }
 }
 
-/// Compares what the network declares as its output with what it computes.
+/// Compares the declared output of a network with the computed one.
 ///
 /// # Errors
-/// A sentence for the user if they differ; `last` names the layer that computes it.
+/// A message for the user if they differ; `last` names the layer that computes it.
+#[doc(hidden)]
 pub const fn declared_output(declared: &[usize], last: &str, computed: &[usize]) -> Result<(), Text> {
     if equal(declared, computed) {
         return Ok(());
@@ -256,10 +267,11 @@ pub const fn declared_output(declared: &[usize], last: &str, computed: &[usize])
     Err(text.shape(computed).str("; declare `-> ").shape(computed).str("` or change ").str(last))
 }
 
-/// Compares what a user-defined layer takes with the actual input.
+/// Compares the input of a user-defined layer with the actual one.
 ///
 /// # Errors
-/// A sentence for the user if they differ.
+/// A message for the user if they differ.
+#[doc(hidden)]
 pub const fn taken_input(layer: &str, takes: &[usize], source: &str, gives: &[usize]) -> Result<(), Text> {
     if equal(takes, gives) {
         return Ok(());
@@ -268,11 +280,32 @@ pub const fn taken_input(layer: &str, takes: &[usize], source: &str, gives: &[us
     Err(text.shape(gives))
 }
 
+/// Compares what a user-defined layer takes with the values it is given.
+///
+/// # Errors
+/// A sentence for the user if one of as many values differs. If there are more or fewer, the types say so.
+#[doc(hidden)]
+pub const fn taken_inputs(layer: &str, takes: &[&[usize]], sources: &[&str], gives: &[&[usize]]) -> Result<(), Text> {
+    let mut index = 0;
+    while takes.len() == gives.len() && index < takes.len() {
+        if !equal(takes[index], gives[index]) {
+            if takes.len() == 1 {
+                return taken_input(layer, takes[index], sources[index], gives[index]);
+            }
+            let text = Text::new().str(layer).str(" takes ").shape(takes[index]).str(" as value ").number(index + 1);
+            return Err(text.str(", but ").str(sources[index]).str(" gives ").shape(gives[index]));
+        }
+        index += 1;
+    }
+    Ok(())
+}
+
 /// Compares the two branches of a residual block; `shortcut` is `its input is` or `its shortcut
 /// gives`.
 ///
 /// # Errors
-/// A sentence for the user if they differ.
+/// A message for the user if they differ.
+#[doc(hidden)]
 pub const fn residual(layer: &str, body: &[usize], shortcut: &str, other: &[usize]) -> Result<(), Text> {
     if equal(body, other) {
         return Ok(());
@@ -285,7 +318,8 @@ pub const fn residual(layer: &str, body: &[usize], shortcut: &str, other: &[usiz
 /// Compares two values that are added or multiplied.
 ///
 /// # Errors
-/// A sentence for the user if they differ.
+/// A message for the user if they differ.
+#[doc(hidden)]
 pub const fn alike(layer: &str, x: &str, a: &[usize], y: &str, b: &[usize]) -> Result<(), Text> {
     if equal(a, b) {
         return Ok(());
@@ -294,10 +328,11 @@ pub const fn alike(layer: &str, x: &str, a: &[usize], y: &str, b: &[usize]) -> R
     Err(text.shape(b).str("; they must be alike"))
 }
 
-/// Compares two values that are put side by side along the last axis.
+/// Compares two values that are concatenated along the last axis.
 ///
 /// # Errors
-/// A sentence for the user if any other size differs.
+/// A message for the user if any other size differs.
+#[doc(hidden)]
 pub const fn beside(layer: &str, x: &str, a: &[usize], y: &str, b: &[usize]) -> Result<(), Text> {
     let mut fits = a.len() == b.len();
     let mut axis = 0;
@@ -312,10 +347,45 @@ pub const fn beside(layer: &str, x: &str, a: &[usize], y: &str, b: &[usize]) -> 
     Err(text.shape(b).str("; only the last size may differ"))
 }
 
-/// A pool whose windows lie side by side.
+/// The key of a part of a value.
 ///
 /// # Errors
-/// A sentence for the user if they do not cover the input.
+/// A message for the user if it has no such part.
+#[doc(hidden)]
+pub const fn part(value: &str, part: &str, parts: &[&str], key: u64) -> Result<u64, Text> {
+    if parts.is_empty() {
+        let text = Text::new()
+            .str("`")
+            .str(value)
+            .str("` has no parts; only the output of a network with several outputs has");
+        return Err(text);
+    }
+    let mut text = Text::new().str("`").str(value).str("` has no part `").str(part).str("`; it has ");
+    let mut index = 0;
+    while index < parts.len() {
+        if same(parts[index], part) {
+            return Ok(key);
+        }
+        text = text.str(if index > 0 { ", `" } else { "`" }).str(parts[index]).str("`");
+        index += 1;
+    }
+    Err(text)
+}
+
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut index = 0;
+    while index < a.len() && index < b.len() && a[index] == b[index] {
+        index += 1;
+    }
+    index == a.len() && index == b.len()
+}
+
+/// Checks a pool whose windows do not overlap.
+///
+/// # Errors
+/// A message for the user if they do not cover the input.
+#[doc(hidden)]
 pub const fn covers(layer: &str, axis: &str, kernel: usize, input: usize) -> Result<(), Text> {
     // A kernel that does not fit at all is reported elsewhere.
     if kernel == 0 || kernel > input || input.is_multiple_of(kernel) {
@@ -331,10 +401,11 @@ pub const fn covers(layer: &str, axis: &str, kernel: usize, input: usize) -> Res
     Err(text.number(kernel).str("` to leave the rest out"))
 }
 
-/// Compares the input that the user states for a layer with the actual one.
+/// Compares the input that the user declares for a layer with the actual one.
 ///
 /// # Errors
-/// A sentence for the user if they differ.
+/// A message for the user if they differ.
+#[doc(hidden)]
 pub const fn stated_input(layer: &str, stated: &[usize], source: &str, gives: &[usize]) -> Result<(), Text> {
     if equal(stated, gives) {
         return Ok(());
@@ -346,7 +417,8 @@ pub const fn stated_input(layer: &str, stated: &[usize], source: &str, gives: &[
 /// Compares what a network needs with its budget, and names the largest layers.
 ///
 /// # Errors
-/// A sentence for the user if it needs more.
+/// A message for the user if it needs more.
+#[doc(hidden)]
 pub const fn budget(what: &str, limit: usize, needs: usize, layers: &[(&str, usize)]) -> Result<(), Text> {
     if needs <= limit {
         return Ok(());
@@ -380,7 +452,8 @@ pub const fn budget(what: &str, limit: usize, needs: usize, layers: &[(&str, usi
 /// Checks the rank of the output of a user-defined layer.
 ///
 /// # Errors
-/// A sentence for the user if it is another.
+/// A message for the user if it differs.
+#[doc(hidden)]
 pub const fn rank(layer: &str, takes: &str, rank: usize, source: &str, gives: &[usize]) -> Result<(), Text> {
     if gives.len() == rank {
         return Ok(());
@@ -403,7 +476,8 @@ const fn equal(a: &[usize], b: &[usize]) -> bool {
     true
 }
 
-/// A sentence built in const code.
+/// A message built in const code.
+#[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct Text {
     bytes: [u8; 400],

@@ -1,9 +1,8 @@
-//! The IDX files of MNIST and its relatives, gzipped or not.
+//! The IDX files of MNIST and similar data sets, gzipped or not.
 //!
-//! An IDX file is a header and numbers, all big-endian: two zero bytes, a type code (8 for
-//! unsigned bytes, the only one read here), the rank, a 32-bit size for every axis, and the
-//! elements with the last axis fastest. The format and the digits are from Y. LeCun, C. Cortes and
-//! C. Burges, *The MNIST database of handwritten digits* (1998).
+//! An IDX file is a header and numbers, all big-endian: two zero bytes, a type code (8 for unsigned bytes, the only one
+//! read here), the rank, a 32-bit size for every axis, and the elements with the last axis varying fastest. The format
+//! and the digits are from Y. LeCun, C. Cortes and C. Burges, *The MNIST database of handwritten digits* (1998).
 //!
 //! | file | rank | sizes |
 //! | --- | --- | --- |
@@ -21,12 +20,12 @@ use super::Dataset;
 use crate::memory::boxed_slice;
 use crate::tensor::batch_slice_mut;
 
-/// A grey image, 0 for background and 1 for ink: rows, columns, one channel.
+/// A grayscale image, 0 for background and 1 for ink: rows, columns, one channel.
 pub type Image<const H: usize, const W: usize> = [[[f32; 1]; W]; H];
 
-/// The handwritten digits of MNIST: 60,000 to train with, 10,000 to test with.
+/// The handwritten digits of MNIST: 60,000 for training, 10,000 for testing.
 ///
-/// Fashion-MNIST and KMNIST come in files of the same names and sizes and can be opened too.
+/// Fashion-MNIST and KMNIST have files of the same names and sizes and can be opened too.
 ///
 /// ```no_run
 /// let digits = monomorph::data::Mnist::open("data/mnist")?;
@@ -35,9 +34,9 @@ pub type Image<const H: usize, const W: usize> = [[[f32; 1]; W]; H];
 /// ```
 #[derive(Clone, Debug)]
 pub struct Mnist {
-    /// The images to train with, and their classes, 0 to 9.
+    /// The training images and their classes, 0 to 9.
     pub train: Dataset<Image<28, 28>, usize>,
-    /// The images to test with.
+    /// The test images and their classes.
     pub test: Dataset<Image<28, 28>, usize>,
 }
 
@@ -47,7 +46,7 @@ impl Mnist {
     /// `idx`.
     ///
     /// # Errors
-    /// If a file is missing or is not what it should be; the error names the file.
+    /// If a file is missing or has unexpected content; the error names the file.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, IdxError> {
         fn set(folder: &Path, name: &str) -> Result<Dataset<Image<28, 28>, usize>, IdxError> {
             let images = find(folder, &format!("{name}-images"), "idx3-ubyte")?;
@@ -76,7 +75,7 @@ fn find(folder: &Path, name: &str, ending: &str) -> Result<PathBuf, IdxError> {
 /// Reads a file of images and the file of their labels, which are below `classes`.
 ///
 /// # Errors
-/// If a file cannot be read, is damaged or holds something else, or the two do not fit together.
+/// If a file cannot be read, is damaged or holds something else, or if the two files do not match.
 pub fn labelled_images<const H: usize, const W: usize>(
     images: impl AsRef<Path>,
     labels: impl AsRef<Path>,
@@ -89,7 +88,7 @@ pub fn labelled_images<const H: usize, const W: usize>(
     Dataset::new(inputs, targets).map_err(|_| IdxError { path: Some(labels.into()), problem: counts })
 }
 
-/// What an IDX file holds: an array of bytes with its sizes.
+/// The content of an IDX file: an array of bytes with its sizes.
 ///
 /// ```
 /// use monomorph::data::idx::Idx;
@@ -131,7 +130,7 @@ impl Idx {
         }
         let mut decoder = flate2::bufread::GzDecoder::new(bytes);
         let result = Self::read(&mut decoder);
-        // The checksum comes last. If it is wrong, that is the cause of whatever else is.
+        // The checksum comes last. If it is wrong, that is the cause of any other error.
         io::copy(&mut decoder, &mut io::sink()).map_err(IdxProblem::Gzip)?;
         match decoder.into_inner() {
             [] => Ok(result?),
@@ -158,7 +157,7 @@ impl Idx {
         }
         let len = sizes.iter().try_fold(1_u128, |len, size| len.checked_mul((*size).into())).unwrap_or(u128::MAX);
 
-        // Nothing is reserved for sizes that are only claimed.
+        // No memory is reserved for sizes that are only claimed by the header.
         let mut elements = Vec::new();
         source
             .by_ref()
@@ -180,12 +179,12 @@ impl Idx {
         &self.sizes
     }
 
-    /// Its elements, the last axis fastest.
+    /// Its elements, with the last axis varying fastest.
     pub fn elements(&self) -> &[u8] {
         &self.elements
     }
 
-    /// The images of a file of rank 3, with 255 as 1.
+    /// The images of a file of rank 3, scaled so that 255 becomes 1.
     ///
     /// # Errors
     /// If it is a file of labels or of anything else, or the images have another size.
@@ -193,7 +192,7 @@ impl Idx {
         match self.sizes[..] {
             [count, height, width] if [height, width] == [H, W] => {
                 let mut images = boxed_slice::<Image<H, W>>(count).into_vec();
-                for (pixel, byte) in batch_slice_mut::<f32, _>(&mut images).iter_mut().zip(&self.elements) {
+                for (pixel, byte) in batch_slice_mut(&mut images).iter_mut().zip(&self.elements) {
                     *pixel = f32::from(*byte) / 255.0;
                 }
                 Ok(images)
@@ -266,7 +265,7 @@ pub enum IdxProblem {
     Io(io::Error),
     /// The file is gzipped, and the compressed data is damaged or cut short.
     Gzip(io::Error),
-    /// The file does not begin as an IDX file does.
+    /// The file does not begin like an IDX file.
     Magic {
         /// Its first four bytes.
         found: [u8; 4],
@@ -278,17 +277,17 @@ pub enum IdxProblem {
     },
     /// The file ends too early.
     Truncated {
-        /// How many bytes it should have, as far as it tells, before compression.
+        /// How many bytes it should have before compression, as far as the header tells.
         expected: u128,
         /// How many it has.
         found: u128,
     },
-    /// There is more in the file than its header says.
+    /// The file has more data than its header says.
     Trailing {
-        /// How many bytes too many there are.
+        /// The number of extra bytes.
         bytes: u64,
     },
-    /// The array has too many axes or too few.
+    /// The array has too many or too few axes.
     Rank {
         /// How many it should have.
         expected: usize,
@@ -306,14 +305,14 @@ pub enum IdxProblem {
         /// Height and width they have.
         found: [usize; 2],
     },
-    /// There are not as many labels as images.
+    /// The numbers of labels and images differ.
     Counts {
         /// The number of images.
         images: usize,
         /// The number of labels.
         labels: usize,
     },
-    /// A label is no class.
+    /// A label is not a class.
     Label {
         /// Its index.
         index: usize,

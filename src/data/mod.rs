@@ -1,8 +1,8 @@
 //! Samples in memory, and batches of them.
 //!
-//! A [`Dataset`] keeps its inputs in one piece of memory and its targets in another, so a batch is
-//! a view of `B` neighbours and costs nothing. For random batches, [`Dataset::shuffle`] puts the
-//! samples themselves in random order.
+//! A [`Dataset`] keeps its inputs in one contiguous block of memory and its targets in another, so a batch is a view of
+//! `B` consecutive samples and costs nothing. For random batches, [`Dataset::shuffle`] puts the samples themselves in
+//! random order.
 
 #[cfg(feature = "idx")]
 pub mod idx;
@@ -16,7 +16,7 @@ use std::vec::Vec;
 use crate::memory::{Plain, boxed_slice};
 use crate::noise::Noise;
 
-/// Inputs and what the network should answer to them.
+/// Inputs and their targets: the outputs the network should give.
 ///
 /// ```
 /// use monomorph::Noise;
@@ -42,10 +42,10 @@ pub struct Dataset<X, Y> {
 }
 
 impl<X, Y> Dataset<X, Y> {
-    /// A set of these samples: the target of `inputs[i]` is `targets[i]`.
+    /// A data set of these samples: the target of `inputs[i]` is `targets[i]`.
     ///
     /// # Errors
-    /// If there are more of the one than of the other.
+    /// If their numbers differ.
     pub fn new(inputs: Vec<X>, targets: Vec<Y>) -> Result<Self, LengthsDiffer> {
         if inputs.len() == targets.len() {
             Ok(Self { inputs, targets })
@@ -54,8 +54,7 @@ impl<X, Y> Dataset<X, Y> {
         }
     }
 
-    /// `len` samples, which `fill` writes in place: it is given the index, and an input and a
-    /// target of zeros.
+    /// `len` samples, which `fill` writes in place: it gets the index, and an input and a target of zeros.
     pub fn from_fn(len: usize, mut fill: impl FnMut(usize, &mut X, &mut Y)) -> Self
     where
         X: Plain,
@@ -83,7 +82,7 @@ impl<X, Y> Dataset<X, Y> {
         &self.inputs
     }
 
-    /// All inputs, to change: for normalising them, say.
+    /// All inputs, mutably, for example to normalize them.
     pub fn inputs_mut(&mut self) -> &mut [X] {
         &mut self.inputs
     }
@@ -93,7 +92,7 @@ impl<X, Y> Dataset<X, Y> {
         &self.targets
     }
 
-    /// All targets, to change.
+    /// All targets, mutably.
     pub fn targets_mut(&mut self) -> &mut [Y] {
         &mut self.targets
     }
@@ -110,8 +109,8 @@ impl<X, Y> Dataset<X, Y> {
 
     /// Puts the samples in random order (Fisher and Yates), each input with its target.
     ///
-    /// The new order depends on the old one. A program that goes on from a checkpoint comes to the
-    /// order it had by shuffling as often as before, from the same seed.
+    /// The new order depends on the old one. A program that resumes from a checkpoint gets the same order by shuffling
+    /// as many times as before, from the same seed.
     pub fn shuffle(&mut self, noise: &mut Noise) {
         for last in (1..self.len()).rev() {
             let other = noise.below(last as u64 + 1) as usize;
@@ -122,19 +121,18 @@ impl<X, Y> Dataset<X, Y> {
         }
     }
 
-    /// Splits the last `validation` samples off: what is left for training, and those.
+    /// Splits off the last `validation` samples: returns the remaining ones for training, and those for validation.
     ///
-    /// Shuffle before, if the samples are in any order. All of them go to validation if there are
-    /// fewer.
+    /// Shuffle first if the samples are sorted in any way. If there are fewer samples, all go to validation.
     pub fn split(mut self, validation: usize) -> (Self, Self) {
         let at = self.len().saturating_sub(validation);
         let held_out = Self { inputs: self.inputs.split_off(at), targets: self.targets.split_off(at) };
         (self, held_out)
     }
 
-    /// As [`Dataset::split`], with a fraction of the samples, such as 0.1.
+    /// Like [`Dataset::split`], with a fraction of the samples, such as 0.1.
     pub fn split_fraction(self, validation: f64) -> (Self, Self) {
-        // The conversion saturates, and makes 0 of NaN.
+        // The conversion saturates, and turns NaN into 0.
         let count = libm::round(self.len() as f64 * validation) as usize;
         self.split(count)
     }
@@ -197,7 +195,7 @@ impl<'a, X, Y, const B: usize> Iterator for Batches<'a, X, Y, B> {
 
 impl<X, Y, const B: usize> ExactSizeIterator for Batches<'_, X, Y, B> {}
 
-/// A set that has more inputs than targets, or fewer.
+/// The numbers of inputs and targets differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LengthsDiffer {
     /// The number of inputs.

@@ -1,28 +1,28 @@
 //! Microcontrollers with a floating-point unit: Cortex-M4F, M7, M33 and up.
 //!
-//! One instruction can load eight neighbouring numbers there, which compilers do not make use of. The
-//! tile of a dense layer for one sample is nearly all loads, so it is written by hand, for each format of weights.
+//! A single instruction can load eight consecutive numbers, which compilers do not exploit. The tile of a dense layer
+//! for one sample is dominated by loads, so it is written in assembly for each weight format.
 //!
-//! | weights | are widened by | instructions of a multiply-accumulate |
+//! | weights | widened by | instructions per multiply-accumulate |
 //! | --- | --- | --- |
 //! | `f32` | | 1.4 |
 //! | `f16` | a conversion | 2.4 |
-//! | `bf16` | a shift or a mask, moved in pairs | 3.0 |
-//! | `i8` | extending the sign, moved in pairs, and a conversion | 3.9 |
+//! | `bf16` | a shift or a mask, then moved in pairs | 3.0 |
+//! | `i8` | sign extension, then moved in pairs and converted | 3.9 |
 //!
-//! Scales are no part of it: sums are multiplied by them.
+//! Scales are not applied here: they multiply the finished sums.
 
-use core::arch::{asm, naked_asm};
+use core::any::TypeId;
+use core::arch::naked_asm;
 
-use crate::kernels::gemm::{Run, Tile};
-use crate::scalar::Scalar;
+use super::run::{Run, Tile};
+use crate::scalar::{Scalar, Storage};
 use crate::simd::Simd;
-use crate::storage::{F16, Storage};
 
-/// Adds a run to a tile of one row as `gemm::accumulate` does, if there is a kernel for it here;
-/// else returns `false` and does nothing. `adjacent`: the columns of the tile lie side by side.
+/// Adds a run to a tile of one row like `gemm::accumulate`, if there is a kernel for it here; otherwise returns `false`
+/// and does nothing. `adjacent`: the columns of the tile are contiguous.
 ///
-/// The sums are those of the general kernel, bit by bit.
+/// The sums are bit for bit those of the general kernel.
 ///
 /// # Safety
 /// As `gemm::accumulate`.
@@ -32,7 +32,8 @@ pub(crate) unsafe fn accumulate<T: Scalar, W: Storage<T>, S: Simd, const MR: usi
     run: &Run<T, W>,
     adjacent: bool,
 ) -> bool {
-    if const { MR != 1 || size_of::<Tile<T, S, MR, NR>>() != 64 || size_of::<T>() != 4 }
+    if const { MR != 1 || size_of::<Tile<T, S, MR, NR>>() != 64 }
+        || TypeId::of::<T>() != TypeId::of::<f32>()
         || !adjacent
         || run.by_column
         || run.a_step != 1
@@ -50,9 +51,9 @@ pub(crate) unsafe fn accumulate<T: Scalar, W: Storage<T>, S: Simd, const MR: usi
         b"i8" => sixteen_i8,
         _ => return false,
     };
-    // SAFETY: of four bytes, `T` is `f32`; the tile is nothing but the sixteen `f32` of its four registers, in
-    // order. There are `len` numbers at `a`, because the step is one, and sixteen at each `b + k·b_step`, because
-    // the columns lie side by side; for both the caller vouches. The rows begin at words.
+    // SAFETY: `T` is `f32`; the tile is nothing but the sixteen `f32` of its four registers, in order. There are `len`
+    // numbers at `a`, because the step is one, and sixteen at each `b + k·b_step`, because the columns are contiguous;
+    // the caller guarantees that both are readable. The rows begin at word boundaries.
     unsafe {
         let skip = (run.b_step - 16) * size_of::<W>();
         kernel(tile.as_mut_ptr().cast(), run.a.cast(), run.b.cast(), skip, run.len);
@@ -60,12 +61,12 @@ pub(crate) unsafe fn accumulate<T: Scalar, W: Storage<T>, S: Simd, const MR: usi
     true
 }
 
-/// `sums[n] += Σₖ x[k] · w[k][n]` for sixteen columns; `skip` bytes lie between the rows of `w`.
+/// `sums[n] += Σₖ x[k] · w[k][n]` for sixteen columns; there are `skip` bytes between the rows of `w`.
 ///
-/// Products are rounded before they are added, as everywhere where four lanes are four registers.
+/// Products are rounded before they are added, as always when four lanes are four registers.
 ///
-/// The macro is given how the fifth argument is read, what is pushed before that and popped at last, and how the next
-/// eight numbers of a row come to s16 … s23.
+/// The arguments of the macro are how the fifth argument is read, what is pushed before that and popped at the end, and
+/// how the next eight numbers of a row are loaded into s16 … s23.
 macro_rules! sixteen {
     ($name:ident, $len:literal, [$($enter:literal)?], [$($leave:literal)?], $($widen:literal),*) => {
         /// # Safety
@@ -73,8 +74,8 @@ macro_rules! sixteen {
         /// `len` and every row of `w` for reading sixteen; rows must begin at multiples of 4.
         #[unsafe(naked)]
         unsafe extern "C" fn $name(sums: *mut f32, x: *const f32, w: *const u8, skip: usize, len: usize) {
-            // SAFETY: it reads and writes what the caller vouches for, and keeps the registers that a function of
-            // the C ABI must keep: r4 and up, s16 and up.
+            // SAFETY: it reads and writes only what the caller guarantees to be valid, and preserves the callee-saved
+            // registers of the C ABI: r4 and up, s16 and up.
             naked_asm!(
                 ".fpu fpv4-sp-d16",
                 $($enter,)?
@@ -113,7 +114,7 @@ macro_rules! sixteen {
     };
 }
 sixteen!(sixteen_f32, "ldr r12, [sp]", [], [], "vldmia r2!, {{s16-s23}}");
-// Two numbers in each word; the registers that are read last are filled last.
+// There are two numbers in each word; the registers that are read last are filled last.
 sixteen!(
     sixteen_f16,
     "ldr r12, [sp]",
@@ -129,7 +130,7 @@ sixteen!(
     "vcvtb.f32.f16 s22, s23",
     "vcvtt.f32.f16 s23, s23"
 );
-// The upper half of a word is a number as it stands, the lower one when it has been moved up.
+// The upper half of a word is a number in place, the lower half after a shift.
 sixteen!(
     sixteen_bf16,
     "ldr r12, [sp, #16]",
@@ -177,32 +178,3 @@ sixteen!(
     "vcvt.f32.s32 s22, s22",
     "vcvt.f32.s32 s23, s23"
 );
-
-/// Calls an instruction that makes one number of another. Stable Rust does not let `asm!` choose a register of this
-/// unit, but does let it change one.
-macro_rules! instruction {
-    ($name:literal, $number:expr) => {{
-        let mut bits: u32 = $number;
-        // SAFETY: every such unit has the instruction, and it changes but the registers that are named and flags of
-        // the unit.
-        unsafe {
-            asm!(
-                "vmov s0, {bits}", concat!($name, " s0, s0"), "vmov {bits}, s0",
-                bits = inout(reg) bits, out("s0") _, options(pure, nomem, nostack)
-            );
-        }
-        f32::from_bits(bits)
-    }};
-}
-
-/// `√x`, rounded as by `libm`.
-#[inline(always)]
-pub(crate) fn sqrt(x: f32) -> f32 {
-    instruction!("vsqrt.f32", x.to_bits())
-}
-
-/// The same number.
-#[inline(always)]
-pub(crate) fn widen(half: F16) -> f32 {
-    instruction!("vcvtb.f32.f16", half.0.into())
-}

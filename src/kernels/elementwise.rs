@@ -1,10 +1,10 @@
-//! Loops that treat every number alike.
+//! Elementwise loops.
 //!
-//! Where slices differ in length, the loop ends with the shortest.
+//! If slices differ in length, the loop ends with the shortest.
 
-use crate::layer::{Activation, lanes};
-use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector, share};
+use crate::activation::Activation;
+use crate::scalar::{Scalar, Vector, lanes};
+use crate::simd::{Simd, outline, share};
 
 /// `x ← f(x)`.
 #[inline(always)]
@@ -151,6 +151,24 @@ pub fn scale<T: Scalar, S: Simd>(simd: S, x: &mut [T], factor: T) {
     );
 }
 
+/// `x ← f(x)` for every number of a slice: how a layer applies the function that follows it, in
+/// [`Layer::evaluate_then`](crate::Layer::evaluate_then).
+#[inline(always)]
+pub fn apply<T: Scalar, S: Simd, A: Activation<T>>(simd: S, values: &mut [T]) {
+    outline(
+        simd,
+        #[inline(always)]
+        || {
+            map(
+                simd,
+                values,
+                #[inline(always)]
+                |x| A::apply(simd, x),
+            );
+        },
+    );
+}
+
 /// `y ← f(x)`.
 #[inline(always)]
 pub fn activation<T: Scalar, S: Simd, A: Activation<T>>(simd: S, x: &[T], y: &mut [T]) {
@@ -201,19 +219,6 @@ pub fn activation_backward_in_place<T: Scalar, S: Simd, A: Activation<T>>(
     );
 }
 
-/// `∂L/∂x ← ∂L/∂y · f′(x)` in place, from `y = f(x)` alone.
-#[inline(always)]
-pub fn activation_backward_from_output<T: Scalar, S: Simd, A: Activation<T>>(simd: S, y: &[T], gradient: &mut [T]) {
-    const { assert!(A::FROM_OUTPUT, "the derivative of this activation needs its input") };
-    zip(
-        simd,
-        gradient,
-        y,
-        #[inline(always)]
-        |gradient, y| gradient * A::derivative(simd, y, y),
-    );
-}
-
 /// `out ← f(inputs)`, one register after the other.
 ///
 /// # Safety
@@ -260,6 +265,7 @@ unsafe fn combine<T: Scalar, S: Simd, const N: usize>(
 mod tests {
     use super::*;
     use crate::noise::Noise;
+    use crate::scalar::Real;
     use crate::simd::{Task, dispatch, levels};
     use std::vec::Vec;
 
@@ -312,7 +318,7 @@ mod tests {
         }
     }
 
-    fn check<T: Scalar>() {
+    fn check<T: Real>() {
         let mut noise = Noise::new(1);
         for len in (0..40).chain([63, 64, 65, 100, 1000]) {
             let mut random = || (0..len).map(|_| T::from_f64(noise.uniform() + 0.1)).collect::<Vec<T>>();

@@ -1,12 +1,11 @@
-//! What stands in for `cortex_m` on all other processors.
+//! Replaces `cortex_m` on all other processors.
 
-use crate::kernels::gemm::{Run, Tile};
-use crate::scalar::Scalar;
+use super::run::{Run, Tile};
+use crate::scalar::{Scalar, Storage};
 use crate::simd::Simd;
-use crate::storage::{F16, Storage};
 
-/// Adds a run to a tile of one row as `gemm::accumulate` does, if there is a kernel for it here;
-/// else returns `false` and does nothing. `adjacent`: the columns of the tile lie side by side.
+/// Adds a run to a tile of one row like `gemm::accumulate`, if there is a kernel for it here; otherwise returns `false`
+/// and does nothing. `adjacent`: the columns of the tile are contiguous.
 ///
 /// # Safety
 /// As `gemm::accumulate`.
@@ -17,16 +16,4 @@ pub(crate) unsafe fn accumulate<T: Scalar, W: Storage<T>, S: Simd, const MR: usi
     _adjacent: bool,
 ) -> bool {
     false
-}
-
-/// `√x`.
-#[inline(always)]
-pub(crate) fn sqrt(x: f32) -> f32 {
-    libm::sqrtf(x)
-}
-
-/// The same number.
-#[inline(always)]
-pub(crate) fn widen(half: F16) -> f32 {
-    half.to_f32()
 }

@@ -1,97 +1,25 @@
 //! Windows that slide over channels-last pixels: the maximum, the average, and their derivatives.
 //!
-//! The channels of a pixel are consecutive, so the maximum of a window is the maximum of a few
-//! registers, and no lane ever meets another. One-dimensional pools are two-dimensional ones of
-//! height 1.
+//! The channels of a pixel are consecutive, so the maximum of a window is the maximum of a few registers, and lanes are
+//! never combined. One-dimensional pools are two-dimensional ones of height 1.
 
-use crate::layer::lanes;
-use crate::scalar::Scalar;
-use crate::shapes;
-use crate::simd::{Simd, Vector, share};
-
-/// The sizes of a pool, rows before columns.
-///
-/// Every window is known to have a tap inside the input, and no position overflows.
-#[derive(Clone, Copy, Debug)]
-pub struct Windows {
-    input: [usize; 2],
-    output: [usize; 2],
-    channels: usize,
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    before: [usize; 2],
-    dilation: [usize; 2],
-}
+use super::blocks::{blocks, larger, read, write};
+use super::window::Windows;
+use crate::scalar::{Scalar, Vector};
+use crate::simd::{Simd, share};
 
 impl Windows {
-    /// Checks the sizes; `before` is the padding above and to the left.
-    ///
-    /// # Panics
-    /// If a size is 0, if a window lies in the padding alone, or if the output is larger than
-    /// [`shapes::window`] allows. Meant for constants, where this is a compile error.
-    pub const fn new(
-        input: [usize; 2],
-        output: [usize; 2],
-        channels: usize,
-        kernel: [usize; 2],
-        stride: [usize; 2],
-        before: [usize; 2],
-        dilation: [usize; 2],
-    ) -> Self {
-        let windows = Self { input, output, channels, kernel, stride, before, dilation };
-        assert!(shapes::product(&[input[0], input[1], channels]).is_ok(), "pool: the input is too large");
-        assert!(shapes::product(&[output[0], output[1], channels]).is_ok(), "pool: the output is too large");
-        assert!(channels > 0, "pool: no channels");
-        let mut axis = 0;
-        while axis < 2 {
-            assert!(input[axis] > 0 && output[axis] > 0, "pool: a size is 0");
-            let Ok(extent) = shapes::extent(kernel[axis], dilation[axis]) else {
-                panic!("pool: the kernel and its dilation must be at least 1")
-            };
-            let Some(last) = (output[axis] - 1).checked_mul(stride[axis]) else {
-                panic!("pool: the output is too large")
-            };
-            let (Some(end), Some(known)) = (last.checked_add(extent), input[axis].checked_add(before[axis])) else {
-                panic!("pool: the window is too large")
-            };
-            // The padding after the input is whatever the last window needs.
-            match shapes::window(
-                input[axis],
-                kernel[axis],
-                stride[axis],
-                dilation[axis],
-                before[axis] + end.saturating_sub(known),
-            ) {
-                Ok(count) => assert!(output[axis] <= count, "pool: more windows than the input has room for"),
-                Err(_) => panic!("pool: the window does not fit the input"),
-            }
-            let mut at = 0;
-            while at < output[axis] {
-                let (from, to) = windows.taps(axis, at);
-                assert!(from < to, "pool: a window lies in the padding alone");
-                at += 1;
-            }
-            axis += 1;
-        }
-        windows
-    }
-
     const fn extent(&self, axis: usize) -> usize {
         self.dilation[axis] * (self.kernel[axis] - 1) + 1
     }
 
-    /// The taps `from..to` of window `at` that lie inside the input. Tap `k` is at
-    /// `at · stride + k · dilation − before`.
+    /// The taps `from..to` of window `at` that lie inside the input.
     #[inline(always)]
     const fn taps(&self, axis: usize, at: usize) -> (usize, usize) {
-        let origin = at * self.stride[axis];
-        let (before, dilation) = (self.before[axis], self.dilation[axis]);
-        let from = before.saturating_sub(origin).div_ceil(dilation);
-        let to = (self.input[axis] + before).saturating_sub(origin).div_ceil(dilation);
-        (from, if to < self.kernel[axis] { to } else { self.kernel[axis] })
+        self.axis(axis).taps(at)
     }
 
-    /// Whether window `at` lies inside the input as a whole.
+    /// Whether window `at` lies entirely inside the input.
     #[inline(always)]
     const fn is_whole(&self, axis: usize, at: usize) -> bool {
         let origin = at * self.stride[axis];
@@ -200,59 +128,6 @@ fn each_window(windows: &Windows, batch: usize, f: impl Fn(usize, usize, Taps)) 
     }
 }
 
-/// Calls `f(offset, count)` for every register's worth of `len` consecutive numbers; only the
-/// last may be short.
-#[inline(always)]
-pub(super) fn blocks<T: Scalar, S: Simd>(len: usize, f: impl Fn(usize, usize)) {
-    let lanes = lanes::<S, T>();
-    let mut offset = 0;
-    while offset + lanes <= len {
-        f(offset, lanes);
-        offset += lanes;
-    }
-    if offset < len {
-        f(offset, len - offset);
-    }
-}
-
-/// Reads the first `count` lanes; where `count` is the constant `LANES`, all of them at once.
-///
-/// # Safety
-/// `from` must be valid for reading `count <= LANES` numbers.
-#[inline(always)]
-pub(super) unsafe fn read<T: Scalar, S: Simd>(simd: S, from: *const T, count: usize) -> T::Vector<S> {
-    // SAFETY: the same condition.
-    unsafe {
-        if count == lanes::<S, T>() {
-            T::Vector::<S>::load(simd, from)
-        } else {
-            T::Vector::<S>::load_partial(simd, from, count)
-        }
-    }
-}
-
-/// Writes the first `count` lanes; where `count` is the constant `LANES`, all of them at once.
-///
-/// # Safety
-/// `to` must be valid for writing `count <= LANES` numbers.
-#[inline(always)]
-pub(super) unsafe fn write<T: Scalar, S: Simd>(vector: T::Vector<S>, to: *mut T, count: usize) {
-    // SAFETY: the same condition.
-    unsafe {
-        if count == lanes::<S, T>() {
-            vector.store(to);
-        } else {
-            vector.store_partial(to, count);
-        }
-    }
-}
-
-/// The larger of both, lane by lane; NaN where either is.
-#[inline(always)]
-pub(crate) fn larger<T: Scalar, S: Simd>(a: T::Vector<S>, b: T::Vector<S>) -> T::Vector<S> {
-    T::Vector::<S>::select(a.eq(a), a.max(b), a)
-}
-
 #[inline(always)]
 fn lowest<T: Scalar, S: Simd>(simd: S) -> T::Vector<S> {
     T::Vector::<S>::splat(simd, T::from_f64(f64::NEG_INFINITY))
@@ -263,7 +138,7 @@ fn reciprocal<T: Scalar>(count: usize) -> T {
     T::from_f64(1.0 / count as f64)
 }
 
-/// The maximum of every window; NaN where the window has one.
+/// The maximum of every window; NaN if the window contains one.
 ///
 /// # Panics
 /// If a slice is not `batch` samples long.
@@ -321,7 +196,7 @@ pub fn max<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: 
 
 /// Sends the gradient of every maximum to the first input that attains it, in row-major order.
 ///
-/// The maxima are found again instead of being kept: the taps have to be read in any case.
+/// The maxima are found again instead of being saved: the taps have to be read in any case.
 ///
 /// # Panics
 /// If a slice is not `batch` samples long.
@@ -364,7 +239,7 @@ pub fn max_backward<T: Scalar, S: Simd>(
                                     maximum = maximum.max(x);
                                 },
                             );
-                            // SAFETY: as in `max`, where the same place is written.
+                            // SAFETY: as in `max`, where the same location is written.
                             let mut rest = unsafe { read::<T, S>(simd, grad_output.add(at + channel), count) };
                             taps.each(
                                 windows,
@@ -376,7 +251,7 @@ pub fn max_backward<T: Scalar, S: Simd>(
                                         let to = grad_input.add(sample + tap + channel);
                                         let hit = x.eq(maximum);
                                         let mut part = T::Vector::<S>::select(hit, rest, zero);
-                                        // Only the first hit gets it.
+                                        // Only the first match gets it.
                                         rest = T::Vector::<S>::select(hit, zero, rest);
                                         if !windows.are_disjoint() {
                                             part = part + read::<T, S>(simd, to, count);
@@ -507,8 +382,7 @@ pub fn average_backward<T: Scalar, S: Simd>(
     )
 }
 
-/// Folds all pixels of every sample into one, several at a time so that no addition waits for the
-/// one before.
+/// Folds all pixels of every sample into one, several at a time so that no addition waits for the previous one.
 #[inline(always)]
 fn fold<T: Scalar, S: Simd>(
     simd: S,

@@ -1,11 +1,11 @@
-//! Loops that make one number of many.
+//! Reductions.
 //!
-//! Sums run in several accumulators, so that additions need not wait for each other. The order
-//! of summation, and with it the last bits, depends on the lanes of the level.
+//! Sums use several accumulators, so that additions need not wait for each other. The order of summation, and therefore
+//! the last bits, depends on the number of lanes.
 
-use crate::layer::lanes;
-use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector, share};
+use super::elementwise;
+use crate::scalar::{Real, Scalar, Vector, lanes};
+use crate::simd::{Simd, share};
 
 /// Independent accumulators: enough to cover the latency of an addition.
 const WAYS: usize = 4;
@@ -77,7 +77,7 @@ pub fn dot<T: Scalar, S: Simd>(simd: S, x: &[T], y: &[T]) -> T {
     )
 }
 
-/// The largest number; −∞ if there is none. NaN may or may not come through.
+/// The largest number; −∞ if there is none. NaN may or may not be propagated.
 #[inline(always)]
 pub fn max<T: Scalar, S: Simd>(simd: S, x: &[T]) -> T {
     share(
@@ -104,36 +104,36 @@ pub fn max<T: Scalar, S: Simd>(simd: S, x: &[T]) -> T {
 
 /// `m = max x` and `Σ e^(x − m)`, whose logarithm plus `m` is `ln Σ eˣ` without overflow.
 #[inline(always)]
-pub fn max_and_sum_exp<T: Scalar, S: Simd>(simd: S, x: &[T]) -> (T, T) {
+pub fn max_and_sum_exp<T: Real, S: Simd>(simd: S, x: &[T]) -> (T, T) {
     let max = max(simd, x);
     let shift = T::Vector::<S>::splat(simd, max);
     let sum = sum_of(
         simd,
         x,
         #[inline(always)]
-        |x| (x - shift).exp(simd),
+        |x| T::exp_lanes(simd, x - shift),
     );
     (max, sum)
 }
 
 /// [`max_and_sum_exp`] that keeps the powers: `out ← e^(x − m)`.
 #[inline(always)]
-pub fn max_and_powers<T: Scalar, S: Simd>(simd: S, x: &[T], out: &mut [T]) -> (T, T) {
+pub fn max_and_powers<T: Real, S: Simd>(simd: S, x: &[T], out: &mut [T]) -> (T, T) {
     let max = max(simd, x);
     let shift = T::Vector::<S>::splat(simd, max);
-    super::elementwise::map_to(
+    elementwise::map_to(
         simd,
         x,
         out,
         #[inline(always)]
-        |x| (x - shift).exp(simd),
+        |x| T::exp_lanes(simd, x - shift),
     );
     (max, sum(simd, out))
 }
 
 /// `out ← eˣ / Σ eˣ`, without overflow.
 #[inline(always)]
-pub fn softmax<T: Scalar, S: Simd>(simd: S, x: &[T], out: &mut [T]) {
+pub fn softmax<T: Real, S: Simd>(simd: S, x: &[T], out: &mut [T]) {
     share(
         simd,
         #[inline(always)]
@@ -148,7 +148,7 @@ pub fn softmax<T: Scalar, S: Simd>(simd: S, x: &[T], out: &mut [T]) {
                     let x = T::Vector::<S>::load_partial(simd, x.as_ptr(), len);
                     let low = T::Vector::<S>::splat(simd, T::from_f64(f64::NEG_INFINITY));
                     let max = T::Vector::<S>::select(row, x, low).reduce_max();
-                    let power = (x - T::Vector::<S>::splat(simd, max)).exp(simd);
+                    let power = T::exp_lanes(simd, x - T::Vector::<S>::splat(simd, max));
                     let power = T::Vector::<S>::select(row, power, zero);
                     let sum = T::Vector::<S>::splat(simd, power.reduce_sum());
                     (power / sum).store_partial(out.as_mut_ptr(), len);
@@ -157,13 +157,13 @@ pub fn softmax<T: Scalar, S: Simd>(simd: S, x: &[T], out: &mut [T]) {
             }
             let out = &mut out[..len];
             let (_, total) = max_and_powers(simd, &x[..len], out);
-            super::elementwise::scale(simd, out, T::ONE / total);
+            elementwise::scale(simd, out, T::ONE / total);
         },
     )
 }
 
-/// Folds all numbers into one register: `step` takes what comes next, `join` two partial results;
-/// `start` must be neutral to both.
+/// Folds all numbers into one register: `step` adds the next numbers, `join` combines two partial results; `start` must
+/// be neutral for both.
 ///
 /// # Safety
 /// Each of `inputs` must be valid for reading `len` numbers.
@@ -220,7 +220,7 @@ mod tests {
 
     struct All<'a, T>(&'a [T], &'a [T], &'a mut [T]);
 
-    impl<T: Scalar> Task for All<'_, T> {
+    impl<T: Real> Task for All<'_, T> {
         type Output = [T; 7];
         #[inline(always)]
         fn run<S: Simd>(&mut self, simd: S) -> [T; 7] {
@@ -237,7 +237,7 @@ mod tests {
         }
     }
 
-    fn check<T: Scalar>(tolerance: f64) {
+    fn check<T: Real>(tolerance: f64) {
         let mut noise = Noise::new(2);
         for len in (0..40).chain([63, 64, 65, 100, 127, 1000]) {
             let mut random = || (0..len).map(|_| T::from_f64(noise.uniform() * 2.0 - 1.3)).collect::<Vec<T>>();

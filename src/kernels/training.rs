@@ -1,11 +1,9 @@
-//! The loops of training beside the layers': updates of optimizers, norms, losses that compare
-//! number by number.
+//! The training loops outside of layers: optimizer updates, norms, losses that compare number by number.
 
-use crate::layer::lanes;
-use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector};
+use crate::scalar::{Scalar, Vector, lanes};
+use crate::simd::Simd;
 
-/// A sum in which rounding errors do not pile up (Neumaier 1974).
+/// A compensated sum, in which rounding errors do not accumulate (Neumaier 1974).
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sum<T> {
     sum: T,
@@ -22,17 +20,17 @@ impl<T: Scalar> Sum<T> {
 
     #[inline(always)]
     pub(crate) fn value(self) -> T {
-        // An infinite sum has lost ∞ − ∞, which must not turn it into NaN.
+        // The compensation of an infinite sum is ∞ − ∞, which must not turn it into NaN.
         if self.lost.is_finite() { self.sum + self.lost } else { self.sum }
     }
 }
 
-/// Numbers that are summed in registers before they go into a [`Sum`]: few enough for `f32`.
+/// How many numbers are summed in registers before they go into a [`Sum`]: few enough for the precision of `f32`.
 const BLOCK: usize = 1024;
 
-/// `(p, m) ← f(p, g, m)` for every parameter `p`, its gradient `g` and its `K` memories `m`.
+/// `(p, m) ← f(p, g, m)` for every parameter `p`, its gradient `g` and its `K` memory values `m`.
 ///
-/// One pass over all of them; the shortest slice decides how far it goes.
+/// One pass over all of them; the shortest slice determines the length.
 #[inline(always)]
 pub fn update<T: Scalar, S: Simd, const K: usize>(
     simd: S,
@@ -94,7 +92,7 @@ pub fn sum_of_squares<T: Scalar, S: Simd>(simd: S, values: &[T]) -> T {
     for block in values.chunks(BLOCK) {
         let (pointer, len) = (block.as_ptr(), block.len());
         let zero = T::Vector::<S>::splat(simd, T::ZERO);
-        // Four sums, because an addition must wait for the one before it.
+        // Four sums, because an addition must wait for the previous one.
         let (mut a, mut b, mut c, mut d) = (zero, zero, zero, zero);
         let mut index = 0;
         while index + 4 * lanes <= len {
@@ -125,7 +123,7 @@ pub fn sum_of_squares<T: Scalar, S: Simd>(simd: S, values: &[T]) -> T {
 
 /// `Σ l` over all numbers, where `(l, l′) = f(output, target)`; writes `gradient ← scale·l′`.
 ///
-/// The shortest slice decides how far it goes.
+/// The shortest slice determines the length.
 #[inline(always)]
 pub fn compare<T: Scalar, S: Simd>(
     simd: S,

@@ -4,32 +4,39 @@
 //!
 //! | tensor | shape |
 //! | --- | --- |
-//! | `x` | `[IN]` |
+//! | `x` | `[IN]`, or `[STEPS, IN]`: each step on its own |
 //! | `weight` (W) | `[IN, OUT]` |
 //! | `bias` (b) | `[OUT]`, or `[0]`: none |
-//! | `y` | `[OUT]` |
+//! | `y` | `[OUT]`, or `[STEPS, OUT]` |
 //!
-//! The layout of the weight is that of Keras and JAX, `[in, out]`; PyTorch's `Linear` and ONNX's
-//! `Gemm` with `transB` hold its transpose.
+//! The layout of the weight is that of Keras and JAX, `[in, out]`; PyTorch's `Linear` and ONNX's `Gemm` with `transB`
+//! hold its transpose. As in those, each row of a sequence is mapped by the same weight.
 
-use crate::kernels::gemm;
-use crate::layer::{Activation, Layer, as_evaluate_then, outline_layer};
+use core::marker::PhantomData;
+
+use crate::activation::{Activation, Identity};
+use crate::kernels::gemm::{self, Product};
+use crate::layer::{Layer, Pass, Reads, as_evaluate_then, outline_layer};
 use crate::layers::batch_norm::foldable;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::Simd;
-use crate::tensor::Tensor;
+use crate::streaming::Streaming;
+use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
+use crate::weight::Weight;
 
-/// A dense (fully connected, linear) layer: `y = x·W + b`, `[IN] -> [OUT]`.
+/// A dense (fully connected, linear) layer: `y = x·W + b`, from an `X` to a `Y` by a weight `W`.
 ///
-/// `BIAS` is `OUT`, or 0 for a layer without bias.
+/// The bias `B` is `[T; OUT]`, or `[T; 0]` for a layer without bias.
 ///
 /// ```
 /// use monomorph::layers::Dense;
 /// use monomorph::simd::{Simd, Task, dispatch, level};
 /// use monomorph::Layer;
+/// use std::marker::PhantomData;
 ///
-/// struct Evaluate<'a>(&'a Dense<f32, 2, 3>, &'a [[f32; 2]; 1], &'a mut [[f32; 3]; 1]);
+/// type Layer2x3 = Dense<[f32; 2], [[f32; 3]; 2], [f32; 3]>;
+/// struct Evaluate<'a>(&'a Layer2x3, &'a [[f32; 2]; 1], &'a mut [[f32; 3]; 1]);
 /// impl Task for Evaluate<'_> {
 ///     type Output = ();
 ///     fn run<S: Simd>(&mut self, simd: S) {
@@ -37,67 +44,92 @@ use crate::tensor::Tensor;
 ///     }
 /// }
 ///
-/// let dense = Dense { weight: [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], bias: [0.5, 0.0, -0.5] };
+/// let dense = Dense { weight: [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], bias: [0.5, 0.0, -0.5], shapes: PhantomData };
 /// let mut y = [[0.0; 3]];
 /// dispatch(level(), Evaluate(&dense, &[[10.0, 1.0]], &mut y));
 /// assert_eq!(y, [[14.5, 25.0, 35.5]]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Parameters)]
 #[repr(C)]
-pub struct Dense<T, const IN: usize, const OUT: usize, const BIAS: usize = OUT> {
+pub struct Dense<X, W, Y, B = Y> {
     /// W: a row of `OUT` numbers for each input.
-    pub weight: [[T; OUT]; IN],
+    #[parameters(packed)]
+    pub weight: W,
     /// b.
-    #[parameters(start = 0.0)]
-    pub bias: [T; BIAS],
+    #[parameters(tensor, start = 0.0)]
+    pub bias: B,
+    /// The input and the output.
+    pub shapes: PhantomData<(X, Y)>,
 }
 
-impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Dense<T, IN, OUT, BIAS> {
+/// The sizes of the products of a batch of `N`.
+struct Sizes<X, Y, B, const N: usize>(PhantomData<(X, Y, B)>);
+
+impl<X: Tensor, Y: Tensor, B: Tensor, const N: usize> Product for Sizes<X, Y, B, N> {
+    const ROWS: usize = N * X::LEN / X::CHANNELS;
+    const IN: usize = X::CHANNELS;
+    const OUT: usize = Y::CHANNELS;
+    const BIAS: usize = B::LEN;
+}
+
+impl<T: Scalar, X, W, Y, B> Dense<X, W, Y, B>
+where
+    X: Tensor<Element = T>,
+    W: Weight<Scalar = T>,
+    Y: Tensor<Element = T>,
+    B: Tensor<Element = T>,
+{
     const SHAPE: () = {
-        assert!(IN > 0 && OUT > 0, "Dense: a size is 0");
-        assert!(BIAS == OUT || BIAS == 0, "Dense: BIAS is OUT, or 0 for no bias");
+        assert!(X::LEN > 0 && Y::LEN > 0, "Dense: a size is 0");
+        let &[rows, columns] = W::SHAPE else { panic!("Dense: the weight is `[[T; OUT]; IN]`") };
+        assert!(rows == X::CHANNELS, "Dense: the weight has a row for each input");
+        assert!(columns == Y::CHANNELS, "Dense: the weight has a column for each output");
+        assert!(X::LEN / X::CHANNELS == Y::LEN / Y::CHANNELS, "Dense: input and output differ in steps");
+        assert!(B::LEN == Y::CHANNELS || B::LEN == 0, "Dense: the bias has a number for each output, or none");
     };
+}
 
-    foldable!(OUT);
+foldable!(Dense<X, W, Y, B>);
 
+#[cfg(feature = "nalgebra")]
+impl<T: Scalar + nalgebra::Scalar, X, Y, B, const IN: usize, const OUT: usize> Dense<X, [[T; OUT]; IN], Y, B> {
     /// The weight as a matrix, without a copy.
     ///
-    /// The memory is `[IN][OUT]`, row by row; nalgebra's is column by column. So what it sees is
-    /// `Wᵀ`, a matrix of `OUT` rows and `IN` columns, whose element `(o, i)` is `weight[i][o]`:
-    /// `y = Wᵀ·x + b` for column vectors.
+    /// The memory is `[IN][OUT]`, row by row; nalgebra's is column by column. So it sees `Wᵀ`, a matrix of `OUT` rows
+    /// and `IN` columns, whose element `(o, i)` is `weight[i][o]`: `y = Wᵀ·x + b` for column vectors.
     ///
     /// ```
     /// use monomorph::layers::Dense;
     /// use nalgebra::{Vector2, Vector3};
     ///
-    /// let dense = Dense { weight: [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], bias: [0.0; 3] };
+    /// let mut dense: Dense<[f64; 2], [[f64; 3]; 2], [f64; 3]> = monomorph::memory::zeroed();
+    /// dense.weight = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
     /// assert_eq!(dense.weight_matrix()[(2, 0)], 3.0);
     /// assert_eq!(dense.weight_matrix() * Vector2::new(10.0, 1.0), Vector3::new(14.0, 25.0, 36.0));
     /// ```
-    #[cfg(feature = "nalgebra")]
-    pub fn weight_matrix(&self) -> nalgebra::SMatrixView<'_, T, OUT, IN>
-    where
-        T: nalgebra::Scalar,
-    {
+    pub fn weight_matrix(&self) -> nalgebra::SMatrixView<'_, T, OUT, IN> {
         nalgebra::SMatrixView::from_slice(self.weight.as_flattened())
     }
 
     /// [`weight_matrix`](Self::weight_matrix), to change.
-    #[cfg(feature = "nalgebra")]
-    pub fn weight_matrix_mut(&mut self) -> nalgebra::SMatrixViewMut<'_, T, OUT, IN>
-    where
-        T: nalgebra::Scalar,
-    {
+    pub fn weight_matrix_mut(&mut self) -> nalgebra::SMatrixViewMut<'_, T, OUT, IN> {
         nalgebra::SMatrixViewMut::from_slice(self.weight.as_flattened_mut())
     }
 }
 
-impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Layer<T> for Dense<T, IN, OUT, BIAS> {
-    type Input = [T; IN];
-    type Output = [T; OUT];
+impl<T: Scalar, X, W, Y, Bias> Layer for Dense<X, W, Y, Bias>
+where
+    X: Tensor<Element = T>,
+    W: Weight<Scalar = T>,
+    Y: Tensor<Element = T>,
+    Bias: Tensor<Element = T>,
+{
+    type Input = X;
+    type Output = Y;
     type Saved<const B: usize> = ();
     type Workspace<const B: usize> = ();
-    const MACS: usize = IN * OUT;
+    const MACS: usize = X::LEN * Y::CHANNELS;
+    const BACKWARD_READS: Reads = Reads::INPUT;
 
     as_evaluate_then!();
 
@@ -105,15 +137,19 @@ impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Layer<T> f
     fn evaluate_then<S: Simd, const B: usize, A: Activation<T>>(
         &self,
         simd: S,
-        input: &[[T; IN]; B],
-        output: &mut [[T; OUT]; B],
+        input: &[X; B],
+        output: &mut [Y; B],
         _workspace: &mut (),
     ) {
         let () = Self::SHAPE;
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
-            || gemm::dense_forward::<T, S, A, B, IN, OUT, BIAS>(simd, input, &self.weight, &self.bias, output),
+            || {
+                let (weight, scale, bias) = (self.weight.packed(), self.weight.scale(), self.bias.numbers());
+                let (x, y) = (batch_slice(input), batch_slice_mut(output));
+                gemm::dense_forward::<T, W::Format, S, A, Sizes<X, Y, Bias, B>>(simd, x, weight, scale, bias, y);
+            },
         );
     }
 
@@ -122,172 +158,73 @@ impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize> Layer<T> f
     fn backward<S: Simd, const B: usize>(
         &self,
         simd: S,
-        input: &[[T; IN]; B],
-        _output: &[[T; OUT]; B],
+        input: &[X; B],
+        _output: &[Y; B],
         _saved: &mut (),
-        grad_output: &mut [[T; OUT]; B],
-        grad_input: Option<&mut [[T; IN]; B]>,
+        grad_output: &mut [Y; B],
+        grad_input: Option<&mut [X; B]>,
         gradient: &mut Self,
+        _pass: &Pass<T>,
     ) {
+        const { assert!(!W::PACKED, "Dense: a packed weight is not trained; train the layer that it is packed from") };
         let () = Self::SHAPE;
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
-                let (weight, bias) = (&mut gradient.weight, &mut gradient.bias);
-                gemm::dense_weight_gradient::<T, S, B, IN, OUT, BIAS>(simd, input, grad_output, weight, bias);
+                let (weight, bias) = (gradient.weight.trained_mut(), gradient.bias.numbers_mut());
+                let (x, grad_y) = (batch_slice(input), batch_slice(grad_output));
+                gemm::dense_weight_gradient::<T, S, Sizes<X, Y, Bias, B>>(simd, x, grad_y, weight, bias);
             },
         );
         if let Some(grad_input) = grad_input {
-            outline_layer::<T, Self, B, _, _>(
+            outline_layer::<Self, B, _, _>(
                 simd,
                 #[inline(always)]
-                || gemm::dense_input_gradient::<T, S, B, IN, OUT>(simd, grad_output, &self.weight, grad_input),
+                || {
+                    let (grad_y, grad_x) = (batch_slice(grad_output), batch_slice_mut(grad_input));
+                    let weight = self.weight.trained();
+                    gemm::dense_input_gradient::<T, S, Sizes<X, Y, Bias, B>>(simd, grad_y, weight, grad_x);
+                },
             );
         }
     }
 }
 
-#[cfg(all(test, feature = "safetensors", feature = "std"))]
-mod tests {
-    use super::*;
-    use crate::memory::boxed;
-    use crate::simd::{Task, dispatch, levels};
-    use crate::testing::check_gradients;
-    use crate::testing::golden::{assert_close, check_layer, random};
-    use std::boxed::Box;
-    use std::vec::Vec;
-    use std::{format, vec};
+/// Each row of a sequence is a step.
+impl<T: Scalar, X, W, Y, Bias> Streaming for Dense<X, W, Y, Bias>
+where
+    X: Tensor<Element = T>,
+    W: Weight<Scalar = T>,
+    Y: Tensor<Element = T>,
+    Bias: Tensor<Element = T>,
+{
+    type State = ();
+    type StepInput = X::Item;
+    type StepOutput = Y::Item;
 
-    struct Pass<'a, T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize, const B: usize> {
-        layer: &'a Dense<T, IN, OUT, BIAS>,
-        x: &'a [[T; IN]; B],
-        y: &'a mut [[T; OUT]; B],
-        grad_y: &'a mut [[T; OUT]; B],
-        grad_x: &'a mut [[T; IN]; B],
-        gradient: &'a mut Dense<T, IN, OUT, BIAS>,
+    #[inline(always)]
+    fn step<S: Simd>(&self, simd: S, state: &mut (), input: &X::Item, output: &mut Y::Item) {
+        self.step_then::<S, Identity>(simd, state, input, output);
     }
 
-    impl<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize, const B: usize> Task
-        for Pass<'_, T, IN, OUT, BIAS, B>
-    {
-        type Output = ();
-        #[inline(always)]
-        fn run<S: Simd>(&mut self, simd: S) {
-            self.layer.evaluate(simd, self.x, self.y, &mut ());
-            self.layer.backward(simd, self.x, self.y, &mut (), self.grad_y, Some(self.grad_x), self.gradient);
-        }
-    }
-
-    /// Everything in plain loops and `f64`.
-    fn check<T: Scalar, const IN: usize, const OUT: usize, const BIAS: usize, const B: usize>() {
-        let layer: Box<[Dense<T, IN, OUT, BIAS>; 1]> = {
-            let mut layer: Box<[Dense<T, IN, OUT, BIAS>; 1]> = boxed();
-            layer[0].weight = *random::<T, [T; OUT], IN>(1);
-            layer[0].bias = random::<T, [T; BIAS], 1>(2)[0];
-            layer
-        };
-        let (x, grad_y) = (random::<T, [T; IN], B>(3), random::<T, [T; OUT], B>(4));
-        let before = random::<T, [T; OUT], IN>(5);
-
-        let bias = |o: usize| if BIAS == 0 { 0.0 } else { layer[0].bias[o].to_f64() };
-        let weight = |i: usize, o: usize| layer[0].weight[i][o].to_f64();
-        let mut y = vec![0.0; B * OUT];
-        let mut grad_x = vec![0.0; B * IN];
-        let mut grad_weight: Vec<f64> = before.as_flattened().iter().map(|g| g.to_f64()).collect();
-        let mut grad_bias = vec![1.0; BIAS];
-        for b in 0..B {
-            for o in 0..OUT {
-                let dy = grad_y[b][o].to_f64();
-                y[b * OUT + o] = bias(o);
-                for i in 0..IN {
-                    y[b * OUT + o] += x[b][i].to_f64() * weight(i, o);
-                    grad_x[b * IN + i] += dy * weight(i, o);
-                    grad_weight[i * OUT + o] += dy * x[b][i].to_f64();
-                }
-                if BIAS > 0 {
-                    grad_bias[o] += dy;
-                }
-            }
-        }
-
-        let tolerance = 200.0 * T::EPSILON.to_f64();
-        for level in levels() {
-            let mut gradient: Box<[Dense<T, IN, OUT, BIAS>; 1]> = boxed();
-            gradient[0].weight = *before;
-            gradient[0].bias = [T::ONE; BIAS];
-            // Every number must be written, not added to.
-            let mut outputs: Box<[[T; OUT]; B]> = random(6);
-            let mut inputs: Box<[[T; IN]; B]> = random(7);
-            let pass = Pass {
-                layer: &layer[0],
-                x: &x,
-                y: &mut outputs,
-                grad_y: &mut grad_y.clone(),
-                grad_x: &mut inputs,
-                gradient: &mut gradient[0],
-            };
-            dispatch(level, pass);
-            let what = |part| format!("{IN} -> {OUT} × {B} in {} at {level:?}: {part}", T::NAME);
-            assert_close(&what("y"), outputs.as_flattened(), &y, tolerance);
-            assert_close(&what("∂x"), inputs.as_flattened(), &grad_x, tolerance);
-            assert_close(&what("∂W"), gradient[0].weight.as_flattened(), &grad_weight, tolerance);
-            assert_close(&what("∂b"), &gradient[0].bias, &grad_bias, tolerance);
-        }
-    }
-
-    macro_rules! sizes {
-        ($($name:ident: $in:literal -> $out:literal, $bias:literal, $batch:literal;)*) => { $(
-            #[test]
-            fn $name() {
-                check::<f32, $in, $out, $bias, $batch>();
-                check::<f64, $in, $out, $bias, $batch>();
-            }
-        )* };
-    }
-    sizes! {
-        one: 1 -> 1, 1, 1;
-        two_three: 2 -> 3, 3, 1;
-        three_two_batch: 3 -> 2, 0, 3;
-        fifteen: 15 -> 16, 16, 1;
-        sixteen: 16 -> 17, 17, 3;
-        seventeen: 17 -> 15, 15, 8;
-        thirty_three: 33 -> 64, 64, 1;
-        sixty_four: 64 -> 33, 33, 8;
-        hundred: 100 -> 100, 100, 3;
-        streamed: 139 -> 100, 100, 1;
-        streamed_panel: 101 -> 128, 0, 1;
-        streamed_by_rows: 97 -> 323, 323, 1;
-        streamed_in_thirds: 22 -> 1000, 0, 1;
-        streamed_row: 1 -> 13_000, 13_000, 1;
-        wide: 5 -> 161, 161, 8;
-        narrow: 161 -> 1, 1, 17;
-        panel_and_one: 7 -> 65, 0, 8;
-        two_panels: 31 -> 128, 128, 13;
-    }
-
-    #[test]
-    fn agrees_with_pytorch() {
-        check_layer::<f64, Dense<f64, 3, 4>, 1>("dense_1x3x4");
-        check_layer::<f32, Dense<f32, 3, 4>, 1>("dense_1x3x4");
-        check_layer::<f64, Dense<f64, 64, 48>, 3>("dense_3x64x48");
-        check_layer::<f32, Dense<f32, 64, 48>, 3>("dense_3x64x48");
-        check_layer::<f64, Dense<f64, 17, 10>, 5>("dense_5x17x10");
-        check_layer::<f32, Dense<f32, 17, 10>, 5>("dense_5x17x10");
-    }
-
-    #[test]
-    fn gradients_agree_with_finite_differences() {
-        let mut layer = Dense { weight: *random::<f64, [f64; 5], 7>(1), bias: random::<f64, [f64; 5], 1>(2)[0] };
-        check_gradients(&mut layer, &random::<f64, [f64; 7], 3>(3), 1e-7).unwrap();
-        let mut layer = Dense { weight: *random::<f64, [f64; 3], 19>(1), bias: [] };
-        check_gradients(&mut layer, &random::<f64, [f64; 19], 2>(3), 1e-7).unwrap();
-    }
-
-    #[test]
-    fn folding_scales_and_shifts() {
-        let mut layer = Dense { weight: [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], bias: [7.0, 8.0] };
-        layer.fold_scale_shift(&[2.0, -1.0], &[0.5, 0.25]);
-        assert_eq!(layer, Dense { weight: [[2.0, -2.0], [6.0, -4.0], [10.0, -6.0]], bias: [14.5, -7.75] });
+    #[inline(always)]
+    fn step_then<S: Simd, A: Activation<T>>(&self, simd: S, (): &mut (), input: &X::Item, output: &mut Y::Item) {
+        let () = Self::SHAPE;
+        const { assert!(X::SHAPE.len() == 2, "Dense: the steps of a sequence are the rows of `[time, features]`") };
+        outline_layer::<Self, 1, _, _>(
+            simd,
+            #[inline(always)]
+            || {
+                let (weight, scale, bias) = (self.weight.packed(), self.weight.scale(), self.bias.numbers());
+                let (x, y) = (input.numbers(), output.numbers_mut());
+                gemm::dense_forward::<T, W::Format, S, A, Sizes<X::Item, Y::Item, Bias, 1>>(
+                    simd, x, weight, scale, bias, y,
+                );
+            },
+        );
     }
 }
+
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+pub(super) mod tests;

@@ -3,22 +3,23 @@
 //! | pass | `y` | `∂L/∂x` |
 //! | --- | --- | --- |
 //! | training | `m · x` | `m · ∂L/∂y` |
-//! | use | `x` | |
+//! | inference | `x` | |
 //!
-//! with `m = 0` at the probability `RATE`, else `1 / (1 − RATE)`, drawn anew for every number, so
-//! that the expectation of `y` is `x`. Input and output: any shape.
+//! with `m = 0` with probability `RATE`, else `1 / (1 − RATE)`, drawn independently for every number, so that the
+//! expectation of `y` is `x`. Input and output: any shape.
 
 use core::marker::PhantomData;
 
 use crate::kernels::elementwise;
-use crate::layer::{Layer, outline_layer};
+use crate::layer::{Layer, Pass, Reads, outline_layer};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::Simd;
+use crate::streaming::step_by_step;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
-/// Sets numbers to 0 at random while training; does nothing in use.
+/// Sets numbers to 0 at random during training; does nothing at inference.
 ///
 /// `RATE` is the [`bits`](crate::scalar::bits) of the probability, at least 0 and below 1.
 ///
@@ -31,11 +32,12 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 /// # Ok::<(), monomorph::testing::GradientError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Parameters)]
+#[parameters(of = X)]
 #[repr(C)]
 pub struct Dropout<X, const RATE: u64>(PhantomData<X>);
 
 impl<X, const RATE: u64> Dropout<X, RATE> {
-    /// The probability to drop a number.
+    /// The probability of dropping a number.
     pub const RATE: f64 = {
         let rate = f64::from_bits(RATE);
         assert!(rate >= 0.0 && rate < 1.0, "dropout: the rate is at least 0 and below 1");
@@ -48,7 +50,7 @@ impl<X, const RATE: u64> Dropout<X, RATE> {
 
 /// `y ← m · x`, with the mask that `noise` gives.
 ///
-/// The mask is drawn number by number and does not depend on the level.
+/// The mask is drawn number by number and does not depend on the SIMD level.
 #[inline(always)]
 fn mask<T: Scalar, S: Simd, X, const RATE: u64>(simd: S, x: &[T], y: &mut [T], noise: &mut Noise) {
     let scale = T::from_f64(1.0 / (1.0 - Dropout::<X, RATE>::RATE));
@@ -71,13 +73,14 @@ fn mask<T: Scalar, S: Simd, X, const RATE: u64>(simd: S, x: &[T], y: &mut [T], n
     }
 }
 
-impl<T: Scalar, X: Tensor<T>, const RATE: u64> Layer<T> for Dropout<X, RATE> {
+impl<T: Scalar, X: Tensor<Element = T>, const RATE: u64> Layer for Dropout<X, RATE> {
     type Input = X;
     type Output = X;
-    /// Where the noise stood: `backward` draws the mask again, which needs no memory.
+    /// The state of the noise: `backward` draws the same mask again, which needs no memory.
     type Saved<const B: usize> = Noise;
     type Workspace<const B: usize> = ();
     const MACS: usize = 0;
+    const BACKWARD_READS: Reads = Reads::NOTHING;
 
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(&self, _: S, input: &[X; B], output: &mut [X; B], (): &mut ()) {
@@ -92,10 +95,26 @@ impl<T: Scalar, X: Tensor<T>, const RATE: u64> Layer<T> for Dropout<X, RATE> {
         input: &[X; B],
         output: &mut [X; B],
         saved: &mut Noise,
+        pass: &mut Pass<T>,
+    ) {
+        *saved = pass.noise;
+        outline_layer::<Self, B, _, _>(
+            simd,
+            #[inline(always)]
+            || mask::<T, S, X, RATE>(simd, batch_slice(input), batch_slice_mut(output), &mut pass.noise),
+        );
+    }
+
+    #[inline(always)]
+    fn sample<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        input: &[X; B],
+        output: &mut [X; B],
+        (): &mut (),
         noise: &mut Noise,
     ) {
-        *saved = *noise;
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
             || mask::<T, S, X, RATE>(simd, batch_slice(input), batch_slice_mut(output), noise),
@@ -112,16 +131,22 @@ impl<T: Scalar, X: Tensor<T>, const RATE: u64> Layer<T> for Dropout<X, RATE> {
         grad_output: &mut [X; B],
         grad_input: Option<&mut [X; B]>,
         _: &mut Self,
+        _pass: &Pass<T>,
     ) {
         let Some(grad_input) = grad_input else { return };
         let mut noise = *saved;
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
             || mask::<T, S, X, RATE>(simd, batch_slice(grad_output), batch_slice_mut(grad_input), &mut noise),
         );
     }
 }
+
+step_by_step!(
+    [T: Scalar, X: Tensor<Element = T>, const RATE: u64] Dropout<X, RATE>,
+    |self, _simd, x, y| y.copy_from_slice(x)
+);
 
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
@@ -133,8 +158,8 @@ mod tests {
     use crate::testing::golden::random;
     use std::boxed::Box;
 
-    fn gradients<X: Tensor<f64>, const RATE: u64, const B: usize>() {
-        check_gradients(&mut zeroed::<Dropout<X, RATE>>(), &random::<f64, X, B>(4), 1e-7).unwrap();
+    fn gradients<X: Tensor<Element = f64>, const RATE: u64, const B: usize>() {
+        check_gradients(&mut zeroed::<Dropout<X, RATE>>(), &random::<X, B>(4), 1e-7).unwrap();
     }
 
     #[test]
@@ -155,7 +180,9 @@ mod tests {
         fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
             let mut output = boxed();
             let layer = zeroed::<Dropout<[f32; N], RATE>>();
-            Layer::<f32>::forward(&layer, simd, self.1, &mut output, &mut Noise::new(0), self.0);
+            let mut pass = Pass::new(*self.0, 1.0);
+            layer.forward(simd, self.1, &mut output, &mut Noise::new(0), &mut pass);
+            *self.0 = pass.noise;
             output
         }
     }
@@ -174,7 +201,7 @@ mod tests {
         let mean = numbers.iter().map(|y| f64::from(*y)).sum::<f64>() / count;
         assert!((mean - 1.0).abs() <= 4.0 * deviation / (1.0 - rate) + 1e-6, "the mean of ones is {mean}");
         assert!(numbers.iter().all(|y| *y == 0.0 || *y == (1.0 / (1.0 - rate)) as f32));
-        // Neighbours, which may share a random word, are independent.
+        // Neighbors, which may share a random word, are independent.
         let both = numbers.windows(2).filter(|pair| pair[0] == 0.0 && pair[1] == 0.0).count() as f64;
         assert!((both / count - rate * rate).abs() <= 6.0 * deviation, "{both} pairs dropped");
     }
@@ -189,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_same_noise_drops_the_same_at_every_level() {
-        let input = random::<f32, [f32; 133], 2>(1);
+        let input = random::<[f32; 133], 2>(1);
         let mut first = None;
         for level in levels() {
             let mut noise = Noise::new(9);

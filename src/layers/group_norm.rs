@@ -1,69 +1,66 @@
-//! Group normalisation of Wu and He, *Group Normalization* (2018), channels last:
+//! Group normalization of Wu and He, *Group Normalization* (2018), channels last:
 //! `y = (x − mean[g]) / √(variance[g] + ε) · weight[c] + bias[c]`, `g = ⌊c · GROUPS / C⌋`.
 //!
-//! | tensor | shape | start | role |
+//! | tensor | shape | initial value | role |
 //! | --- | --- | --- | --- |
 //! | input, output | `[.., C]`, any rank | | |
 //! | `weight` | `[C]` | 1 | learned |
 //! | `bias` | `[C]` | 0 | learned |
 //!
-//! Mean and biased variance are those of a sample over all axes but the last and over the
-//! `C / GROUPS` consecutive channels of a group. One group is layer normalisation over the whole
-//! sample; `C` groups are instance normalisation.
+//! Mean and biased variance are taken per sample, over all axes but the last and over the `C / GROUPS` consecutive
+//! channels of a group. One group is layer normalization over the whole sample; `C` groups are instance normalization.
 
 use core::marker::PhantomData;
 
 use crate::kernels::norm;
-use crate::layer::{Layer, outline_layer};
-use crate::noise::Noise;
+use crate::layer::{Layer, Pass, Reads, outline_layer};
 use crate::parameters::Parameters;
-use crate::scalar::{Scalar, bits};
+use crate::scalar::{Real, Scalar, bits};
 use crate::shapes;
 use crate::simd::Simd;
 use crate::tensor::Tensor;
 
-/// Normalises groups of channels of every sample: `X → X`, `C` being the last axis of `X`, which
-/// `GROUPS` divides.
+/// Normalizes groups of channels of every sample: `X → X`, where `C` is the last axis of `X` and a multiple of
+/// `GROUPS`.
 ///
 /// `EPS` is [`bits`] of ε.
 ///
 /// ```
 /// use monomorph::layers::GroupNorm;
 /// use monomorph::testing::check_gradients;
-/// let mut norm: GroupNorm<f64, [[f64; 4]; 2], 4, 2> = monomorph::memory::zeroed();
+/// let mut norm: GroupNorm<[[f64; 4]; 2], 2> = monomorph::memory::zeroed();
 /// norm.weight = [1.0, 2.0, 3.0, 4.0];
 /// check_gradients(&mut norm, &[[[1.0, 2.0, 4.0, 0.1], [3.0, 5.0, 0.5, 2.5]]], 1e-7)?;
 /// # Ok::<(), monomorph::testing::GradientError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Parameters)]
+#[parameters(of = X)]
 #[repr(C)]
-pub struct GroupNorm<T, X, const C: usize, const GROUPS: usize, const EPS: u64 = { bits(1e-5) }> {
-    /// What the normalised values are multiplied by.
-    #[parameters(start = 1.0)]
-    pub weight: [T; C],
-    /// What is added to them.
-    #[parameters(start = 0.0)]
-    pub bias: [T; C],
+pub struct GroupNorm<X: Tensor<Element: Scalar>, const GROUPS: usize, const EPS: u64 = { bits(1e-5) }> {
+    /// The factor that multiplies the normalized values.
+    #[parameters(tensor, start = 1.0)]
+    pub weight: X::Last,
+    /// The offset that is added to them.
+    #[parameters(tensor, start = 0.0)]
+    pub bias: X::Last,
     shape: PhantomData<X>,
 }
 
-impl<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const EPS: u64> GroupNorm<T, X, C, GROUPS, EPS> {
+impl<T: Real, X: Tensor<Element = T>, const GROUPS: usize, const EPS: u64> GroupNorm<X, GROUPS, EPS> {
     const SHAPE: () = {
-        assert!(X::CHANNELS == C, "GroupNorm: C is not the last axis of its input");
-        assert!(shapes::divide(C, GROUPS).is_ok(), "GroupNorm: GROUPS does not divide C");
+        assert!(shapes::divide(X::CHANNELS, GROUPS).is_ok(), "GroupNorm: GROUPS does not divide the channels");
     };
 }
 
-impl<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const EPS: u64> Layer<T>
-    for GroupNorm<T, X, C, GROUPS, EPS>
-{
+impl<T: Real, X: Tensor<Element = T>, const GROUPS: usize, const EPS: u64> Layer for GroupNorm<X, GROUPS, EPS> {
     type Input = X;
     type Output = X;
-    /// For every sample and channel the mean and `1 / √(variance + ε)` of its group; and room for
-    /// the sums of `backward`.
-    type Saved<const B: usize> = ([[[T; C]; 2]; B], [[T; C]; 2]);
-    type Workspace<const B: usize> = [[T; C]; 2];
+    /// For every sample and channel, the mean and `1 / √(variance + ε)` of its group; and space for the sums of
+    /// `backward`.
+    type Saved<const B: usize> = ([[X::Last; 2]; B], [X::Last; 2]);
+    type Workspace<const B: usize> = [X::Last; 2];
     const MACS: usize = 2 * X::LEN;
+    const BACKWARD_READS: Reads = Reads::INPUT;
 
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(
@@ -71,10 +68,10 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const EPS: u6
         simd: S,
         input: &[X; B],
         output: &mut [X; B],
-        [mean, inverse]: &mut [[T; C]; 2],
+        [mean, inverse]: &mut [X::Last; 2],
     ) {
         let () = Self::SHAPE;
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -82,13 +79,13 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const EPS: u6
                     norm::group_forward(
                         simd,
                         GROUPS,
-                        input[sample].as_slice(),
-                        output[sample].as_mut_slice(),
-                        &self.weight,
-                        &self.bias,
+                        input[sample].numbers(),
+                        output[sample].numbers_mut(),
+                        self.weight.numbers(),
+                        self.bias.numbers(),
                         T::from_f64(f64::from_bits(EPS)),
-                        mean,
-                        inverse,
+                        mean.numbers_mut(),
+                        inverse.numbers_mut(),
                     );
                 }
             },
@@ -102,10 +99,10 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const EPS: u6
         input: &[X; B],
         output: &mut [X; B],
         (statistics, _): &mut Self::Saved<B>,
-        _noise: &mut Noise,
+        _pass: &mut Pass<T>,
     ) {
         let () = Self::SHAPE;
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -114,13 +111,13 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const EPS: u6
                     norm::group_forward(
                         simd,
                         GROUPS,
-                        input[sample].as_slice(),
-                        output[sample].as_mut_slice(),
-                        &self.weight,
-                        &self.bias,
+                        input[sample].numbers(),
+                        output[sample].numbers_mut(),
+                        self.weight.numbers(),
+                        self.bias.numbers(),
                         T::from_f64(f64::from_bits(EPS)),
-                        mean,
-                        inverse,
+                        mean.numbers_mut(),
+                        inverse.numbers_mut(),
                     );
                 }
             },
@@ -137,8 +134,9 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const EPS: u6
         grad_output: &mut [X; B],
         mut grad_input: Option<&mut [X; B]>,
         gradient: &mut Self,
+        _pass: &Pass<T>,
     ) {
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -147,15 +145,15 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const EPS: u6
                     norm::group_backward(
                         simd,
                         GROUPS,
-                        input[sample].as_slice(),
-                        grad_output[sample].as_slice(),
-                        grad_input.as_mut().map(|gradient| gradient[sample].as_mut_slice()),
-                        &self.weight,
-                        mean,
-                        inverse,
-                        [&mut sums[..], &mut products[..]],
-                        &mut gradient.weight,
-                        &mut gradient.bias,
+                        input[sample].numbers(),
+                        grad_output[sample].numbers(),
+                        grad_input.as_mut().map(|gradient| gradient[sample].numbers_mut()),
+                        self.weight.numbers(),
+                        mean.numbers(),
+                        inverse.numbers(),
+                        [sums.numbers_mut(), products.numbers_mut()],
+                        gradient.weight.numbers_mut(),
+                        gradient.bias.numbers_mut(),
                     );
                 }
             },
@@ -170,9 +168,9 @@ mod tests {
     use crate::testing::{check_gradients, golden};
     use std::vec::Vec;
 
-    fn agrees<T: Scalar, X: Tensor<T>, const C: usize, const GROUPS: usize, const B: usize>() {
-        let layer = random::<T, GroupNorm<T, X, C, GROUPS>>();
-        let (input, grad_output) = (golden::random::<T, X, B>(2), golden::random::<T, X, B>(3));
+    fn agrees<T: Real, X: Tensor<Element = T>, const C: usize, const GROUPS: usize, const B: usize>() {
+        let layer = random::<GroupNorm<X, GROUPS>>();
+        let (input, grad_output) = (golden::random::<X, B>(2), golden::random::<X, B>(3));
         let (x, dy) = (numbers(&input[..]), numbers(&grad_output[..]));
         let (mut y, mut dx, mut gradient) = (x.clone(), x.clone(), std::vec![0.0; 2 * C]);
         for (sample, group) in (0..B).flat_map(|sample| (0..GROUPS).map(move |group| (sample, group))) {
@@ -184,17 +182,17 @@ mod tests {
             let mean = mean_of(&|at| x[at]);
             let inverse = 1.0 / (mean_of(&|at| (x[at] - mean).powi(2)) + 1e-5).sqrt();
             let normal = |at: usize| (x[at] - mean) * inverse;
-            let weight = |at: usize| layer.weight[at % C].to_f64();
+            let weight = |at: usize| layer.weight.numbers()[at % C].to_f64();
             let sum = mean_of(&|at| dy[at] * weight(at));
             let product = mean_of(&|at| dy[at] * weight(at) * normal(at));
             for at in members.iter().copied() {
-                y[at] = normal(at) * weight(at) + layer.bias[at % C].to_f64();
+                y[at] = normal(at) * weight(at) + layer.bias.numbers()[at % C].to_f64();
                 dx[at] = inverse * (dy[at] * weight(at) - sum - normal(at) * product);
                 gradient[at % C] += dy[at] * normal(at);
                 gradient[C + at % C] += dy[at];
             }
         }
-        check::<T, GroupNorm<T, X, C, GROUPS>, B>(&layer, &input, &grad_output, [&y, &y, &dx, &gradient]);
+        check::<X, GroupNorm<X, GROUPS>, B>(&layer, &input, &grad_output, [&y, &y, &dx, &gradient]);
     }
 
     #[test]
@@ -204,7 +202,7 @@ mod tests {
         // One group, and one for every channel.
         agrees::<f32, [[f32; 17]; 3], 17, 1, 2>();
         agrees::<f64, [[f64; 17]; 3], 17, 17, 2>();
-        // Groups wider than a register, and more rows than are added up at once.
+        // Groups wider than a register, and more rows than are summed at once.
         agrees::<f32, [[f32; 66]; 5], 66, 2, 1>();
         agrees::<f64, [[f64; 4]; 131], 4, 2, 1>();
         agrees::<f32, [f32; 100], 100, 4, 2>();
@@ -213,17 +211,15 @@ mod tests {
 
     #[test]
     fn finite_differences_agree() {
-        let input = golden::random::<f64, [[[f64; 6]; 2]; 3], 2>(4);
-        check_gradients(&mut *random::<f64, GroupNorm<f64, [[[f64; 6]; 2]; 3], 6, 3>>(), &input, 1e-7)
-            .expect("the derivative");
-        let input = golden::random::<f64, [[f64; 9]; 2], 3>(4);
-        check_gradients(&mut *random::<f64, GroupNorm<f64, [[f64; 9]; 2], 9, 3>>(), &input, 1e-7)
-            .expect("the derivative");
+        let input = golden::random::<[[[f64; 6]; 2]; 3], 2>(4);
+        check_gradients(&mut *random::<GroupNorm<[[[f64; 6]; 2]; 3], 3>>(), &input, 1e-7).expect("the derivative");
+        let input = golden::random::<[[f64; 9]; 2], 3>(4);
+        check_gradients(&mut *random::<GroupNorm<[[f64; 9]; 2], 3>>(), &input, 1e-7).expect("the derivative");
     }
 
     #[test]
     fn agrees_with_pytorch() {
-        golden::check_layer::<f64, GroupNorm<f64, [[[f64; 6]; 5]; 4], 6, 3>, 2>("group_norm");
-        golden::check_layer::<f32, GroupNorm<f32, [[[f32; 6]; 5]; 4], 6, 3>, 2>("group_norm");
+        golden::check_layer::<GroupNorm<[[[f64; 6]; 5]; 4], 3>, 2>("group_norm");
+        golden::check_layer::<GroupNorm<[[[f32; 6]; 5]; 4], 3>, 2>("group_norm");
     }
 }

@@ -1,7 +1,7 @@
-//! Layer normalisation of Ba, Kiros and Hinton, *Layer Normalization* (2016), over the last axis:
-//! `y = (x − mean) / √(variance + ε) · weight + bias`, mean and biased variance of every row.
+//! Layer normalization of Ba, Kiros and Hinton, *Layer Normalization* (2016), over the last axis:
+//! `y = (x − mean) / √(variance + ε) · weight + bias`, with the mean and the biased variance of every row.
 //!
-//! | tensor | shape | start | role |
+//! | tensor | shape | initial value | role |
 //! | --- | --- | --- | --- |
 //! | input, output | `[.., C]`, any rank | | |
 //! | `weight` | `[C]` | 1 | learned |
@@ -10,49 +10,50 @@
 use core::marker::PhantomData;
 
 use crate::kernels::norm;
-use crate::layer::{Layer, outline_layer};
-use crate::noise::Noise;
+use crate::layer::{Layer, Pass, Reads, outline_layer};
 use crate::parameters::Parameters;
-use crate::scalar::{Scalar, bits};
+use crate::scalar::{Real, Scalar, bits};
 use crate::simd::Simd;
+use crate::streaming::step_by_step;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
-/// Normalises every pixel, step or row over its channels: `X → X`, `C` being the last axis of `X`.
+/// Normalizes every pixel, step or row over its channels: `X → X`, where `C` is the last axis of `X`.
 ///
 /// `EPS` is [`bits`] of ε.
 ///
 /// ```
 /// use monomorph::layers::LayerNorm;
 /// use monomorph::testing::check_gradients;
-/// let mut norm: LayerNorm<f64, [[f64; 3]; 2], 3> = monomorph::memory::zeroed();
+/// let mut norm: LayerNorm<[[f64; 3]; 2]> = monomorph::memory::zeroed();
 /// norm.weight = [1.0, 2.0, 3.0];
 /// check_gradients(&mut norm, &[[[1.0, 2.0, 4.0], [3.0, 5.0, 0.5]]], 1e-7)?;
 /// # Ok::<(), monomorph::testing::GradientError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Parameters)]
+#[parameters(of = X)]
 #[repr(C)]
-pub struct LayerNorm<T, X, const C: usize, const EPS: u64 = { bits(1e-5) }> {
-    /// What the normalised values are multiplied by.
-    #[parameters(start = 1.0)]
-    pub weight: [T; C],
-    /// What is added to them.
-    #[parameters(start = 0.0)]
-    pub bias: [T; C],
+pub struct LayerNorm<X: Tensor<Element: Scalar>, const EPS: u64 = { bits(1e-5) }> {
+    /// The factor that multiplies the normalized values.
+    #[parameters(tensor, start = 1.0)]
+    pub weight: X::Last,
+    /// The offset that is added to them.
+    #[parameters(tensor, start = 0.0)]
+    pub bias: X::Last,
     shape: PhantomData<X>,
 }
 
-impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for LayerNorm<T, X, C, EPS> {
+impl<T: Real, X: Tensor<Element = T>, const EPS: u64> Layer for LayerNorm<X, EPS> {
     type Input = X;
     type Output = X;
     /// The mean and `1 / √(variance + ε)` of every row.
     type Saved<const B: usize> = ([X::Rows; B], [X::Rows; B]);
     type Workspace<const B: usize> = ();
     const MACS: usize = 2 * X::LEN;
+    const BACKWARD_READS: Reads = Reads::INPUT;
 
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], _workspace: &mut ()) {
-        const { assert!(X::CHANNELS == C, "LayerNorm: C is not the last axis of its input") };
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -60,8 +61,8 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for Layer
                     simd,
                     batch_slice(input),
                     batch_slice_mut(output),
-                    &self.weight,
-                    &self.bias,
+                    self.weight.numbers(),
+                    self.bias.numbers(),
                     T::from_f64(f64::from_bits(EPS)),
                     None,
                 );
@@ -76,10 +77,9 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for Layer
         input: &[X; B],
         output: &mut [X; B],
         (mean, inverse): &mut Self::Saved<B>,
-        _noise: &mut Noise,
+        _pass: &mut Pass<T>,
     ) {
-        const { assert!(X::CHANNELS == C, "LayerNorm: C is not the last axis of its input") };
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -87,8 +87,8 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for Layer
                     simd,
                     batch_slice(input),
                     batch_slice_mut(output),
-                    &self.weight,
-                    &self.bias,
+                    self.weight.numbers(),
+                    self.bias.numbers(),
                     T::from_f64(f64::from_bits(EPS)),
                     Some([batch_slice_mut(mean), batch_slice_mut(inverse)]),
                 );
@@ -106,8 +106,9 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for Layer
         grad_output: &mut [X; B],
         grad_input: Option<&mut [X; B]>,
         gradient: &mut Self,
+        _pass: &Pass<T>,
     ) {
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -116,16 +117,29 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for Layer
                     batch_slice(input),
                     batch_slice(grad_output),
                     grad_input.map(|gradient| batch_slice_mut(gradient)),
-                    &self.weight,
+                    self.weight.numbers(),
                     batch_slice(mean),
                     batch_slice(inverse),
-                    &mut gradient.weight,
-                    &mut gradient.bias,
+                    gradient.weight.numbers_mut(),
+                    gradient.bias.numbers_mut(),
                 );
             },
         );
     }
 }
+
+step_by_step!(
+    [T: Real, X: Tensor<Element = T>, const EPS: u64] LayerNorm<X, EPS>,
+    |self, simd, x, y| norm::row_forward::<T, S, true>(
+        simd,
+        x,
+        y,
+        self.weight.numbers(),
+        self.bias.numbers(),
+        T::from_f64(f64::from_bits(EPS)),
+        None,
+    )
+);
 
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
@@ -135,29 +149,28 @@ mod tests {
     use crate::simd::levels;
     use crate::testing::{check_gradients, golden};
 
-    fn agrees<T: Scalar, X: Tensor<T>, const C: usize, const B: usize>() {
-        let layer = random::<T, LayerNorm<T, X, C>>();
-        let (input, grad_output) = (golden::random::<T, X, B>(2), golden::random::<T, X, B>(3));
+    fn agrees<T: Real, X: Tensor<Element = T>, const C: usize, const B: usize>() {
+        let layer = random::<LayerNorm<X>>();
+        let (input, grad_output) = (golden::random::<X, B>(2), golden::random::<X, B>(3));
         let (x, dy) = (numbers(&input[..]), numbers(&grad_output[..]));
-        let (mut y, mut dx, mut gradient) =
-            (x.clone(), x.clone(), std::vec![0.0; <LayerNorm<T, X, C> as Parameters<T>>::COUNT]);
+        let (mut y, mut dx, mut gradient) = (x.clone(), x.clone(), std::vec![0.0; <LayerNorm<X> as Parameters>::COUNT]);
         for row in 0..x.len() / C {
             let at = |c: usize| row * C + c;
             let mean_of = |f: &dyn Fn(usize) -> f64| (0..C).map(f).sum::<f64>() / C as f64;
             let mean = mean_of(&|c| x[at(c)]);
             let inverse = 1.0 / (mean_of(&|c| (x[at(c)] - mean).powi(2)) + 1e-5).sqrt();
             let normal = |c: usize| (x[at(c)] - mean) * inverse;
-            let weight = |c: usize| layer.weight[c].to_f64();
+            let weight = |c: usize| layer.weight.numbers()[c].to_f64();
             let sum = mean_of(&|c| dy[at(c)] * weight(c));
             let product = mean_of(&|c| dy[at(c)] * weight(c) * normal(c));
             for c in 0..C {
-                y[at(c)] = normal(c) * weight(c) + layer.bias[c].to_f64();
+                y[at(c)] = normal(c) * weight(c) + layer.bias.numbers()[c].to_f64();
                 dx[at(c)] = inverse * (dy[at(c)] * weight(c) - sum - normal(c) * product);
                 gradient[c] += dy[at(c)] * normal(c);
                 gradient[C + c] += dy[at(c)];
             }
         }
-        check::<T, LayerNorm<T, X, C>, B>(&layer, &input, &grad_output, [&y, &y, &dx, &gradient]);
+        check::<X, LayerNorm<X>, B>(&layer, &input, &grad_output, [&y, &y, &dx, &gradient]);
     }
 
     #[test]
@@ -174,16 +187,15 @@ mod tests {
 
     #[test]
     fn finite_differences_agree() {
-        let input = golden::random::<f64, [[[f64; 3]; 2]; 3], 2>(4);
-        check_gradients(&mut *random::<f64, LayerNorm<f64, [[[f64; 3]; 2]; 3], 3>>(), &input, 1e-7)
-            .expect("the derivative");
-        let input = golden::random::<f64, [f64; 17], 3>(4);
-        check_gradients(&mut *random::<f64, LayerNorm<f64, [f64; 17], 17>>(), &input, 1e-7).expect("the derivative");
+        let input = golden::random::<[[[f64; 3]; 2]; 3], 2>(4);
+        check_gradients(&mut *random::<LayerNorm<[[[f64; 3]; 2]; 3]>>(), &input, 1e-7).expect("the derivative");
+        let input = golden::random::<[f64; 17], 3>(4);
+        check_gradients(&mut *random::<LayerNorm<[f64; 17]>>(), &input, 1e-7).expect("the derivative");
     }
 
     #[test]
     fn a_large_mean_does_not_drown_the_variance() {
-        let layer = random::<f32, LayerNorm<f32, [f32; 18], 18>>();
+        let layer = random::<LayerNorm<[f32; 18]>>();
         let input = [core::array::from_fn(|c| if c % 2 == 0 { 9999.0_f32 } else { 10001.0 }), [-1e6; 18]];
         for level in levels() {
             let y = Passes::run(level, &*layer, &input, &crate::memory::zeroed()).output;
@@ -197,7 +209,7 @@ mod tests {
 
     #[test]
     fn agrees_with_pytorch() {
-        golden::check_layer::<f64, LayerNorm<f64, [[f64; 24]; 5], 24>, 2>("layer_norm");
-        golden::check_layer::<f32, LayerNorm<f32, [[f32; 24]; 5], 24>, 2>("layer_norm");
+        golden::check_layer::<LayerNorm<[[f64; 24]; 5]>, 2>("layer_norm");
+        golden::check_layer::<LayerNorm<[[f32; 24]; 5]>, 2>("layer_norm");
     }
 }

@@ -1,7 +1,7 @@
-//! RMS normalisation of Zhang and Sennrich, *Root Mean Square Layer Normalization* (2019), over the
+//! RMS normalization of Zhang and Sennrich, *Root Mean Square Layer Normalization* (2019), over the
 //! last axis: `y = x / √(mean(x²) + ε) · weight`.
 //!
-//! | tensor | shape | start | role |
+//! | tensor | shape | initial value | role |
 //! | --- | --- | --- | --- |
 //! | input, output | `[.., C]`, any rank | | |
 //! | `weight` | `[C]` | 1 | learned |
@@ -9,46 +9,48 @@
 use core::marker::PhantomData;
 
 use crate::kernels::norm;
-use crate::layer::{Layer, outline_layer};
-use crate::noise::Noise;
+use crate::layer::{Layer, Pass, Reads, outline_layer};
 use crate::parameters::Parameters;
-use crate::scalar::{Scalar, bits};
+use crate::scalar::{Real, Scalar, bits};
 use crate::simd::Simd;
+use crate::streaming::step_by_step;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
-/// Scales every pixel, step or row by the root mean square of its channels: `X → X`, `C` being the last axis of `X`.
+/// Divides every pixel, step or row by the root mean square of its channels: `X → X`, where `C` is the last axis of
+/// `X`.
 ///
 /// `EPS` is [`bits`] of ε.
 ///
 /// ```
 /// use monomorph::layers::RmsNorm;
 /// use monomorph::testing::check_gradients;
-/// let mut norm: RmsNorm<f64, [[f64; 3]; 2], 3> = monomorph::memory::zeroed();
+/// let mut norm: RmsNorm<[[f64; 3]; 2]> = monomorph::memory::zeroed();
 /// norm.weight = [1.0, 2.0, 3.0];
 /// check_gradients(&mut norm, &[[[1.0, 2.0, 4.0], [3.0, 5.0, 0.5]]], 1e-7)?;
 /// # Ok::<(), monomorph::testing::GradientError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Parameters)]
+#[parameters(of = X)]
 #[repr(C)]
-pub struct RmsNorm<T, X, const C: usize, const EPS: u64 = { bits(1e-6) }> {
-    /// What the scaled values are multiplied by.
-    #[parameters(start = 1.0)]
-    pub weight: [T; C],
+pub struct RmsNorm<X: Tensor<Element: Scalar>, const EPS: u64 = { bits(1e-6) }> {
+    /// The factor that multiplies the scaled values.
+    #[parameters(tensor, start = 1.0)]
+    pub weight: X::Last,
     shape: PhantomData<X>,
 }
 
-impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for RmsNorm<T, X, C, EPS> {
+impl<T: Real, X: Tensor<Element = T>, const EPS: u64> Layer for RmsNorm<X, EPS> {
     type Input = X;
     type Output = X;
     /// `1 / √(mean(x²) + ε)` of every row.
     type Saved<const B: usize> = [X::Rows; B];
     type Workspace<const B: usize> = ();
     const MACS: usize = 2 * X::LEN;
+    const BACKWARD_READS: Reads = Reads::INPUT;
 
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], _workspace: &mut ()) {
-        const { assert!(X::CHANNELS == C, "RmsNorm: C is not the last axis of its input") };
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -56,7 +58,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for RmsNo
                     simd,
                     batch_slice(input),
                     batch_slice_mut(output),
-                    &self.weight,
+                    self.weight.numbers(),
                     &[],
                     T::from_f64(f64::from_bits(EPS)),
                     None,
@@ -72,10 +74,9 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for RmsNo
         input: &[X; B],
         output: &mut [X; B],
         inverse: &mut Self::Saved<B>,
-        _noise: &mut Noise,
+        _pass: &mut Pass<T>,
     ) {
-        const { assert!(X::CHANNELS == C, "RmsNorm: C is not the last axis of its input") };
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -83,7 +84,7 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for RmsNo
                     simd,
                     batch_slice(input),
                     batch_slice_mut(output),
-                    &self.weight,
+                    self.weight.numbers(),
                     &[],
                     T::from_f64(f64::from_bits(EPS)),
                     Some([&mut [], batch_slice_mut(inverse)]),
@@ -102,8 +103,9 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for RmsNo
         grad_output: &mut [X; B],
         grad_input: Option<&mut [X; B]>,
         gradient: &mut Self,
+        _pass: &Pass<T>,
     ) {
-        outline_layer::<T, Self, B, _, _>(
+        outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
             || {
@@ -112,16 +114,29 @@ impl<T: Scalar, X: Tensor<T>, const C: usize, const EPS: u64> Layer<T> for RmsNo
                     batch_slice(input),
                     batch_slice(grad_output),
                     grad_input.map(|gradient| batch_slice_mut(gradient)),
-                    &self.weight,
+                    self.weight.numbers(),
                     &[],
                     batch_slice(inverse),
-                    &mut gradient.weight,
+                    gradient.weight.numbers_mut(),
                     &mut [],
                 );
             },
         );
     }
 }
+
+step_by_step!(
+    [T: Real, X: Tensor<Element = T>, const EPS: u64] RmsNorm<X, EPS>,
+    |self, simd, x, y| norm::row_forward::<T, S, false>(
+        simd,
+        x,
+        y,
+        self.weight.numbers(),
+        &[],
+        T::from_f64(f64::from_bits(EPS)),
+        None,
+    )
+);
 
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
@@ -130,18 +145,17 @@ mod tests {
     use crate::parameters::Parameters;
     use crate::testing::{check_gradients, golden};
 
-    fn agrees<T: Scalar, X: Tensor<T>, const C: usize, const B: usize>() {
-        let layer = random::<T, RmsNorm<T, X, C>>();
-        let (input, grad_output) = (golden::random::<T, X, B>(2), golden::random::<T, X, B>(3));
+    fn agrees<T: Real, X: Tensor<Element = T>, const C: usize, const B: usize>() {
+        let layer = random::<RmsNorm<X>>();
+        let (input, grad_output) = (golden::random::<X, B>(2), golden::random::<X, B>(3));
         let (x, dy) = (numbers(&input[..]), numbers(&grad_output[..]));
-        let (mut y, mut dx, mut gradient) =
-            (x.clone(), x.clone(), std::vec![0.0; <RmsNorm<T, X, C> as Parameters<T>>::COUNT]);
+        let (mut y, mut dx, mut gradient) = (x.clone(), x.clone(), std::vec![0.0; <RmsNorm<X> as Parameters>::COUNT]);
         for row in 0..x.len() / C {
             let at = |c: usize| row * C + c;
             let mean_of = |f: &dyn Fn(usize) -> f64| (0..C).map(f).sum::<f64>() / C as f64;
             let inverse = 1.0 / (mean_of(&|c| x[at(c)].powi(2)) + 1e-6).sqrt();
             let normal = |c: usize| x[at(c)] * inverse;
-            let weight = |c: usize| layer.weight[c].to_f64();
+            let weight = |c: usize| layer.weight.numbers()[c].to_f64();
             let product = mean_of(&|c| dy[at(c)] * weight(c) * normal(c));
             for c in 0..C {
                 y[at(c)] = normal(c) * weight(c);
@@ -149,7 +163,7 @@ mod tests {
                 gradient[c] += dy[at(c)] * normal(c);
             }
         }
-        check::<T, RmsNorm<T, X, C>, B>(&layer, &input, &grad_output, [&y, &y, &dx, &gradient]);
+        check::<X, RmsNorm<X>, B>(&layer, &input, &grad_output, [&y, &y, &dx, &gradient]);
     }
 
     #[test]
@@ -166,16 +180,15 @@ mod tests {
 
     #[test]
     fn finite_differences_agree() {
-        let input = golden::random::<f64, [[[f64; 3]; 2]; 3], 2>(4);
-        check_gradients(&mut *random::<f64, RmsNorm<f64, [[[f64; 3]; 2]; 3], 3>>(), &input, 1e-7)
-            .expect("the derivative");
-        let input = golden::random::<f64, [f64; 17], 3>(4);
-        check_gradients(&mut *random::<f64, RmsNorm<f64, [f64; 17], 17>>(), &input, 1e-7).expect("the derivative");
+        let input = golden::random::<[[[f64; 3]; 2]; 3], 2>(4);
+        check_gradients(&mut *random::<RmsNorm<[[[f64; 3]; 2]; 3]>>(), &input, 1e-7).expect("the derivative");
+        let input = golden::random::<[f64; 17], 3>(4);
+        check_gradients(&mut *random::<RmsNorm<[f64; 17]>>(), &input, 1e-7).expect("the derivative");
     }
 
     #[test]
     fn agrees_with_pytorch() {
-        golden::check_layer::<f64, RmsNorm<f64, [[f64; 24]; 5], 24>, 2>("rms_norm");
-        golden::check_layer::<f32, RmsNorm<f32, [[f32; 24]; 5], 24>, 2>("rms_norm");
+        golden::check_layer::<RmsNorm<[[f64; 24]; 5]>, 2>("rms_norm");
+        golden::check_layer::<RmsNorm<[[f32; 24]; 5]>, 2>("rms_norm");
     }
 }

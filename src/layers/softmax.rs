@@ -5,28 +5,28 @@
 //! | [`Softmax`] | `e^xᵢ / Σⱼ e^xⱼ` | `yᵢ (∂L/∂yᵢ − Σⱼ ∂L/∂yⱼ yⱼ)` |
 //! | [`LogSoftmax`] | `xᵢ − ln Σⱼ e^xⱼ` | `∂L/∂yᵢ − e^yᵢ Σⱼ ∂L/∂yⱼ` |
 //!
-//! Input and output: any shape; each row of its last axis is on its own. The largest number of a
-//! row is subtracted first, so nothing overflows (Goodfellow, Bengio and Courville, *Deep
-//! learning*, 4.1).
+//! Input and output: any shape; each row along the last axis is independent. The largest number of a row is subtracted
+//! first, so nothing overflows (Goodfellow, Bengio and Courville, *Deep learning*, 4.1).
 
 use core::marker::PhantomData;
 
 use crate::kernels::{elementwise, reduce};
-use crate::layer::{Layer, forward_evaluates, outline_layer};
+use crate::layer::{Layer, Pass, Reads, forward_evaluates, outline_layer};
 use crate::parameters::Parameters;
-use crate::scalar::Scalar;
+use crate::scalar::Real;
 use crate::simd::{Simd, Vector};
+use crate::streaming::step_by_step;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// The size of a row.
-const fn row<T: Scalar, X: Tensor<T>>() -> usize {
+const fn row<T: Real, X: Tensor<Element = T>>() -> usize {
     assert!(X::CHANNELS > 0, "softmax: the last axis is empty");
     X::CHANNELS
 }
 
 /// The derivative of softmax in a row.
 #[inline(always)]
-fn softmax_backward<T: Scalar, S: Simd>(simd: S, y: &[T], grad_output: &[T], grad_input: &mut [T]) {
+fn softmax_backward<T: Real, S: Simd>(simd: S, y: &[T], grad_output: &[T], grad_input: &mut [T]) {
     let mean = T::Vector::<S>::splat(simd, reduce::dot(simd, grad_output, y));
     elementwise::zip_to(
         simd,
@@ -40,10 +40,10 @@ fn softmax_backward<T: Scalar, S: Simd>(simd: S, y: &[T], grad_output: &[T], gra
 
 /// The logarithm of softmax in a row.
 #[inline(always)]
-fn log_softmax<T: Scalar, S: Simd>(simd: S, x: &[T], y: &mut [T]) {
+fn log_softmax<T: Real, S: Simd>(simd: S, x: &[T], y: &mut [T]) {
     let (max, sum) = reduce::max_and_sum_exp(simd, x);
     let max = T::Vector::<S>::splat(simd, max);
-    let ln = T::Vector::<S>::splat(simd, sum).ln(simd);
+    let ln = T::ln_lanes(simd, T::Vector::<S>::splat(simd, sum));
     elementwise::map_to(
         simd,
         x,
@@ -55,7 +55,7 @@ fn log_softmax<T: Scalar, S: Simd>(simd: S, x: &[T], y: &mut [T]) {
 
 /// The derivative of [`log_softmax`].
 #[inline(always)]
-fn log_softmax_backward<T: Scalar, S: Simd>(simd: S, y: &[T], grad_output: &[T], grad_input: &mut [T]) {
+fn log_softmax_backward<T: Real, S: Simd>(simd: S, y: &[T], grad_output: &[T], grad_input: &mut [T]) {
     let sum = T::Vector::<S>::splat(simd, reduce::sum(simd, grad_output));
     elementwise::zip_to(
         simd,
@@ -63,13 +63,13 @@ fn log_softmax_backward<T: Scalar, S: Simd>(simd: S, y: &[T], grad_output: &[T],
         y,
         grad_input,
         #[inline(always)]
-        |gradient, y| gradient - y.exp(simd) * sum,
+        |gradient, y| gradient - T::exp_lanes(simd, y) * sum,
     );
 }
 
 /// Turns each row of the last axis into a probability distribution: `yᵢ = e^xᵢ / Σⱼ e^xⱼ`.
 ///
-/// For training a classifier leave it out: cross-entropy takes scores and is more exact so.
+/// Leave it out when you train a classifier: cross-entropy takes logits, which is more accurate.
 ///
 /// ```
 /// use monomorph::layers::Softmax;
@@ -79,10 +79,11 @@ fn log_softmax_backward<T: Scalar, S: Simd>(simd: S, y: &[T], grad_output: &[T],
 /// # Ok::<(), monomorph::testing::GradientError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Parameters)]
+#[parameters(of = X)]
 #[repr(C)]
 pub struct Softmax<X>(PhantomData<X>);
 
-/// The logarithm of [`Softmax`], without its rounding: `yᵢ = xᵢ − ln Σⱼ e^xⱼ`.
+/// The logarithm of [`Softmax`], without its rounding error: `yᵢ = xᵢ − ln Σⱼ e^xⱼ`.
 ///
 /// ```
 /// use monomorph::layers::LogSoftmax;
@@ -92,22 +93,24 @@ pub struct Softmax<X>(PhantomData<X>);
 /// # Ok::<(), monomorph::testing::GradientError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Parameters)]
+#[parameters(of = X)]
 #[repr(C)]
 pub struct LogSoftmax<X>(PhantomData<X>);
 
-/// A layer that turns each row into another: the function of rows, and its derivative, from what it gave.
+/// A layer that maps each row to another: the function of a row, and its derivative as computed from the output.
 macro_rules! row_by_row {
     ($layer:ident, $function:path, $derivative:path) => {
-        impl<T: Scalar, X: Tensor<T>> Layer<T> for $layer<X> {
+        impl<T: Real, X: Tensor<Element = T>> Layer for $layer<X> {
             type Input = X;
             type Output = X;
             type Saved<const B: usize> = ();
             type Workspace<const B: usize> = ();
             const MACS: usize = 0;
+            const BACKWARD_READS: Reads = Reads::OUTPUT;
 
             #[inline(always)]
             fn evaluate<S: Simd, const B: usize>(&self, simd: S, input: &[X; B], output: &mut [X; B], (): &mut ()) {
-                outline_layer::<T, Self, B, _, _>(
+                outline_layer::<Self, B, _, _>(
                     simd,
                     #[inline(always)]
                     || {
@@ -132,9 +135,10 @@ macro_rules! row_by_row {
                 grad_output: &mut [X; B],
                 grad_input: Option<&mut [X; B]>,
                 _: &mut Self,
+                _pass: &Pass<T>,
             ) {
                 let Some(grad_input) = grad_input else { return };
-                outline_layer::<T, Self, B, _, _>(
+                outline_layer::<Self, B, _, _>(
                     simd,
                     #[inline(always)]
                     || {
@@ -150,6 +154,8 @@ macro_rules! row_by_row {
                 );
             }
         }
+
+        step_by_step!([T: Real, X: Tensor<Element = T>] $layer<X>, |self, simd, x, y| $function(simd, x, y));
     };
 }
 row_by_row!(Softmax, reduce::softmax, softmax_backward);
@@ -165,14 +171,14 @@ mod tests {
 
     #[test]
     fn agree_with_pytorch() {
-        check_layer::<f64, Softmax<[f64; 21]>, 3>("act_softmax");
-        check_layer::<f32, Softmax<[f32; 21]>, 3>("act_softmax");
-        check_layer::<f64, LogSoftmax<[f64; 21]>, 3>("act_log_softmax");
-        check_layer::<f32, LogSoftmax<[f32; 21]>, 3>("act_log_softmax");
+        check_layer::<Softmax<[f64; 21]>, 3>("act_softmax");
+        check_layer::<Softmax<[f32; 21]>, 3>("act_softmax");
+        check_layer::<LogSoftmax<[f64; 21]>, 3>("act_log_softmax");
+        check_layer::<LogSoftmax<[f32; 21]>, 3>("act_log_softmax");
     }
 
-    fn gradients<X: Tensor<f64>, const B: usize>() {
-        let input = random::<f64, X, B>(8);
+    fn gradients<X: Tensor<Element = f64>, const B: usize>() {
+        let input = random::<X, B>(8);
         check_gradients(&mut zeroed::<Softmax<X>>(), &input, 1e-7).unwrap();
         check_gradients(&mut zeroed::<LogSoftmax<X>>(), &input, 1e-7).unwrap();
     }
@@ -203,7 +209,7 @@ mod tests {
     }
 
     fn check<const N: usize>() {
-        let mut x = random::<f32, [f32; N], 1>(N as u64)[0];
+        let mut x = random::<[f32; N], 1>(N as u64)[0];
         for offset in [0.0, 1e4, -1e4] {
             // A multiple of the spacing there, so that adding the offset does not round.
             x.iter_mut().for_each(|x| *x = (*x * 64.0).round() / 64.0);

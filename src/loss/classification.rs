@@ -1,21 +1,20 @@
-//! Losses on logits: the numbers before a softmax or a sigmoid.
+//! Losses on logits: the inputs of a softmax or a sigmoid.
 //!
-//! Taking logits keeps them exact where the probabilities are nearly 0 or 1: with
-//! `m = max x`, `ln softmax(x)ᵢ = (xᵢ − m) − ln Σ e^(xⱼ−m)`, in which nothing overflows.
+//! Taking logits keeps them accurate where the probabilities are nearly 0 or 1: with `m = max x`,
+//! `ln softmax(x)ᵢ = (xᵢ − m) − ln Σ e^(xⱼ−m)`, in which nothing overflows.
 
 use core::ops::Range;
 
 use super::{Loss, LossError, mean_of_numbers, reciprocal};
 use crate::kernels::reduce;
 use crate::kernels::training::Sum;
-use crate::scalar::Scalar;
+use crate::scalar::{Real, Scalar};
 use crate::simd::{Simd, Vector, outline};
 use crate::tensor::Tensor;
 
 /// Cross-entropy: `−Σ t·ln softmax(x)` of each sample; its gradient is `softmax(x) − t`.
 ///
-/// The target is a class, or a distribution over all classes (whose sum is 1). A logit of `−∞`
-/// stands for a class that is ruled out.
+/// The target is a class, or a distribution over all classes (which sums to 1). A logit of `−∞` rules a class out.
 ///
 /// ```
 /// use monomorph::loss::{CrossEntropy, Loss};
@@ -36,7 +35,7 @@ use crate::tensor::Tensor;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CrossEntropy;
 
-/// [`CrossEntropy`] with targets `(1−ε)·t + ε/C`, which never ask for certainty.
+/// [`CrossEntropy`] with label smoothing: the targets are `(1−ε)·t + ε/C`, which never demand certainty.
 ///
 /// Szegedy et al., *Rethinking the inception architecture for computer vision* (2016).
 ///
@@ -66,13 +65,11 @@ impl Default for SmoothCrossEntropy {
     }
 }
 
-/// The divergence of Kullback and Leibler from `softmax(x)` to the target:
-/// `Σ t·(ln t − ln softmax(x))` of each sample, where `0·ln 0 = 0`; its gradient is
-/// `softmax(x) − t`.
+/// The Kullback–Leibler divergence from `softmax(x)` to the target: `Σ t·(ln t − ln softmax(x))` of each sample, where
+/// `0·ln 0 = 0`; its gradient is `softmax(x) − t`.
 ///
-/// The target is a distribution over all classes, such as another network's softmax. It differs
-/// from [`CrossEntropy`] by the entropy of the target, so it is 0 where both agree. (PyTorch calls
-/// this mean `batchmean`.)
+/// The target is a distribution over all classes, such as another network's softmax. It differs from [`CrossEntropy`]
+/// by the entropy of the target, so it is 0 where the two distributions agree. (PyTorch calls this mean `batchmean`.)
 ///
 /// ```
 /// use monomorph::loss::{KlDivergence, Loss};
@@ -93,8 +90,8 @@ pub struct KlDivergence;
 /// Binary cross-entropy of independent labels: the mean over all numbers of
 /// `−t·ln σ(x) − (1−t)·ln(1−σ(x))`; its gradient is `(σ(x) − t)/n`.
 ///
-/// The target has the output's shape and holds probabilities, 0 and 1 for labels that are known.
-/// A sample counts as classified rightly if every `x > 0` exactly where `t > ½`.
+/// The target has the output's shape and holds probabilities, 0 and 1 for hard labels. A sample counts as correctly
+/// classified if `x > 0` exactly where `t > ½`.
 ///
 /// ```
 /// use monomorph::loss::{BceWithLogits, Loss};
@@ -119,17 +116,17 @@ trait Distribution<T: Scalar, Y> {
     const DIVERGENCE: bool;
     /// The target's probability of a class.
     fn probability(&self, target: &Y, class: usize, classes: usize) -> T;
-    /// The classes among which are all those with a probability.
+    /// A range of classes that contains all those with nonzero probability.
     fn probable(&self, _target: &Y, classes: usize) -> Range<usize> {
         0..classes
     }
-    /// Refuses a target that names no class.
+    /// Rejects a target that names no class.
     fn check(&self, sample: usize, target: &Y, classes: usize) -> Result<(), LossError>;
 }
 
-/// The loss of one sample, and its gradient times `share` where it is wanted.
+/// The loss of one sample, and its gradient times `share` if requested.
 #[inline(always)]
-fn row<T: Scalar, Y, D: Distribution<T, Y>, S: Simd, const C: usize>(
+fn row<T: Real, Y, D: Distribution<T, Y>, S: Simd, const C: usize>(
     distribution: &D,
     simd: S,
     output: &[T; C],
@@ -147,7 +144,7 @@ fn row<T: Scalar, Y, D: Distribution<T, Y>, S: Simd, const C: usize>(
     for (class, x) in output.iter().enumerate().take(probable.end).skip(probable.start) {
         let probability = distribution.probability(target, class, C);
         asked += probability;
-        // A class that is not asked for may be ruled out by −∞, and 0·∞ is no loss.
+        // A class with target 0 may be ruled out by −∞, and 0·∞ counts as no loss.
         if probability != T::ZERO {
             let mut surprise = (largest - *x) + log;
             if D::DIVERGENCE {
@@ -165,9 +162,9 @@ fn row<T: Scalar, Y, D: Distribution<T, Y>, S: Simd, const C: usize>(
     loss
 }
 
-/// The mean over a batch, and its gradient where it is wanted.
+/// The mean over a batch, and its gradient if requested.
 #[inline(always)]
-fn mean<T: Scalar, Y, D: Distribution<T, Y>, S: Simd, const C: usize, const B: usize>(
+fn mean<T: Real, Y, D: Distribution<T, Y>, S: Simd, const C: usize, const B: usize>(
     distribution: &D,
     simd: S,
     output: &[[T; C]; B],
@@ -192,7 +189,7 @@ fn mean<T: Scalar, Y, D: Distribution<T, Y>, S: Simd, const C: usize, const B: u
     ))
 }
 
-/// Whether the class has the highest score, the first of equals; NaN is no score.
+/// Whether the class is the first with the highest score; NaN is not a score.
 #[inline]
 fn is_first_highest<T: Scalar>(scores: &[T], class: usize) -> bool {
     scores.get(class).is_some_and(|score| {
@@ -204,7 +201,7 @@ macro_rules! softmax_loss {
     ($loss:ty, $target:ty, $correct:expr) => {
         // The notes of the trait say it in words.
         #[diagnostic::do_not_recommend]
-        impl<T: Scalar, const C: usize> Loss<T, [T; C], $target> for $loss {
+        impl<T: Real, const C: usize> Loss<T, [T; C], $target> for $loss {
             #[inline(always)]
             fn loss<S: Simd, const B: usize>(
                 &self,
@@ -235,7 +232,7 @@ macro_rules! softmax_loss {
     };
 }
 
-/// Whether both have their highest number at the same class.
+/// Whether both have their maximum at the same class.
 fn agree<T: Scalar, const C: usize>(output: &[T; C], target: &[T; C]) -> bool {
     let mut highest = (0, target.first());
     for (class, probability) in target.iter().enumerate() {
@@ -318,9 +315,14 @@ fn smooth<T: Scalar>(loss: &SmoothCrossEntropy, probability: T, classes: usize) 
     probability * T::from_f64(1.0 - loss.smoothing) + T::from_f64(loss.smoothing / classes as f64)
 }
 
-/// [`BceWithLogits`] of a batch, and its gradient where it is wanted.
+/// [`BceWithLogits`] of a batch, and its gradient if requested.
 #[inline(always)]
-fn binary<T: Scalar, X: Tensor<T>, S: Simd>(simd: S, output: &[X], target: &[X], gradient: Option<&mut [X]>) -> T {
+fn binary<T: Real, X: Tensor<Element = T>, S: Simd>(
+    simd: S,
+    output: &[X],
+    target: &[X],
+    gradient: Option<&mut [X]>,
+) -> T {
     let (zero, one) = (T::Vector::<S>::splat(simd, T::ZERO), T::Vector::<S>::splat(simd, T::ONE));
     mean_of_numbers(
         simd,
@@ -331,9 +333,9 @@ fn binary<T: Scalar, X: Tensor<T>, S: Simd>(simd: S, output: &[X], target: &[X],
         |x: T::Vector<S>, t| {
             // −t·ln σ(x) − (1−t)·ln(1−σ(x)) = max(x, 0) − t·x + ln(1 + e^−|x|).
             let (negative, low) = (x.lt(zero), -x.abs());
-            let loss = (T::Vector::<S>::select(negative, zero, x) - t * x) + low.softplus(simd);
+            let loss = (T::Vector::<S>::select(negative, zero, x) - t * x) + T::softplus_lanes(simd, low);
             // σ(x) − t, where 1 − σ(x) is not rounded to 0.
-            let power = low.exp(simd);
+            let power = T::exp_lanes(simd, low);
             let smaller = power / (one + power);
             (loss, T::Vector::<S>::select(negative, smaller - t, (one - t) - smaller))
         },
@@ -342,7 +344,7 @@ fn binary<T: Scalar, X: Tensor<T>, S: Simd>(simd: S, output: &[X], target: &[X],
 
 // The notes of the trait say it in words.
 #[diagnostic::do_not_recommend]
-impl<T: Scalar, X: Tensor<T>> Loss<T, X, X> for BceWithLogits {
+impl<T: Real, X: Tensor<Element = T>> Loss<T, X, X> for BceWithLogits {
     #[inline(always)]
     fn loss<S: Simd, const B: usize>(
         &self,
@@ -363,7 +365,7 @@ impl<T: Scalar, X: Tensor<T>> Loss<T, X, X> for BceWithLogits {
     fn correct<const B: usize>(&self, output: &[X; B], target: &[X; B]) -> Option<usize> {
         let half = T::from_f64(0.5);
         let right = |(output, target): &(&X, &X)| {
-            output.as_slice().iter().zip(target.as_slice()).all(|(x, t)| match *t > half {
+            output.numbers().iter().zip(target.numbers()).all(|(x, t)| match *t > half {
                 true => *x > T::ZERO,
                 false => *x <= T::ZERO,
             })
@@ -382,7 +384,7 @@ mod tests {
 
     #[test]
     fn classes_agree_with_pytorch() {
-        fn every<T: Scalar>() {
+        fn every<T: Real>() {
             let name = "loss_cross_entropy";
             check::golden::<T, _, _>(name, &CrossEntropy, &check::classes::<u8>(name));
             check::golden::<T, _, _>(name, &CrossEntropy, &check::classes::<u16>(name));
@@ -398,14 +400,14 @@ mod tests {
         every::<f32>();
     }
 
-    fn one_hot<T: Scalar>(name: &str) -> [[T; 6]; 4] {
+    fn one_hot<T: Real>(name: &str) -> [[T; 6]; 4] {
         check::classes::<usize>(name)
             .map(|class| core::array::from_fn(|index| if index == class { T::ONE } else { T::ZERO }))
     }
 
     #[test]
     fn divergence_and_labels_agree_with_pytorch() {
-        fn every<T: Scalar>() {
+        fn every<T: Real>() {
             let name = "loss_kl_div_logits";
             check::golden::<T, _, _>(name, &KlDivergence, &check::numbers::<T>(name));
             let name = "loss_bce_with_logits";
@@ -418,12 +420,12 @@ mod tests {
     #[test]
     fn gradients() {
         fn every<const C: usize>() {
-            let mut output = random::<f64, [f64; C], 3>(1);
+            let mut output = random::<[f64; C], 3>(1);
             let classes = [0, C - 1, C / 2];
             check::differences(&CrossEntropy, &mut output, &classes);
             check::differences(&SmoothCrossEntropy::default(), &mut output, &classes);
-            // Not even a distribution: the gradient is that of the formula all the same.
-            let target = random::<f64, [f64; C], 3>(2).map(|row| row.map(f64::abs));
+            // Not even a distribution: the gradient still follows the formula.
+            let target = random::<[f64; C], 3>(2).map(|row| row.map(f64::abs));
             check::differences(&CrossEntropy, &mut output, &target);
             check::differences(&SmoothCrossEntropy::default(), &mut output, &target);
             check::differences(&KlDivergence, &mut output, &target);
@@ -434,7 +436,7 @@ mod tests {
         every::<3>();
         every::<17>();
         every::<100>();
-        let (mut output, target) = (random::<f64, [[f64; 3]; 5], 2>(1), random::<f64, [[f64; 3]; 5], 2>(2));
+        let (mut output, target) = (random::<[[f64; 3]; 5], 2>(1), random::<[[f64; 3]; 5], 2>(2));
         check::differences(&BceWithLogits, &mut output, &target);
     }
 

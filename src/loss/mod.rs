@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | [`Mse`] | any tensor | the same | mean of `(x − t)²` |
 //! | [`Mae`] | any tensor | the same | mean of `abs(x − t)` |
-//! | [`Huber`] | any tensor | the same | mean of `(x − t)²/2` near, of `δ·(abs(x − t) − δ/2)` far |
+//! | [`Huber`] | any tensor | the same | mean of `(x − t)²/2` if `abs(x − t) ≤ δ`, else of `δ·(abs(x − t) − δ/2)` |
 //! | [`BceWithLogits`] | any tensor of logits | probabilities | mean of `−t·ln σ(x) − (1−t)·ln(1−σ(x))` |
 //! | [`CrossEntropy`] | `[T; C]`, logits | a class or `[T; C]` | `−Σ t·ln softmax(x)` |
 //! | [`SmoothCrossEntropy`] | `[T; C]`, logits | a class or `[T; C]` | the same with smoothed `t` |
@@ -50,11 +50,11 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
     note = "for `CrossEntropy` and `SmoothCrossEntropy` the output is `[f32; CLASSES]`, and a target is a class, counted from 0 (`u8`, `u16`, `u32` or `usize`), or `[f32; CLASSES]`",
     note = "for `KlDivergence` both are `[f32; CLASSES]`; for all other losses a target has the type of the output"
 )]
-pub trait Loss<T: Scalar, Output: Tensor<T>, Target> {
+pub trait Loss<T: Scalar, Output: Tensor<Element = T>, Target> {
     /// The mean loss over the batch; writes ∂L/∂output into `gradient`.
     ///
     /// # Errors
-    /// If a target is none of the output's; `gradient` is then as it was.
+    /// If a target does not fit the output; `gradient` is then unchanged.
     fn loss<S: Simd, const B: usize>(
         &self,
         simd: S,
@@ -63,7 +63,7 @@ pub trait Loss<T: Scalar, Output: Tensor<T>, Target> {
         gradient: &mut [Output; B],
     ) -> Result<T, LossError>;
 
-    /// The mean loss over the batch alone, for validation.
+    /// The mean loss over the batch without the gradient, for validation.
     ///
     /// # Errors
     /// As [`loss`](Self::loss).
@@ -74,9 +74,9 @@ pub trait Loss<T: Scalar, Output: Tensor<T>, Target> {
         target: &[Target; B],
     ) -> Result<T, LossError>;
 
-    /// How many samples are classified rightly, for losses where that means something.
+    /// The number of correctly classified samples, for losses where that is meaningful.
     ///
-    /// A sample with NaN in its output is not.
+    /// A sample with NaN in its output does not count.
     #[inline]
     fn correct<const B: usize>(&self, output: &[Output; B], target: &[Target; B]) -> Option<usize> {
         let _ = (output, target);
@@ -121,10 +121,10 @@ fn reciprocal<T: Scalar>(n: usize) -> T {
     if n == 0 { T::ZERO } else { T::from_f64(1.0 / n as f64) }
 }
 
-/// The mean over all numbers of a batch, where `f(output, target)` gives the loss of one and its derivative; and
-/// the gradient where it is wanted.
+/// The mean over all numbers of a batch, where `f(output, target)` gives the loss of one and its derivative; also the
+/// gradient, if requested.
 #[inline(always)]
-fn mean_of_numbers<T: Scalar, X: Tensor<T>, S: Simd>(
+fn mean_of_numbers<T: Scalar, X: Tensor<Element = T>, S: Simd>(
     simd: S,
     output: &[X],
     target: &[X],
@@ -160,7 +160,7 @@ mod check {
         scalar: PhantomData<T>,
     }
 
-    impl<T: Scalar, L: Loss<T, X, Y>, X: Tensor<T>, Y, const B: usize> Task for Pass<'_, T, L, X, Y, B> {
+    impl<T: Scalar, L: Loss<T, X, Y>, X: Tensor<Element = T>, Y, const B: usize> Task for Pass<'_, T, L, X, Y, B> {
         type Output = Result<T, LossError>;
         #[inline(always)]
         fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
@@ -171,7 +171,7 @@ mod check {
         }
     }
 
-    pub(super) fn loss<T: Scalar, X: Tensor<T>, Y, L: Loss<T, X, Y>, const B: usize>(
+    pub(super) fn loss<T: Scalar, X: Tensor<Element = T>, Y, L: Loss<T, X, Y>, const B: usize>(
         level: Level,
         loss: &L,
         output: &[X; B],
@@ -181,7 +181,7 @@ mod check {
         dispatch(level, Pass { loss, output, target, gradient: Some(gradient), scalar: PhantomData })
     }
 
-    pub(super) fn value<T: Scalar, X: Tensor<T>, Y, L: Loss<T, X, Y>, const B: usize>(
+    pub(super) fn value<T: Scalar, X: Tensor<Element = T>, Y, L: Loss<T, X, Y>, const B: usize>(
         level: Level,
         loss: &L,
         output: &[X; B],
@@ -190,7 +190,7 @@ mod check {
         dispatch(level, Pass { loss, output, target, gradient: None, scalar: PhantomData })
     }
 
-    /// A case of PyTorch's: four samples of six numbers. To 1e-10 in `f64`, 2e-6 in `f32`.
+    /// A reference case from PyTorch: four samples of six numbers. Tolerance 1e-10 in `f64`, 2e-6 in `f32`.
     pub(super) fn golden<T: Scalar, Y, L: Loss<T, [T; 6], Y>>(name: &str, loss: &L, target: &[Y; 4]) {
         let tolerance = if size_of::<T>() == 8 { 1e-10 } else { 2e-6 };
         let case = Case::open(name);
@@ -221,7 +221,7 @@ mod check {
     }
 
     /// Compares the gradient with central differences, at every level.
-    pub(super) fn differences<X: Tensor<f64>, Y, L: Loss<f64, X, Y>, const B: usize>(
+    pub(super) fn differences<X: Tensor<Element = f64>, Y, L: Loss<f64, X, Y>, const B: usize>(
         loss: &L,
         output: &mut [X; B],
         target: &[Y; B],
@@ -229,7 +229,7 @@ mod check {
         for level in levels() {
             let mut gradient: [X; B] = crate::memory::zeroed();
             let mut again: [X; B] = crate::memory::zeroed();
-            // What a loss forgets to write must not pass for a zero.
+            // A number that a loss forgets to write must not be mistaken for a zero.
             batch_slice_mut(&mut gradient).fill(f64::NAN);
             let with = self::loss(level, loss, output, target, &mut gradient).expect("targets in range");
             assert_close("value", &[value(level, loss, output, target).unwrap()], &[with], 1e-14);

@@ -23,8 +23,8 @@ use crate::tensor::Tensor;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mse;
 
-/// Mean absolute error: the mean of `|x − t|` over all numbers; its gradient is `sign(x − t)/n`,
-/// 0 where both are equal.
+/// Mean absolute error: the mean of `|x − t|` over all numbers; its gradient is `sign(x − t)/n`, 0 where the two are
+/// equal.
 ///
 /// ```
 /// use monomorph::loss::{Loss, Mae};
@@ -42,8 +42,8 @@ pub struct Mse;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mae;
 
-/// Huber's loss: the mean over all numbers of `d²/2` where `|d| ≤ δ`, of `δ·(|d| − δ/2)` elsewhere,
-/// with `d = x − t`; its gradient is `d/n`, bounded by `δ/n`.
+/// Huber loss: the mean over all numbers of `d²/2` where `|d| ≤ δ`, of `δ·(|d| − δ/2)` elsewhere, with `d = x − t`; its
+/// gradient is `d/n`, bounded by `δ/n`.
 ///
 /// Huber, *Robust estimation of a location parameter* (1964).
 ///
@@ -62,7 +62,7 @@ pub struct Mae;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Huber {
-    /// δ, where the parabola goes over into a line; by default 1.
+    /// δ, where the parabola turns into a line; by default 1.
     pub delta: f64,
 }
 
@@ -90,7 +90,7 @@ impl<T: Scalar> Residual<T> for Mae {
     fn of<S: Simd>(&self, simd: S, d: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
         let zero = T::Vector::<S>::splat(simd, T::ZERO);
         let one = T::Vector::<S>::splat(simd, T::ONE);
-        // What is neither above nor below is 0 or NaN, which must stay.
+        // A number that is neither above nor below is 0 or NaN, and must stay so.
         let sign = T::Vector::<S>::select(d.lt(zero), -one, d);
         (d.abs(), T::Vector::<S>::select(zero.lt(d), one, sign))
     }
@@ -102,16 +102,16 @@ impl<T: Scalar> Residual<T> for Huber {
         let delta = T::Vector::<S>::splat(simd, T::from_f64(self.delta));
         let half = T::Vector::<S>::splat(simd, T::from_f64(0.5));
         let size = d.abs();
-        // NaN is not far, and stays.
+        // NaN compares as near, and stays NaN.
         let far = delta.lt(size);
         let line = delta * (size - half * delta);
         (T::Vector::<S>::select(far, line, half * d * d), T::Vector::<S>::select(far, delta.copysign(d), d))
     }
 }
 
-/// The mean over a batch, and its gradient where it is wanted.
+/// The mean over a batch, and its gradient if requested.
 #[inline(always)]
-fn mean<T: Scalar, X: Tensor<T>, R: Residual<T>, S: Simd>(
+fn mean<T: Scalar, X: Tensor<Element = T>, R: Residual<T>, S: Simd>(
     residual: &R,
     simd: S,
     output: &[X],
@@ -132,7 +132,7 @@ macro_rules! residual {
     ($($loss:ty),*) => { $(
         // The notes of the trait say it in words.
         #[diagnostic::do_not_recommend]
-        impl<T: Scalar, X: Tensor<T>> Loss<T, X, X> for $loss {
+        impl<T: Scalar, X: Tensor<Element = T>> Loss<T, X, X> for $loss {
             #[inline(always)]
             fn loss<S: Simd, const B: usize>(
                 &self,
@@ -171,7 +171,7 @@ mod tests {
         check::golden::<f32, _, _>("loss_mse", &Mse, &check::numbers("loss_mse"));
         check::golden::<f64, _, _>("loss_mae", &Mae, &check::numbers("loss_mae"));
         check::golden::<f32, _, _>("loss_mae", &Mae, &check::numbers("loss_mae"));
-        // The case has δ = 0.7: its gradient is nowhere larger than 0.7/24.
+        // The case has δ = 0.7: no element of its gradient is larger than 0.7/24.
         let huber = Huber { delta: 0.7 };
         check::golden::<f64, _, _>("loss_huber", &huber, &check::numbers("loss_huber"));
         check::golden::<f32, _, _>("loss_huber", &huber, &check::numbers("loss_huber"));
@@ -179,8 +179,8 @@ mod tests {
 
     #[test]
     fn gradients() {
-        fn every<X: Tensor<f64>>() {
-            let (mut output, target) = (random::<f64, X, 3>(1), random::<f64, X, 3>(2));
+        fn every<X: Tensor<Element = f64>>() {
+            let (mut output, target) = (random::<X, 3>(1), random::<X, 3>(2));
             check::differences(&Mse, &mut output, &target);
             check::differences(&Mae, &mut output, &target);
             check::differences(&Huber { delta: 0.3 }, &mut output, &target);
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn every_length() {
         fn every<const N: usize>() {
-            let (output, target) = (random::<f32, [f32; N], 1>(3), random::<f32, [f32; N], 1>(4));
+            let (output, target) = (random::<[f32; N], 1>(3), random::<[f32; N], 1>(4));
             let d = || output[0].iter().zip(&target[0]).map(|(x, t)| *x as f64 - *t as f64);
             for level in levels() {
                 let mut gradient = [[f32::NAN; N]];

@@ -1,22 +1,22 @@
-//! The planner: which part of an arena each value of a network gets.
+//! The memory planner: which part of an arena each value of a network gets.
 //!
-//! Values are intervals of steps, and values that meet must not share memory. The least memory in
-//! which that is possible is hard to find in general (*dynamic storage allocation*, problem SR2 of
-//! Garey and Johnson, *Computers and Intractability*, 1979), and no less than the largest live set.
-//! Networks rarely need more than that, so ways are tried from cheap to thorough until one meets it:
+//! Values are live during an interval of steps, and values whose intervals overlap must not share memory. The minimal
+//! memory is NP-hard to find in general (*dynamic storage allocation*, problem SR2 of Garey and Johnson, *Computers and
+//! Intractability*, 1979), and at least as large as the largest live set. Networks rarely need more than that, so
+//! methods are tried from cheap to thorough until one reaches this bound:
 //!
-//! 1. [`two_ends`]: never more than two values alive at once, as in a chain. Always meets it.
+//! 1. [`two_ends`]: if at most two values are live at once, as in a chain. Always reaches it.
 //! 2. [`first_fit`]: the largest value first, each at the lowest free offset; then again with the
 //!    value that did not fit placed earlier.
-//! 3. [`search`]: every order that can matter, as far as a number of steps goes.
+//! 3. [`search`]: every order that can matter, up to a limit on the number of steps.
 //!
-//! It runs in the compiler's interpreter, which is slow and denies a constant that takes more than
-//! two million turns of loops (the lint `long_running_const_eval`). So values are sorted by birth,
-//! loops run over neighbours in time instead of all pairs, and what may take long counts its steps.
+//! It runs in the compiler's interpreter, which is slow and rejects a constant that takes more than two million loop
+//! iterations (the lint `long_running_const_eval`). So values are sorted by their first step, loops run over values
+//! that overlap in time instead of all pairs, and the expensive methods count their steps.
 
-use super::ALIGNMENT;
+use super::arena::{ALIGNMENT, Slot};
 
-/// How long a value of a network lives: written at step `from`, last read at step `to`.
+/// The lifetime of a value of a network: written at step `from`, last read at step `to`.
 #[derive(Clone, Copy, Debug)]
 pub struct Life {
     /// Its length in numbers.
@@ -27,7 +27,7 @@ pub struct Life {
     pub to: usize,
 }
 
-/// Where the values of a network lie in its arena.
+/// The positions of the values of a network in its arena.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<const V: usize> {
     /// The offset of each value, in numbers.
@@ -36,17 +36,35 @@ pub struct Plan<const V: usize> {
     pub total: usize,
 }
 
+impl<const V: usize> Plan<V> {
+    /// The slot of a value of the shape of `X`.
+    pub const fn slot<X>(&self, value: usize) -> Slot<X> {
+        Slot::new(self.offsets[value])
+    }
+}
+
+/// [`plan`] for values given by their lengths, first and last steps.
+pub const fn plan_lives<const V: usize>(values: &[(usize, usize, usize); V]) -> Plan<V> {
+    let (mut lives, mut index) = ([Life { len: 0, from: 0, to: 0 }; V], 0);
+    while index < V {
+        let (len, from, to) = values[index];
+        lives[index] = Life { len, from, to };
+        index += 1;
+    }
+    plan(&lives)
+}
+
 /// The largest sum of lengths that are live at one step: no plan can be smaller.
 ///
-/// Lengths count as multiples of [`ALIGNMENT`].
+/// Lengths are rounded up to multiples of [`ALIGNMENT`].
 pub const fn largest_live_set<const V: usize>(values: &[Life; V]) -> usize {
     Values::new(values).bound
 }
 
-/// Gives every value an offset so that values alive at the same step never overlap.
+/// Gives every value an offset so that values that are live at the same step never overlap.
 ///
-/// The arena is as small as the largest live set wherever a way is found, which in networks is nearly
-/// always; of a few values, and of chains of any length, no smaller one exists.
+/// If possible, the arena is as small as the largest live set, which nearly always succeeds for networks; for a few
+/// values, and for chains of any length, the result is optimal.
 ///
 /// ```
 /// use monomorph::memory::{Life, Plan, plan};
@@ -84,10 +102,10 @@ pub const fn plan<const V: usize>(values: &[Life; V]) -> Plan<V> {
 /// How many orders are tried before the search.
 const ROUNDS: usize = 40;
 
-/// How many bodies of loops those may take, a round that has begun aside.
+/// How many loop iterations those may take; a round that has begun is always finished.
 const ROUND_STEPS: usize = 40_000;
 
-/// How many bodies of loops the search may take after them.
+/// How many loop iterations the search may take after them.
 const SEARCH_STEPS: usize = 20_000;
 
 /// The offset of a value that has none yet: beyond all others.
@@ -96,21 +114,21 @@ const NOWHERE: usize = usize::MAX;
 /// No value.
 const NOBODY: usize = usize::MAX;
 
-/// Values sorted by birth, and which of them meet.
+/// Values sorted by their first step, and which of them overlap in time.
 struct Values<const V: usize> {
-    /// Where the caller has each value.
+    /// The index of each value in the caller's order.
     source: [usize; V],
     /// Lengths, rounded up to the alignment.
     sizes: [usize; V],
-    /// The values that meet each value, in the order of their birth.
+    /// The values that overlap each value in time, in the order of their first steps.
     neighbours: [[usize; V]; V],
     /// How many those are.
     degrees: [usize; V],
-    /// How many of them were there before it.
+    /// How many of them are older.
     older: [usize; V],
     /// The largest live set.
     bound: usize,
-    /// The largest number of values alive at one step.
+    /// The largest number of values that are live at one step.
     crowd: usize,
 }
 
@@ -119,7 +137,7 @@ impl<const V: usize> Values<V> {
         let mut source = [0; V];
         let mut index = 0;
         while index < V {
-            // Steps are numbered as they run, so this hardly ever moves anything.
+            // Values usually come in the order of their steps, so this hardly ever moves anything.
             let mut slot = index;
             while slot > 0 && values[source[slot - 1]].from > values[index].from {
                 source[slot] = source[slot - 1];
@@ -161,7 +179,7 @@ impl<const V: usize> Values<V> {
         Self { source, sizes, neighbours, degrees, older, bound, crowd }
     }
 
-    /// The largest first.
+    /// The order of the values, largest first.
     const fn by_size(&self) -> [usize; V] {
         let mut order = [0; V];
         let mut index = 0;
@@ -177,7 +195,7 @@ impl<const V: usize> Values<V> {
         order
     }
 
-    /// What the offsets need.
+    /// The size of the arena for these offsets.
     const fn total(&self, offsets: &[usize; V]) -> usize {
         let (mut total, mut index) = (0, 0);
         while index < V {
@@ -190,7 +208,7 @@ impl<const V: usize> Values<V> {
         total
     }
 
-    /// The offsets in the order of the caller.
+    /// The offsets in the caller's order.
     const fn plan(&self, offsets: &[usize; V], total: usize) -> Plan<V> {
         let mut plan = Plan { offsets: [0; V], total };
         let mut index = 0;
@@ -202,10 +220,10 @@ impl<const V: usize> Values<V> {
     }
 }
 
-/// At most two values are alive at once: each takes the end of the arena that its elder does not.
+/// At most two values are live at once: each takes the end of the arena that the older one does not.
 ///
-/// A value has at most one elder when it is born, so no two that meet get the same end; and they
-/// are a live set, so low and high end do not overlap.
+/// At most one older value is live when a value is written, so no two that overlap in time get the same end; and they
+/// are a live set, so the low and the high end do not overlap.
 const fn two_ends<const V: usize>(values: &Values<V>) -> [usize; V] {
     let mut offsets = [0; V];
     let mut high = [false; V];
@@ -220,10 +238,10 @@ const fn two_ends<const V: usize>(values: &Values<V>) -> [usize; V] {
     offsets
 }
 
-/// One value after the other, each at the lowest offset that is free for its whole life.
+/// Places one value after the other, each at the lowest offset that is free for its whole lifetime.
 const fn first_fit<const V: usize>(values: &Values<V>, order: &[usize; V], steps: &mut usize) -> [usize; V] {
     let mut offsets = [NOWHERE; V];
-    // For each value the neighbours that have a place, the lowest first, and how many those are.
+    // For each value, the neighbors that have been placed, lowest first, and how many there are.
     let (mut placed, mut count) = ([[0; V]; V], [0; V]);
     let mut place = 0;
     while place < V {
@@ -260,9 +278,9 @@ const fn first_fit<const V: usize>(values: &Values<V>, order: &[usize; V], steps
     offsets
 }
 
-/// Gives the first value that did not fit an earlier place in the order.
+/// Moves the first value that did not fit to an earlier position in the order.
 ///
-/// By turns half way, three quarters of the way, and first: one rule alone soon goes in circles.
+/// Alternately half of the way, three quarters of the way, and to the front: a single rule soon goes in circles.
 const fn bring_forward<const V: usize>(values: &Values<V>, offsets: &[usize; V], order: &mut [usize; V], round: usize) {
     let mut place = 0;
     while place < V {
@@ -280,26 +298,26 @@ const fn bring_forward<const V: usize>(values: &Values<V>, offsets: &[usize; V],
     }
 }
 
-/// Looks for offsets that need less than `total`, in all ways that can matter if there are steps
-/// enough, which for a handful of values there are.
+/// Looks for offsets that need less than `total`. The search is exhaustive if the step limit allows it, which it does
+/// for a handful of values.
 ///
-/// Of the best plans take one whose sum of offsets is the least, and go through its values by offset,
-/// then by index. Each lies on top of the highest of its neighbours before it, or at 0: if there were
-/// a gap below, the value could sink into it. So it is enough to go through orders and to stack each
-/// value on its neighbours so far, without ever going down. An order is left where
+/// Among the optimal plans, consider one with the smallest sum of offsets, and visit its values by offset, then by
+/// index. Each lies directly on top of the highest of its neighbors so far, or at 0: if there were a gap below, the
+/// value could sink into it. So it is enough to enumerate orders and to stack each value on its neighbors so far, with
+/// offsets that never decrease. An order is abandoned if
 ///
-/// - the values to come of one live set are too much for the room above those that are there;
-/// - another value would fit whole below the offset of the next: put there later it could sink, and
-///   the sum would not be the least.
+/// - the remaining values of one live set do not fit above those that have been placed;
+/// - another value would fit entirely below the offset of the next one: if placed later, it could sink, and the sum
+///   would not be minimal.
 const fn search<const V: usize>(values: &Values<V>, mut best: [usize; V], mut total: usize) -> ([usize; V], usize) {
     let mut offsets = [NOWHERE; V];
-    // By the number of values that have been placed: the offset each other value would get, the one
-    // that is tried next, and the offset it must be below.
+    // Indexed by the number of placed values: the offset that each other value would get, the value that is tried next,
+    // and the offset it must be below.
     let (mut heights, mut tried, mut ceilings) = ([[0; V]; V], [NOBODY; V], [0; V]);
     let (mut depth, mut steps) = (0, 0);
     while steps < SEARCH_STEPS {
         let height = &heights[depth];
-        // What comes next is after this offset and index.
+        // The next value comes after this offset and index.
         let mut after = (0, 0);
         if tried[depth] != NOBODY {
             after = (height[tried[depth]], tried[depth] + 1);
@@ -358,8 +376,8 @@ const fn search<const V: usize>(values: &Values<V>, mut best: [usize; V], mut to
     (best, total)
 }
 
-/// The lowest end that one of the values to come can have, below which the next one has to begin; 0 if
-/// they cannot all end below `total`. None of them begins below `floor`.
+/// The lowest end that any of the remaining values can have, below which the next one has to begin; 0 if they cannot
+/// all end below `total`. None of them begins below `floor`.
 const fn ceiling<const V: usize>(
     values: &Values<V>,
     offsets: &[usize; V],
@@ -370,7 +388,8 @@ const fn ceiling<const V: usize>(
 ) -> usize {
     let (mut lowest_end, mut value) = (NOWHERE, 0);
     while value < V {
-        // Of the live set at the birth of the value, what is to come, and the lowest place for it.
+        // For the live set at the first step of the value: the total size of its remaining values, and the lowest
+        // offset for them.
         let (mut sum, mut low) = (0, NOWHERE);
         if offsets[value] == NOWHERE {
             (sum, low) = (values.sizes[value], height[value]);
@@ -427,7 +446,7 @@ mod tests {
         })
     }
 
-    /// The least total of all orders of stacking; why that is the optimum, [`search`] says.
+    /// The smallest total over all stacking orders; [`search`] explains why that is the optimum.
     fn optimum<const V: usize>(values: &Values<V>) -> usize {
         fn go<const V: usize>(values: &Values<V>, ends: &mut [usize; V], total: usize, best: &mut usize) {
             if total >= *best {
@@ -483,7 +502,7 @@ mod tests {
                 let (offsets, total) = search(&values, [0; V], usize::MAX);
                 assert!(overlap_free(&values, &offsets), "{:?}", values.sizes);
                 assert_eq!((values.total(&offsets), total), (total, optimum(&values)));
-                // What is the best already stays.
+                // A plan that is already optimal stays.
                 assert_eq!(search(&values, offsets, total), (offsets, total));
             }
         }

@@ -3,10 +3,10 @@
 
 use super::{Optimizer, splat, update};
 use crate::parameters::Parameters;
-use crate::scalar::Scalar;
+use crate::scalar::Real;
 use crate::simd::{Simd, Vector};
 
-/// Adagrad: the gradient divided by the root of the sum of all its squares so far.
+/// Adagrad: the gradient divided by the square root of the sum of all its squares so far.
 ///
 /// `g ← g + λ·θ`, `v ← v + g²`, `θ ← θ − η/(1 + (t−1)·δ) · g/(√v + ε)` at step `t`.
 ///
@@ -20,9 +20,9 @@ use crate::simd::{Simd, Vector};
 pub struct Adagrad {
     /// η, by default 0.01.
     pub learning_rate: f64,
-    /// δ, how the learning rate falls with the steps; by default 0.
+    /// δ, how fast the learning rate decays with the steps; by default 0.
     pub learning_rate_decay: f64,
-    /// ε, which bounds the step where the gradient vanishes; by default 1e-10.
+    /// ε, which bounds the step when the gradient vanishes; by default 1e-10.
     pub epsilon: f64,
     /// λ, the factor of an L2 penalty `λ/2·θ²` added to the loss; by default 0.
     pub weight_decay: f64,
@@ -34,12 +34,12 @@ impl Default for Adagrad {
     }
 }
 
-impl<T: Scalar> Optimizer<T> for Adagrad {
+impl<T: Real> Optimizer<T> for Adagrad {
     const MEMORY: &'static [&'static str] = &["v"];
-    type Memory<N: Parameters<T>> = [N; 1];
+    type Memory<N: Parameters<Scalar = T>> = [N; 1];
 
     #[inline(always)]
-    fn update<N: Parameters<T>, S: Simd>(
+    fn update<N: Parameters<Scalar = T>, S: Simd>(
         &self,
         simd: S,
         step: u64,
@@ -62,7 +62,7 @@ impl<T: Scalar> Optimizer<T> for Adagrad {
             move |p, g, [v]| {
                 let g = decay.mul_add(p, g);
                 let v = g.mul_add(g, v);
-                (p + down * g / (v.sqrt() + epsilon), [v])
+                (p + down * g / (T::sqrt_lanes(simd, v) + epsilon), [v])
             },
         );
     }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use crate::optim::check;
 
-    // The hyper-parameters are those in the metadata of the case.
+    // The hyperparameters are those from the metadata of the case.
     #[test]
     fn adagrad() {
         check::optimizer("optim_adagrad", &Adagrad { learning_rate: 0.05, ..Adagrad::default() });

@@ -3,10 +3,10 @@
 
 use super::{Optimizer, splat, update};
 use crate::parameters::Parameters;
-use crate::scalar::Scalar;
+use crate::scalar::Real;
 use crate::simd::{Simd, Vector};
 
-/// Adam: steps of a size that depends on how steady the gradient is, not on how large.
+/// Adam: the size of a step depends on how consistent the gradient is, not on how large it is.
 ///
 /// `g ← g + λ·θ`, `m ← β₁·m + (1−β₁)·g`, `v ← β₂·v + (1−β₂)·g²`,
 /// `m̂ = m/(1−β₁ᵗ)`, `v̂ = v/(1−β₂ᵗ)`, `θ ← θ − η·m̂/(√v̂ + ε)` at step `t`.
@@ -37,9 +37,9 @@ impl Default for Adam {
     }
 }
 
-/// Adam with weight decay beside the gradient, so that it is the same for every parameter.
+/// Adam with weight decay decoupled from the gradient, so that it is the same for every parameter.
 ///
-/// `θ ← θ − η·λ·θ`, then as [`Adam`] without penalty.
+/// `θ ← θ − η·λ·θ`, then the update of [`Adam`] without the penalty.
 ///
 /// ```
 /// use monomorph::optim::AdamW;
@@ -57,7 +57,7 @@ pub struct AdamW {
     pub beta2: f64,
     /// ε, which bounds the step where the gradient vanishes; by default 1e-8.
     pub epsilon: f64,
-    /// λ, the share of a parameter, times η, that every step takes away; by default 0.01.
+    /// λ, the weight decay: every step subtracts `η·λ·θ`; by default 0.01.
     pub weight_decay: f64,
 }
 
@@ -67,12 +67,12 @@ impl Default for AdamW {
     }
 }
 
-impl<T: Scalar> Optimizer<T> for Adam {
+impl<T: Real> Optimizer<T> for Adam {
     const MEMORY: &'static [&'static str] = &["m", "v"];
-    type Memory<N: Parameters<T>> = [N; 2];
+    type Memory<N: Parameters<Scalar = T>> = [N; 2];
 
     #[inline(always)]
-    fn update<N: Parameters<T>, S: Simd>(
+    fn update<N: Parameters<Scalar = T>, S: Simd>(
         &self,
         simd: S,
         step: u64,
@@ -86,12 +86,12 @@ impl<T: Scalar> Optimizer<T> for Adam {
     }
 }
 
-impl<T: Scalar> Optimizer<T> for AdamW {
+impl<T: Real> Optimizer<T> for AdamW {
     const MEMORY: &'static [&'static str] = &["m", "v"];
-    type Memory<N: Parameters<T>> = [N; 2];
+    type Memory<N: Parameters<Scalar = T>> = [N; 2];
 
     #[inline(always)]
-    fn update<N: Parameters<T>, S: Simd>(
+    fn update<N: Parameters<Scalar = T>, S: Simd>(
         &self,
         simd: S,
         step: u64,
@@ -108,9 +108,9 @@ impl<T: Scalar> Optimizer<T> for AdamW {
     }
 }
 
-/// A step of both; `keep` is what decoupled weight decay leaves of a parameter.
+/// The step of both; `keep` is the fraction of a parameter that decoupled weight decay leaves.
 #[inline(always)]
-fn moments<T: Scalar, N: Parameters<T>, S: Simd>(
+fn moments<T: Real, N: Parameters<Scalar = T>, S: Simd>(
     adam: &Adam,
     simd: S,
     keep: f64,
@@ -141,18 +141,18 @@ fn moments<T: Scalar, N: Parameters<T>, S: Simd>(
             let g = decay.mul_add(p, g);
             let m = beta1.mul_add(m, fresh1 * g);
             let v = beta2.mul_add(v, fresh2 * g * g);
-            let step = down * m / v.sqrt().mul_add(correct, epsilon);
+            let step = down * m / T::sqrt_lanes(simd, v).mul_add(correct, epsilon);
             (p.mul_add(keep, step), [m, v])
         },
     );
 }
 
-/// `baseᵉˣᵖᵒⁿᵉⁿᵗ` by squaring: several times faster than `pow`, which a tiny network would notice.
+/// `baseᵉˣᵖᵒⁿᵉⁿᵗ` by squaring: several times faster than `pow`, which matters for a tiny network.
 #[inline(always)]
 fn power(mut base: f64, mut exponent: u64) -> f64 {
     let mut power = 1.0;
     while exponent > 0 {
-        // What is left is nothing beside 1, and denormal numbers would be slow.
+        // The rest is negligible beside 1, and denormal numbers would be slow.
         if base.abs() < 1e-20 {
             return 0.0;
         }
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
     use crate::optim::check;
 
-    // The hyper-parameters are those in the metadata of the cases.
+    // The hyperparameters are those from the metadata of the cases.
     #[test]
     fn adam() {
         check::optimizer("optim_adam", &Adam { learning_rate: 0.01, ..Adam::default() });

@@ -1,18 +1,24 @@
-//! Clipping: a bound on how far one step can go.
+//! Gradient clipping: a bound on how far one step can go.
 //!
 //! Pascanu, Mikolov and Bengio, *On the difficulty of training recurrent neural networks* (2013).
 
 use super::for_each_stretch;
 use crate::kernels::training::{Sum, sum_of_squares};
 use crate::parameters::{Parameters, Role};
-use crate::scalar::Scalar;
+use crate::scalar::{Real, Scalar};
 use crate::simd::{Simd, outline};
 
-/// The length of the whole gradient as one vector, `√Σ g²`, over what is learned.
+/// The norm of the whole gradient as one vector, `√Σ g²`, over the learned parameters.
 ///
-/// [State](Role::State) has no part in it. A gradient that overflows has an infinite norm.
+/// [State](Role::State) is left out. A gradient that overflows has an infinite norm.
 #[inline(always)]
-pub fn global_norm<T: Scalar, N: Parameters<T>, S: Simd>(simd: S, gradient: &N) -> T {
+pub fn global_norm<T: Real, N: Parameters<Scalar = T>, S: Simd>(simd: S, gradient: &N) -> T {
+    squares(simd, gradient).sqrt()
+}
+
+/// `Σ g²` over the learned parameters.
+#[inline(always)]
+pub(super) fn squares<T: Scalar, N: Parameters<Scalar = T>, S: Simd>(simd: S, gradient: &N) -> T {
     let mut total = Sum::default();
     for_each_stretch::<T, N>(
         #[inline(always)]
@@ -27,13 +33,12 @@ pub fn global_norm<T: Scalar, N: Parameters<T>, S: Simd>(simd: S, gradient: &N) 
             }
         },
     );
-    total.value().sqrt()
+    total.value()
 }
 
-/// What to multiply a gradient of length `norm` with, so that it is no longer than `max_norm`:
-/// `min(1, max_norm / (norm + 10⁻⁶))`.
+/// The factor that scales a gradient of norm `norm` down to at most `max_norm`: `min(1, max_norm / (norm + 10⁻⁶))`.
 ///
-/// A norm that is NaN gives NaN, which shows, rather than 1.
+/// A norm that is NaN gives NaN, not 1, so that the error is visible.
 ///
 /// ```
 /// use monomorph::optim::clip::clip_scale;
@@ -57,15 +62,15 @@ mod tests {
 
     struct Norm<'a, N>(&'a N);
     impl<N> Norm<'_, N> {
-        fn at<T: Scalar>(self, level: crate::simd::Level) -> T
+        fn at<T: Real>(self, level: crate::simd::Level) -> T
         where
-            N: Parameters<T>,
+            N: Parameters<Scalar = T>,
         {
             dispatch(level, NormOf(self.0, core::marker::PhantomData))
         }
     }
     struct NormOf<'a, N, T>(&'a N, core::marker::PhantomData<T>);
-    impl<T: Scalar, N: Parameters<T>> Task for NormOf<'_, N, T> {
+    impl<T: Real, N: Parameters<Scalar = T>> Task for NormOf<'_, N, T> {
         type Output = T;
         #[inline(always)]
         fn run<S: Simd>(&mut self, simd: S) -> T {
@@ -75,14 +80,14 @@ mod tests {
 
     #[derive(Parameters)]
     #[repr(C)]
-    struct Two<T: Scalar> {
+    struct Two<T: Real> {
         g0: [T; 4],
         #[parameters(state)]
         running: [T; 3],
         g1: [[T; 2]; 3],
     }
 
-    fn golden<T: Scalar>(tolerance: f64) {
+    fn golden<T: Real>(tolerance: f64) {
         let case = Case::open("clip_global_norm");
         let mut gradient: Two<T> = crate::memory::zeroed();
         gradient.running = [T::from_f64(1e6); 3];
@@ -95,7 +100,7 @@ mod tests {
         for level in levels() {
             let norm: T = Norm(&gradient).at(level);
             assert_close("norm", &[norm], &case.numbers("norm"), tolerance);
-            // The maximal norm is in the metadata.
+            // The maximum norm is in the metadata.
             let scale = clip_scale(norm, T::ONE);
             let clipped: Vec<T> = gradient.g0.iter().map(|g| *g * scale).collect();
             assert_close("c0", &clipped, &case.numbers("c0"), tolerance);

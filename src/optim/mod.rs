@@ -7,50 +7,61 @@
 //! | [`Adagrad`] | `v` | `v ← v + g²`, `θ ← θ − η·g/(√v + ε)` |
 //! | [`RmsProp`] | `v` | `v ← α·v + (1−α)·g²`, `θ ← θ − η·g/(√v + ε)` |
 //! | [`Adam`], [`AdamW`] | `m`, `v` | `θ ← θ − η·m̂/(√v̂ + ε)` |
+//! | [`GradientDescent`] | the last `α` | `θ ← θ − α·g`, with an `α` that makes the loss smaller |
 //!
-//! The formulas, the place of `ε` and the defaults are PyTorch's. A [`Schedule`] varies the
-//! learning rate, [`clip`] bounds the gradient. Each step is one pass over parameters, gradient
-//! and memory; nothing allocates.
+//! The formulas, the position of `ε` and the defaults are PyTorch's, where PyTorch has the optimizer. A [`Schedule`]
+//! varies the learning rate, [`clip`] bounds the gradient. Each step is one pass over parameters, gradient and memory;
+//! a [line search](GradientDescent) takes several. Nothing allocates.
 
 mod adagrad;
 mod adam;
 pub mod clip;
+mod gradient_descent;
+mod memory;
+mod objective;
 mod rmsprop;
 mod schedule;
 mod sgd;
 
 pub use adagrad::*;
 pub use adam::*;
+pub use gradient_descent::*;
+pub(crate) use memory::assert_parts;
+pub use memory::{Memory, Part, PartMut, PartName, PartRef, for_each_part, for_each_part_mut};
+pub use objective::*;
 pub use rmsprop::*;
 pub use schedule::*;
 pub use sgd::*;
 
+pub use crate::memory_parts;
+
 use core::ops::Range;
 
 use crate::kernels::training;
-use crate::memory::Plain;
 use crate::parameters::{Parameters, Role, for_each_role, has_state};
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector, outline};
 
 /// A rule that moves parameters along their gradient.
 ///
-/// What it keeps between steps has the form of the network: no, one or more values of the
-/// network's type, named by `MEMORY`. So a checkpoint of it is a loop:
+/// What it keeps between steps is its [`Memory`]: values of the same form as the network, numbers and counters, each
+/// with a name. So a checkpoint is a simple loop:
 ///
 /// ```
 /// use monomorph::Parameters;
-/// use monomorph::optim::{Adam, Optimizer};
+/// use monomorph::optim::{Adam, GradientDescent, Optimizer, PartRef, for_each_part};
 /// use monomorph::parameters::for_each_tensor;
 ///
-/// fn names<N: Parameters<f32>, O: Optimizer<f32>>(memory: &O::Memory<N>) -> Vec<String> {
+/// fn names<N: Parameters<Scalar = f32>, O: Optimizer<f32>>(memory: &O::Memory<N>) -> Vec<String> {
 ///     let mut names = Vec::new();
-///     for (part, state) in O::MEMORY.iter().zip(memory.as_ref()) {
-///         for_each_tensor(N::ENTRIES, &mut |path, _, range| {
+///     for_each_part::<N, O>(memory, &mut |part, value| match value {
+///         PartRef::Tensors(state) => for_each_tensor(N::ENTRIES, &mut |path, _, range| {
 ///             let _numbers: &[f32] = &state.as_slice()[range];
 ///             names.push(format!("{part}.{path}"));
-///         });
-///     }
+///         }),
+///         PartRef::Numbers(_shape, _numbers) => names.push(part.to_string()),
+///         PartRef::Counter(_counter) => names.push(part.to_string()),
+///     });
 ///     names
 /// }
 ///
@@ -62,6 +73,8 @@ use crate::simd::{Simd, Vector, outline};
 /// }
 /// let memory = monomorph::memory::zeroed();
 /// assert_eq!(names::<Line, Adam>(&memory), ["m.slope", "m.offset", "v.slope", "v.offset"]);
+/// let memory = monomorph::memory::zeroed();
+/// assert_eq!(names::<Line, GradientDescent>(&memory), ["step", "evaluations", "failures"]);
 /// ```
 ///
 /// # An optimizer of your own
@@ -78,10 +91,9 @@ use crate::simd::{Simd, Vector, outline};
 /// }
 ///
 /// impl<T: Scalar> Optimizer<T> for Sign {
-///     const MEMORY: &'static [&'static str] = &[];
-///     type Memory<N: Parameters<T>> = [N; 0];
+///     type Memory<N: Parameters<Scalar = T>> = [N; 0];
 ///
-///     fn update<N: Parameters<T>, S: Simd>(
+///     fn update<N: Parameters<Scalar = T>, S: Simd>(
 ///         &self,
 ///         simd: S,
 ///         _step: u64,
@@ -104,24 +116,104 @@ use crate::simd::{Simd, Vector, outline};
 ///     }
 /// }
 /// ```
+///
+/// An optimizer that keeps `K` values of the network's form has the memory `[N; K]` and lists their names in
+/// [`MEMORY`](Self::MEMORY), such as `&["m", "v"]`; `f` gets them as registers, too, and returns their new values.
+///
+/// An optimizer that keeps anything else has a struct for it, which names its parts with [`memory_parts!`]. One that
+/// evaluates the loss several times per step, as a line search does, has its own [`step`](Self::step):
+///
+/// ```
+/// use monomorph::memory::Plain;
+/// use monomorph::optim::{Memory, Objective, Optimizer, OptimizerError, Part, Sgd, memory_parts};
+/// use monomorph::prelude::*;
+/// use monomorph::simd::Simd;
+/// use monomorph::{Parameters, Scalar};
+///
+/// /// Goes back where the loss has become larger, and then takes half the steps.
+/// struct Careful(Sgd);
+///
+/// #[derive(Plain)]
+/// struct State<N: Parameters> {
+///     halvings: u64,
+///     best: N::Scalar,
+///     start: N, // not listed, so not in checkpoints
+/// }
+///
+/// impl<N: Parameters> Memory<N> for State<N> {
+///     const PARTS: &'static [Part<Self, N>] = memory_parts! { halvings: counter, best: numbers };
+/// }
+///
+/// impl<T: Scalar> Optimizer<T> for Careful {
+///     type Memory<N: Parameters<Scalar = T>> = State<N>;
+///
+///     #[inline(always)]
+///     fn update<N: Parameters<Scalar = T>, S: Simd>(
+///         &self,
+///         simd: S,
+///         step: u64,
+///         rate: f64,
+///         gradient_scale: T,
+///         parameters: &mut N,
+///         gradient: &N,
+///         memory: &mut State<N>,
+///     ) {
+///         let rate = rate * 0.5_f64.powi(memory.halvings as i32);
+///         self.0.update(simd, step, rate, gradient_scale, parameters, gradient, &mut []);
+///     }
+///
+///     #[inline(always)]
+///     fn step<N: Parameters<Scalar = T>, S: Simd>(
+///         &self,
+///         simd: S,
+///         step: u64,
+///         rate: f64,
+///         gradient_scale: T,
+///         parameters: &mut N,
+///         objective: &mut impl Objective<N>,
+///         memory: &mut State<N>,
+///     ) -> Result<(), OptimizerError> {
+///         memory.start.as_mut_slice().copy_from_slice(parameters.as_slice());
+///         self.update(simd, step, rate, gradient_scale, parameters, objective.gradient(), memory);
+///         memory.best = objective.loss_at(parameters);
+///         if memory.best > objective.loss() {
+///             parameters.as_mut_slice().copy_from_slice(memory.start.as_slice());
+///             memory.halvings += 1;
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// network! { Line: [1] -> [1] { Dense(1) } }
+/// let mut net = Line::zeroed();
+/// let sgd = Sgd { learning_rate: 0.6, ..Sgd::default() };
+/// let mut trainer = Trainer::<Line, _, 1>::new(Careful(sgd), Mse);
+/// for _ in 0..10 {
+///     trainer.step(&mut net, &[[1.0]], &[[1.0]])?;
+/// }
+/// assert_eq!(trainer.moments().halvings, 1);
+/// assert!((net.evaluate(&[1.0])[0] - 1.0).abs() < 1e-5);
+/// # Ok::<(), monomorph::train::TrainError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an optimizer for numbers of type `{T}`",
     label = "not an optimizer",
     note = "an optimizer is a value that holds its learning rate, such as `Sgd {{ learning_rate: 0.1, ..Sgd::default() }}` or `Adam::default()`; the optimizers are in `monomorph::optim`"
 )]
 pub trait Optimizer<T: Scalar>: 'static {
-    /// The names of the parts of the memory, as many as it has.
-    const MEMORY: &'static [&'static str];
+    /// The names of the values in a memory of the form `[N; K]`. There must be exactly `K`, otherwise trainers do not
+    /// compile. A struct names its own parts.
+    const MEMORY: &'static [&'static str] = &[];
 
-    /// What it keeps between steps; it starts as zeros. `[N; K]` serves all optimizers here.
-    type Memory<N: Parameters<T>>: Plain + AsRef<[N]> + AsMut<[N]>;
+    /// What it keeps between steps; it starts as zeros. `[N; K]` serves most optimizers.
+    type Memory<N: Parameters<Scalar = T>>: Memory<N>;
 
-    /// Takes one step, of which the first is 1.
+    /// Updates the parameters from a gradient. Steps are numbered from 1.
     ///
-    /// `rate` is a multiplier of the learning rate, as a [`Schedule`] gives it; `gradient_scale`
-    /// one of the gradient, as [`clip::clip_scale`] gives it. A [state](Role::State) tensor falls
-    /// by exactly its gradient, whatever the multipliers are.
-    fn update<N: Parameters<T>, S: Simd>(
+    /// `rate` multiplies the learning rate, as given by a [`Schedule`]; `gradient_scale` multiplies the gradient, as
+    /// given by [`clip::clip_scale`]. A [state](Role::State) tensor decreases by exactly its gradient, whatever the
+    /// multipliers are.
+    fn update<N: Parameters<Scalar = T>, S: Simd>(
         &self,
         simd: S,
         step: u64,
@@ -131,14 +223,36 @@ pub trait Optimizer<T: Scalar>: 'static {
         gradient: &N,
         memory: &mut Self::Memory<N>,
     );
+
+    /// Takes one step: [`update`](Self::update) with the gradient of the batch, unless the optimizer evaluates the loss
+    /// more often. This is what trainers call; the arguments are as for `update`.
+    ///
+    /// `objective` has the batch's loss and gradient at `parameters`, and computes both at other points.
+    ///
+    /// # Errors
+    /// The reason that no step was taken; `parameters` must then be unchanged. `update` never fails.
+    #[inline(always)]
+    fn step<N: Parameters<Scalar = T>, S: Simd>(
+        &self,
+        simd: S,
+        step: u64,
+        rate: f64,
+        gradient_scale: T,
+        parameters: &mut N,
+        objective: &mut impl Objective<N>,
+        memory: &mut Self::Memory<N>,
+    ) -> Result<(), OptimizerError> {
+        self.update(simd, step, rate, gradient_scale, parameters, objective.gradient(), memory);
+        Ok(())
+    }
 }
 
-/// The pass that optimizers share: `(p, m) ← f(p, gradient_scale·g, m)` for every learned number,
-/// `p ← p − g` for state.
+/// The loop that optimizers share: `(p, m) ← f(p, gradient_scale·g, m)` for every learned number, `p ← p − g` for
+/// state.
 ///
-/// `f` works on registers: the parameters, their gradient, their `K` memories.
+/// `f` works on registers: the parameters, their gradient and their `K` memory values.
 #[inline(always)]
-pub fn update<T: Scalar, N: Parameters<T>, S: Simd, const K: usize>(
+pub fn update<T: Scalar, N: Parameters<Scalar = T>, S: Simd, const K: usize>(
     simd: S,
     gradient_scale: T,
     parameters: &mut N,
@@ -157,7 +271,7 @@ pub fn update<T: Scalar, N: Parameters<T>, S: Simd, const K: usize>(
                         #[inline(always)]
                         |part| part.as_mut_slice().get_mut(range.clone()).unwrap_or_default(),
                     );
-                    // `f` moves, so that its constants stay in registers.
+                    // `f` is taken by value, so that its constants stay in registers.
                     outline(
                         simd,
                         #[inline(always)]
@@ -193,15 +307,15 @@ pub fn update<T: Scalar, N: Parameters<T>, S: Simd, const K: usize>(
     );
 }
 
-/// A hyper-parameter in all lanes.
+/// A hyperparameter in all lanes.
 #[inline(always)]
 fn splat<T: Scalar, S: Simd>(simd: S, value: f64) -> T::Vector<S> {
     T::Vector::<S>::splat(simd, T::from_f64(value))
 }
 
-/// [`for_each_role`], without its walk where there is no state.
+/// [`for_each_role`], without walking the entries if there is no state.
 #[inline(always)]
-fn for_each_stretch<T: Scalar, N: Parameters<T>>(mut f: impl FnMut(Role, Range<usize>)) {
+fn for_each_stretch<T: Scalar, N: Parameters<Scalar = T>>(mut f: impl FnMut(Role, Range<usize>)) {
     if const { has_state(N::ENTRIES) } {
         for_each_role(N::ENTRIES, &mut f);
     } else {
@@ -225,7 +339,7 @@ mod check {
         w: [T; N],
     }
 
-    /// Learned numbers around a running statistic, at sizes that fill no register evenly.
+    /// Learned numbers around a running statistic, at sizes that are no multiple of a register.
     #[derive(Parameters)]
     #[repr(C)]
     struct Mixed<T: Scalar> {
@@ -236,7 +350,7 @@ mod check {
         c: [[T; 10]; 10],
     }
 
-    pub(super) struct Step<'a, T: Scalar, O: Optimizer<T>, N: Parameters<T>> {
+    pub(super) struct Step<'a, T: Scalar, O: Optimizer<T>, N: Parameters<Scalar = T>> {
         pub(super) optimizer: &'a O,
         pub(super) step: u64,
         pub(super) rate: f64,
@@ -246,7 +360,7 @@ mod check {
         pub(super) memory: &'a mut O::Memory<N>,
     }
 
-    impl<T: Scalar, O: Optimizer<T>, N: Parameters<T>> Task for Step<'_, T, O, N> {
+    impl<T: Scalar, O: Optimizer<T>, N: Parameters<Scalar = T>> Task for Step<'_, T, O, N> {
         type Output = ();
         #[inline(always)]
         fn run<S: Simd>(&mut self, simd: S) {
@@ -255,7 +369,7 @@ mod check {
         }
     }
 
-    /// Twelve steps of a case of PyTorch's, in `f64` to 1e-10 and in `f32` to 2e-6; then `Mixed`.
+    /// Twelve steps of a reference case from PyTorch, to 1e-10 in `f64` and 2e-6 in `f32`; then `Mixed`.
     pub(super) fn optimizer<O: Optimizer<f64> + Optimizer<f32>>(name: &str, optimizer: &O) {
         golden::<f64, O>(name, optimizer, 1e-10);
         golden::<f32, O>(name, optimizer, 2e-6);
@@ -281,9 +395,8 @@ mod check {
         for level in levels() {
             let mut parameters = Flat { w: core::array::from_fn(|i| T::from_f64(start[i])) };
             let mut memory: O::Memory<Flat<T, 7>> = zeroed();
-            assert_eq!(memory.as_ref().len(), O::MEMORY.len());
             for (index, (gradient, expected)) in gradients.chunks(7).zip(expected.chunks(7)).enumerate() {
-                // The gradient comes doubled, to see that it is scaled.
+                // The gradient is passed in doubled, to check that it is scaled.
                 let gradient = Flat { w: core::array::from_fn(|i| T::from_f64(gradient[i] * 2.0)) };
                 dispatch(
                     level,
@@ -302,7 +415,7 @@ mod check {
         }
     }
 
-    /// Every learned number must move as it does alone in a network; state falls by its gradient.
+    /// Every learned number must move as it would in a network of its own; state decreases by its gradient.
     fn mixed<T: Scalar, O: Optimizer<T>>(optimizer: &O, tolerance: f64) {
         for level in levels() {
             let mut noise = Noise::new(3);
@@ -331,9 +444,10 @@ mod check {
                     assert_close(&format!("{index} at {level:?}"), &[actual], &[alone.w[0].to_f64()], tolerance);
                 }
             }
-            for part in memory.as_ref() {
+            for_each_part::<Mixed<T>, O>(&memory, &mut |_, part| {
+                let PartRef::Tensors(part) = part else { return };
                 assert!(part.running.iter().all(|x| *x == T::ZERO), "state has no memory");
-            }
+            });
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use super::{Optimizer, splat, update};
 use crate::parameters::Parameters;
-use crate::scalar::Scalar;
+use crate::scalar::Real;
 use crate::simd::{Simd, Vector};
 
-/// RMSProp: the gradient divided by the root of a running mean of its square.
+/// RMSProp: the gradient divided by the square root of a running mean of its squares.
 ///
 /// `g ← g + λ·θ`, `v ← α·v + (1−α)·g²`, `θ ← θ − η·g/(√v + ε)`.
 ///
@@ -22,7 +22,7 @@ pub struct RmsProp {
     pub learning_rate: f64,
     /// α, how long the mean remembers; by default 0.99.
     pub alpha: f64,
-    /// ε, which bounds the step where the gradient vanishes; by default 1e-8.
+    /// ε, which bounds the step when the gradient vanishes; by default 1e-8.
     pub epsilon: f64,
     /// λ, the factor of an L2 penalty `λ/2·θ²` added to the loss; by default 0.
     pub weight_decay: f64,
@@ -34,12 +34,12 @@ impl Default for RmsProp {
     }
 }
 
-impl<T: Scalar> Optimizer<T> for RmsProp {
+impl<T: Real> Optimizer<T> for RmsProp {
     const MEMORY: &'static [&'static str] = &["v"];
-    type Memory<N: Parameters<T>> = [N; 1];
+    type Memory<N: Parameters<Scalar = T>> = [N; 1];
 
     #[inline(always)]
-    fn update<N: Parameters<T>, S: Simd>(
+    fn update<N: Parameters<Scalar = T>, S: Simd>(
         &self,
         simd: S,
         _step: u64,
@@ -62,7 +62,7 @@ impl<T: Scalar> Optimizer<T> for RmsProp {
             move |p, g, [v]| {
                 let g = decay.mul_add(p, g);
                 let v = alpha.mul_add(v, fresh * g * g);
-                (p + down * g / (v.sqrt() + epsilon), [v])
+                (p + down * g / (T::sqrt_lanes(simd, v) + epsilon), [v])
             },
         );
     }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use crate::optim::check;
 
-    // The hyper-parameters are those in the metadata of the case.
+    // The hyperparameters are those from the metadata of the case.
     #[test]
     fn rms_prop() {
         check::optimizer("optim_rmsprop", &RmsProp::default());

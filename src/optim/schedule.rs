@@ -4,8 +4,8 @@ use core::f64::consts::PI;
 
 /// A multiplier of the optimizer's learning rate for each step.
 ///
-/// Steps count from 1, as in [`Optimizer::update`](super::Optimizer::update); after the last step
-/// of a schedule its final rate stays.
+/// Steps count from 1, as in [`Optimizer::update`](super::Optimizer::update); after the last step of a schedule the
+/// rate stays at its final value.
 ///
 /// ```
 /// use monomorph::optim::Schedule;
@@ -21,51 +21,51 @@ pub enum Schedule {
     /// Always 1.
     #[default]
     Constant,
-    /// `factorᵏ` at step `t`, `k = ⌊(t−1)/every⌋`: a drop after every so many steps (PyTorch's `StepLR`).
+    /// `factorᵏ` at step `t`, `k = ⌊(t−1)/every⌋`: a drop after every `every` steps (PyTorch's `StepLR`).
     Step {
-        /// The steps from drop to drop; 0 for none.
+        /// The number of steps from drop to drop; 0 for no drops.
         every: u64,
-        /// What a drop multiplies the rate with.
+        /// The factor by which a drop multiplies the rate.
         factor: f64,
     },
-    /// From 0 to 1 along a line, then to `floor` along half a cosine.
+    /// A linear warm-up from 0 to 1, then half a cosine down to `floor`.
     ///
     /// `t/warmup` while `t ≤ warmup`; then `floor + (1 − floor)·(1 + cos πx)/2` with
     /// `x = (t−1−warmup)/(total−warmup)`. Loshchilov and Hutter, *SGDR: stochastic gradient descent
     /// with warm restarts* (2017); without warm-up it is PyTorch's `CosineAnnealingLR`.
     Cosine {
-        /// The steps of the line; 0 for none.
+        /// The number of warm-up steps; 0 for none.
         warmup: u64,
-        /// All steps, those of the line included.
+        /// The number of all steps, including the warm-up.
         total: u64,
         /// The final rate.
         floor: f64,
     },
-    /// From a low rate up to 1 and down to nearly nothing, along two half cosines.
+    /// From a low rate up to 1 and down to nearly 0, along two half cosines.
     ///
     /// From `1/start_div` at step 1 to 1 at step `warmup_fraction·total`, then to
     /// `1/(start_div·final_div)` at step `total`. Smith and Topin, *Super-convergence: very fast
     /// training of neural networks using large learning rates* (2018), in the form of PyTorch's
     /// `OneCycleLR`; [`Schedule::one_cycle`] has its defaults.
     OneCycle {
-        /// All steps.
+        /// The number of all steps.
         total: u64,
-        /// The share of the steps on the way up.
+        /// The fraction of the steps in which the rate rises.
         warmup_fraction: f64,
-        /// How much smaller than 1 the first rate is.
+        /// 1 divided by the first rate.
         start_div: f64,
-        /// How much smaller than the first rate the final one is.
+        /// The first rate divided by the final one.
         final_div: f64,
     },
 }
 
 impl Schedule {
-    /// One cycle over `total` steps: 30 % of them upwards, from 1/25, and down to 1/250 000.
+    /// One cycle over `total` steps: up from 1/25 in 30 % of them, then down to 1/250 000.
     pub const fn one_cycle(total: u64) -> Self {
         Self::OneCycle { total, warmup_fraction: 0.3, start_div: 25.0, final_div: 1e4 }
     }
 
-    /// The multiplier at a step, of which the first is 1.
+    /// The multiplier at a step; steps count from 1.
     pub fn rate(&self, step: u64) -> f64 {
         let passed = step.saturating_sub(1);
         match *self {
@@ -107,7 +107,7 @@ fn share(part: f64, whole: f64) -> f64 {
     }
 }
 
-/// From one value to the other, starting and arriving level.
+/// From one value to the other, with slope 0 at both ends.
 fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
     // At the end, 1 + cos π is exactly 0.
     to + (from - to) * 0.5 * (1.0 + libm::cos(PI * share))
@@ -143,13 +143,13 @@ mod tests {
         // A third of the way down cos is 1/2, half of the way 0.
         check(schedule, &[(9, 0.1 + 0.9 * 0.75), (11, 0.55), (13, 0.1 + 0.9 * 0.25), (17, 0.1), (99, 0.1)]);
         check(Schedule::Cosine { warmup: 0, total: 2, floor: 0.0 }, &[(1, 1.0), (2, 0.5), (3, 0.0)]);
-        // No way down at all.
+        // No descent at all.
         check(Schedule::Cosine { warmup: 2, total: 1, floor: 0.5 }, &[(1, 0.5), (2, 1.0), (3, 1.0), (4, 0.5)]);
     }
 
     #[test]
     fn one_cycle() {
-        // Up for 0.4·10 = 4 steps, so the summit is step 4; from it to step 10 six steps down.
+        // Up for 0.4·10 = 4 steps, so the peak is at step 4; then six steps down to step 10.
         let schedule = Schedule::OneCycle { total: 10, warmup_fraction: 0.4, start_div: 10.0, final_div: 100.0 };
         check(schedule, &[(1, 0.1), (2, 0.1 + 0.9 * 0.25), (3, 0.1 + 0.9 * 0.75), (4, 1.0)]);
         check(schedule, &[(6, 0.001 + 0.999 * 0.75), (7, 0.001 + 0.999 * 0.5), (10, 0.001), (11, 0.001)]);

@@ -35,10 +35,10 @@ impl Default for Sgd {
 
 impl<T: Scalar> Optimizer<T> for Sgd {
     const MEMORY: &'static [&'static str] = &[];
-    type Memory<N: Parameters<T>> = [N; 0];
+    type Memory<N: Parameters<Scalar = T>> = [N; 0];
 
     #[inline(always)]
-    fn update<N: Parameters<T>, S: Simd>(
+    fn update<N: Parameters<Scalar = T>, S: Simd>(
         &self,
         simd: S,
         _step: u64,
@@ -77,9 +77,9 @@ impl<T: Scalar> Optimizer<T> for Sgd {
 pub struct Momentum {
     /// η, by default 0.001.
     pub learning_rate: f64,
-    /// μ, how much of the last step goes on; by default 0.9.
+    /// μ, how much of the last step carries over; by default 0.9.
     pub momentum: f64,
-    /// Whether to look ahead, as Nesterov does; by default not.
+    /// Whether to use Nesterov's look-ahead; by default not.
     pub nesterov: bool,
     /// λ, the factor of an L2 penalty `λ/2·θ²` added to the loss; by default 0.
     pub weight_decay: f64,
@@ -93,10 +93,10 @@ impl Default for Momentum {
 
 impl<T: Scalar> Optimizer<T> for Momentum {
     const MEMORY: &'static [&'static str] = &["m"];
-    type Memory<N: Parameters<T>> = [N; 1];
+    type Memory<N: Parameters<Scalar = T>> = [N; 1];
 
     #[inline(always)]
-    fn update<N: Parameters<T>, S: Simd>(
+    fn update<N: Parameters<Scalar = T>, S: Simd>(
         &self,
         simd: S,
         _step: u64,
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use crate::optim::check;
 
-    // The hyper-parameters are those in the metadata of the cases.
+    // The hyperparameters are those from the metadata of the cases.
     #[test]
     fn plain() {
         check::optimizer("optim_sgd", &Sgd { learning_rate: 0.05, weight_decay: 0.0 });

@@ -1,25 +1,24 @@
-//! Where the nodes of a graph stand in a drawing.
+//! Where the nodes of a graph are placed in a drawing.
 //!
-//! Rows run from top to bottom; the row of a node is the length of the longest path to it. The graph is
-//! taken apart into chains, the longest path first; a chain keeps its column, so that it is drawn as a
-//! straight line. An edge that passes rows runs down the column of its chain behind the chain's end, or
-//! in a track beside the column.
+//! Rows run from top to bottom; the row of a node is the length of the longest path to it. The graph is decomposed into
+//! chains, the longest path first; a chain stays in its column, so that it is drawn as a straight line. An edge that
+//! passes rows runs down the column of its chain below the chain's end, or in a track beside the column.
 
 use super::{Node, sources};
 
-/// Up to so many nodes are arranged; more are drawn one below the other.
+/// Up to this many nodes are arranged; larger graphs are drawn as one column.
 pub(super) const LIMIT: usize = 256;
 
-/// So many tracks edges share where nodes are not arranged.
+/// The number of tracks that edges share if nodes are not arranged.
 const PLAIN_TRACKS: usize = 12;
 
 /// No node, no track.
 const NONE: u16 = u16::MAX;
 
-/// How an edge comes from its source to the row above its target.
+/// How an edge gets from its source to the row above its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// Down the column of the source; no node stands there.
+    /// Down the column of the source; there is no node in the way.
     Column,
     /// Down a track beside the column of the source.
     Track(usize),
@@ -27,14 +26,14 @@ pub(super) enum Route {
 
 pub(super) struct Layout {
     graph: &'static [Node],
-    /// How many nodes are arranged; 0 for one below the other.
+    /// How many nodes are arranged; 0 if they are drawn as one column.
     arranged: usize,
     row: [u16; LIMIT],
     column: [u16; LIMIT],
     /// The next node of the chain.
     next: [u16; LIMIT],
-    /// Whether the chain is a side line: few nodes beside a long way. Side lines do not move the
-    /// others from the middle.
+    /// Whether the chain is a side line: few nodes beside a long path. Side lines do not push the others away from the
+    /// middle.
     aside: [bool; LIMIT],
     /// The track of the edges that leave a node and pass others of its chain.
     track: [u16; LIMIT],
@@ -72,7 +71,7 @@ impl Layout {
         if self.is_plain() { 1 } else { self.last(&self.column) }
     }
 
-    /// One more than the greatest.
+    /// One more than the largest.
     fn last(&self, places: &[u16; LIMIT]) -> usize {
         places[..self.arranged].iter().max().map_or(0, |last| *last as usize + 1)
     }
@@ -99,7 +98,7 @@ impl Layout {
         tracks.filter(|track| *track != NONE).max().map_or(0, |track| track as usize + 1)
     }
 
-    /// How the edges of a node run that pass rows.
+    /// How those edges of a node run that pass rows.
     pub(super) fn route(&self, source: usize) -> Route {
         match self.is_plain() {
             true => Route::Track(source % PLAIN_TRACKS),
@@ -126,7 +125,7 @@ impl Layout {
             && self.is_free(self.row(target), self.column(target) + 1, self.column(source))
     }
 
-    /// Whether no node stands in a row between two columns, these included.
+    /// Whether there is no node in a row between two columns, inclusive.
     fn is_free(&self, row: usize, from: usize, to: usize) -> bool {
         !(0..self.arranged).any(|node| self.row(node) == row && (from..=to).contains(&self.column(node)))
     }
@@ -141,7 +140,7 @@ impl Layout {
         for node in 0..self.arranged {
             self.row[node] = sources(self.graph, node).map(|source| self.row[source] + 1).max().unwrap_or(0);
         }
-        // An input stands just above the first that reads it.
+        // An input is placed just above the first node that reads it.
         for node in 0..self.arranged {
             if sources(self.graph, node).next().is_none() {
                 let above = self.targets(node).map(|target| self.row[target] - 1).min();
@@ -152,7 +151,7 @@ impl Layout {
 
     fn place_columns(&mut self) {
         let nodes = 0..self.arranged;
-        // The longest path from each node on.
+        // The longest path starting at each node.
         let mut ahead = [0u16; LIMIT];
         for node in nodes.clone().rev() {
             for source in sources(self.graph, node) {
@@ -161,7 +160,7 @@ impl Layout {
         }
         let rows = self.rows();
         let mut placed = [false; LIMIT];
-        // The rows that the chain of each first node has for itself.
+        // The rows that the chain of each first node has to itself.
         let mut taken = [(0u16, 0u16); LIMIT];
         let mut firsts = [false; LIMIT];
         let start = nodes.clone().rev().max_by_key(|node| (ahead[*node], sources(self.graph, *node).next().is_none()));
@@ -174,20 +173,20 @@ impl Layout {
             loop {
                 let row = self.row[last] + 1;
                 let free = self.targets(last).filter(|target| !placed[*target] && self.row[*target] == row);
-                // Of those that are as good, the first.
+                // The first of equally good ones.
                 let Some(next) = free.min_by_key(|target| u16::MAX - ahead[*target]) else { break };
                 self.next[last] = next as u16;
                 placed[next] = true;
                 (last, length) = (next, length + 1);
             }
-            // Where the chain comes from and where it goes to.
+            // Where the chain comes from and where it goes.
             let parent = sources(self.graph, first).max_by_key(|source| self.row[*source]);
             let target = self.targets(last).map(|target| self.row(target)).max();
             let from = parent.map_or(0, |_| self.row(first));
             let to = target.unwrap_or(rows);
             let main = Some(first) == start;
             let aside = !main && length * 2 < to - from;
-            // A line that begins or ends aside needs no room where it is not.
+            // A side line occupies no rows beyond its own nodes.
             let from = if aside { self.row(first) } else { from };
             let from = from - usize::from(parent.is_some());
             let to = if aside && target.is_none() { self.row(last) } else { to };

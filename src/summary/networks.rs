@@ -156,7 +156,7 @@ pub(super) const MIXED: Summary = Summary {
     train_bytes: 90_000,
 };
 
-/// Every layer reads all before it.
+/// Every layer reads all layers before it.
 pub(super) const DENSE_NET: Summary = Summary {
     name: "DenseNet",
     graph: &nodes([

@@ -5,8 +5,8 @@ use core::fmt::{self, Display, Formatter, Write};
 use super::layout::{LIMIT, Layout, Route};
 use super::{Family, Grouped, Node, Shape, Summary, is_shared, sign, sources};
 
-/// A drawing of a network's graph, made by [`Summary::svg`]: a file that needs no other, readable on
-/// light and on dark pages.
+/// A drawing of a network's graph, made by [`Summary::svg`]: a self-contained file, readable on light and on dark
+/// pages.
 ///
 /// Graphs of more than 256 nodes are drawn as one column.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ impl Display for Svg {
 
 /// The radius of sums and products.
 const RADIUS: i32 = 12;
-/// The height of boxes with one line and with two.
+/// The height of boxes with one line and with two lines.
 const LOW: i32 = 26;
 const HIGH: i32 = 42;
 /// Between rows: where edges go straight down, and where some go sideways.
@@ -38,11 +38,11 @@ const NEAR: i32 = 16;
 const FAR: i32 = 38;
 /// Between rows that are all alike.
 const REGULAR: i32 = 24;
-/// The radius of an edge's turn.
+/// The radius of a bend of an edge.
 const TURN: i32 = 8;
 /// The length of an arrow's head.
 const ARROW: i32 = 5;
-/// Between the texts of a box and its border, and between two texts.
+/// Between the text of a box and its border, and between two texts.
 const PADDING: i32 = 10;
 /// From a box to the first track, and between tracks.
 const FIRST_TRACK: i32 = 16;
@@ -54,7 +54,7 @@ const TITLE: i32 = 46;
 /// Readable on light and on dark pages.
 const GREY: &str = "#7d8590";
 
-/// A part of an edge's way.
+/// A part of an edge's path.
 #[derive(Clone, Copy)]
 enum Step {
     Start {
@@ -65,7 +65,7 @@ enum Step {
     Out {
         x: i32,
     },
-    /// To `x` on the way from a row to the next.
+    /// To `x` on the way from one row to the next.
     Bend {
         row: usize,
         x: i32,
@@ -139,7 +139,7 @@ impl Drawing {
         drawing
     }
 
-    /// Whether all rows are alike: there are more than can be remembered.
+    /// Whether all rows have the same height, because there are too many to store.
     fn is_regular(&self) -> bool {
         self.graph.len() > LIMIT
     }
@@ -176,7 +176,7 @@ impl Drawing {
         if self.is_regular() { height.min(HIGH) } else { height }
     }
 
-    /// Where the edges of a node that pass rows are in a row.
+    /// The position in a row of the edges of a node that pass rows.
     fn line(&self, source: usize, row: usize) -> i32 {
         let x = self.column_x(self.layout.column(source), row);
         match self.layout.route(source) {
@@ -189,7 +189,7 @@ impl Drawing {
         self.layout.row(target) > self.layout.row(source) + 1
     }
 
-    /// Whether an edge begins at the side of its source. At a circle only others end there.
+    /// Whether an edge begins at the side of its source. At a circle, edges only end at the side.
     fn leaves_aside(&self, source: usize, target: usize) -> bool {
         sign(&self.graph[source]).is_none()
             && match self.passes_rows(source, target) {
@@ -208,7 +208,7 @@ impl Drawing {
         }
     }
 
-    /// Where an edge is as it leaves the row above its target.
+    /// The position of an edge as it leaves the row above its target.
     fn arrival(&self, source: usize, target: usize) -> i32 {
         let above = self.layout.row(target) - 1;
         if self.passes_rows(source, target) {
@@ -220,7 +220,7 @@ impl Drawing {
         }
     }
 
-    /// Where in the top of a node the edge of its input `place` ends. Edges from the left are left of
+    /// The point at the top of a node where the edge of its input `place` ends. Edges from the left are to the left of
     /// those that come straight down, so that they do not cross.
     fn port(&self, target: usize, place: usize) -> (i32, i32) {
         let x = self.x(target);
@@ -245,8 +245,8 @@ impl Drawing {
         }
     }
 
-    /// Where in the right side of a node the edge of its input `place` ends or, without one, its own
-    /// edges begin. Those from near are above those from far, so that they do not cross.
+    /// The point on the right side of a node where the edge of its input `place` ends or, without one, its own edges
+    /// begin. Edges from nearby are above those from far away, so that they do not cross.
     fn side(&self, node: usize, place: Option<usize>) -> (i32, i32) {
         let entries = || {
             let all = sources(self.graph, node).enumerate();
@@ -268,7 +268,7 @@ impl Drawing {
         (x + self.width / 2, self.top(node) + height * (before + 1) / (count + leaves as i32 + 1))
     }
 
-    /// The way of the edge to a node from its input `place`.
+    /// The path of the edge to a node from its input `place`.
     fn trace<E>(
         &self,
         source: usize,
@@ -421,7 +421,7 @@ impl Drawing {
             return writeln!(f, "</g>");
         }
         let height = self.box_height(index);
-        // What goes in and what is put together has round ends.
+        // Inputs and combinations have round ends.
         let round = if family == Family::Input || node.kind == "Concat" { LOW / 2 } else { 6 };
         let (left, top) = (x - self.width / 2, self.top(index));
         write!(f, "<rect x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{height}\" ", self.width)?;
@@ -458,12 +458,12 @@ fn box_height(node: &Node) -> i32 {
     } else if has_two_lines(node) {
         HIGH
     } else {
-        // Room for the arrows of a node that reads many.
+        // Space for the arrows of a node that reads many others.
         LOW + 8 * node.inputs.len().saturating_sub(3).min(20) as i32
     }
 }
 
-/// Layers that weigh something say so in a second line.
+/// Layers with a cost show it in a second line.
 fn has_two_lines(node: &Node) -> bool {
     node.parameters > 0 || node.macs > 0
 }
@@ -483,7 +483,7 @@ fn room(node: &Node) -> i32 {
     texts + 2 * PADDING + 2 * PADDING
 }
 
-/// What a layer weighs: its parameters or, without any, its operations.
+/// The cost of a layer: its parameters or, without any, its operations.
 struct Cost<'a>(&'a Node);
 
 impl Display for Cost<'_> {
@@ -495,7 +495,7 @@ impl Display for Cost<'_> {
     }
 }
 
-/// What a network weighs.
+/// The cost of a network.
 struct Costs {
     parameters: usize,
     macs: usize,
@@ -507,9 +507,9 @@ impl Display for Costs {
     }
 }
 
-/// About how wide a text is, in a wide font: which font it will be nobody knows.
+/// The approximate width of a text, in a wide font, because the actual font is unknown.
 fn text_width(text: &dyn Display, size: i32) -> i32 {
-    /// Hundredths of the font's size.
+    /// Hundredths of the font size.
     struct Measure(i32);
 
     impl Write for Measure {
@@ -532,9 +532,9 @@ fn text_width(text: &dyn Display, size: i32) -> i32 {
     }
 
     let mut measure = Measure(0);
-    // Measuring cannot fail; a text that cannot be displayed will say so when it is written.
+    // Measuring cannot fail; a text that cannot be displayed reports its error when it is written.
     let _ = write!(measure, "{text}");
-    // No text is so long that a drawing of it would be of use.
+    // A drawing of a text that long would be useless.
     measure.0.min(1_000_000) * size / 100
 }
 
@@ -549,7 +549,7 @@ impl Display for Escaped {
                 '<' => f.write_str("&lt;")?,
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
-                // XML has no way to write these.
+                // XML cannot represent these characters.
                 '\u{fffe}' | '\u{ffff}' => f.write_char(' ')?,
                 c if c.is_control() => f.write_char(' ')?,
                 c => f.write_char(c)?,
@@ -560,242 +560,4 @@ impl Display for Escaped {
 }
 
 #[cfg(test)]
-mod tests {
-    use alloc::boxed::Box;
-    use alloc::format;
-    use alloc::string::{String, ToString};
-    use alloc::vec::Vec;
-
-    use super::super::networks;
-    use super::*;
-    use crate::noise::Noise;
-
-    /// A straight part of an edge: its edge's source and target, and the rectangle it is.
-    type Line = (usize, usize, [i32; 4]);
-
-    /// All straight parts of all edges; that curves stay between rows is asserted.
-    fn lines(drawing: &Drawing) -> Vec<Line> {
-        let mut lines = Vec::new();
-        for target in 0..drawing.graph.len() {
-            for (place, source) in sources(drawing.graph, target).enumerate() {
-                let (mut x, mut y) = (0, 0);
-                let traced = drawing.trace(source, target, place, |step| {
-                    let mut line = |x0: i32, y0: i32, x1: i32, y1: i32| {
-                        lines.push((source, target, [x0.min(x1), y0.min(y1), x0.max(x1), y0.max(y1)]));
-                    };
-                    (x, y) = match step {
-                        Step::Start { x, y } => (x, y),
-                        Step::Out { x: to } => {
-                            line(x, y, to, y);
-                            (to, y)
-                        }
-                        Step::Bend { row, x: to } => {
-                            let (from, down) = (drawing.row_bottom(row), drawing.row_top(row + 1));
-                            assert!(y <= from && from + REGULAR <= down, "{source} to {target}");
-                            line(x, y, x, from);
-                            (to, down)
-                        }
-                        Step::Enter { x: to, y: down } => {
-                            assert_eq!(x, to, "{source} to {target}");
-                            line(x, y, x, down);
-                            (x, down)
-                        }
-                        Step::EnterAside { x: to, y: down } => {
-                            assert!(to + TURN <= x, "{source} to {target}");
-                            line(x, y, x, down);
-                            line(x, down, to, down);
-                            (to, down)
-                        }
-                    };
-                    Ok::<_, ()>(())
-                });
-                traced.unwrap();
-            }
-        }
-        lines
-    }
-
-    /// No edge runs through a node, none runs along an edge from elsewhere, no two nodes overlap.
-    fn check(summary: Summary) {
-        let drawing = Drawing::new(summary);
-        let graph = drawing.graph;
-        let boxes: Vec<[i32; 4]> = (0..graph.len())
-            .map(|node| {
-                let (x, y, half) = (drawing.x(node), drawing.y(node), drawing.width / 2);
-                let right = if sign(&graph[node]).is_some() { x + RADIUS } else { x + half };
-                let height = drawing.box_height(node);
-                [x - half, y - height / 2, right, y + height / 2]
-            })
-            .collect();
-        let overlap = |a: [i32; 4], b: [i32; 4]| a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
-        for (node, rectangle) in boxes.iter().enumerate() {
-            assert!(boxes[..node].iter().all(|other| !overlap(*other, *rectangle)), "{}: {node}", summary.name);
-        }
-        let lines = lines(&drawing);
-        for (i, (source, target, line)) in lines.iter().enumerate() {
-            for (node, rectangle) in boxes.iter().enumerate() {
-                // Into a circle goes an edge as far as the arc.
-                let own = (node == *source || node == *target) && sign(&graph[node]).is_some();
-                let shrunk = [rectangle[0] + 1, rectangle[1] + 1, rectangle[2] - 1, rectangle[3] - 1];
-                let thick = [line[0], line[1], line[2] + 1, line[3] + 1];
-                assert!(own || !overlap(shrunk, thick), "{}: {source} to {target} runs through {node}", summary.name);
-            }
-            for (other_source, other_target, other) in &lines[..i] {
-                if source == other_source {
-                    continue;
-                }
-                let along = |a: usize, b: usize| {
-                    line[a] == line[a + 2]
-                        && other[a] == other[a + 2]
-                        && line[a] == other[a]
-                        && line[b] < other[b + 2]
-                        && other[b] < line[b + 2]
-                };
-                assert!(
-                    !along(0, 1) && !along(1, 0),
-                    "{}: {source} to {target} runs along {other_source} to {other_target}",
-                    summary.name
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn edges_keep_clear_of_nodes_and_of_each_other() {
-        networks::ALL.into_iter().for_each(check);
-    }
-
-    #[test]
-    fn edges_keep_clear_in_random_graphs() {
-        for seed in 0..400 {
-            check(random(seed));
-        }
-    }
-
-    fn random(seed: u64) -> Summary {
-        let mut noise = Noise::new(seed);
-        let mut below = |limit: usize| noise.below(limit as u64) as usize;
-        let (length, reach) = (3 + below(30), 1 + below(12));
-        let node = |index: usize| {
-            let (kind, inputs) = match below(8) {
-                _ if index == 0 => ("input", 0),
-                0 => ("input", 0),
-                1 => ("Add", 2),
-                2 => ("Concat", 2 + below(3)),
-                3 => ("Multiply", 2),
-                4 => ("Relu", 1),
-                _ => ("Dense", 1),
-            };
-            let inputs: Vec<usize> = (0..inputs).map(|_| index - 1 - below(reach.min(index))).collect();
-            let parameters = if kind == "Dense" { 6 } else { 0 };
-            Node { name: "node", kind, inputs: Box::leak(inputs.into()), shape: &[2], parameters, macs: 0 }
-        };
-        let graph: Vec<Node> = (0..length).map(node).collect();
-        Summary { name: Box::leak(format!("seed {seed}").into()), graph: Box::leak(graph.into()), ..networks::LENET }
-    }
-
-    /// The tags of a document, of which each must be closed by its like; texts must be escaped.
-    fn tags(document: &str) -> Vec<&str> {
-        let (mut open, mut tags) = (Vec::new(), Vec::new());
-        for part in document.split('<').skip(1) {
-            let (tag, text) = part.split_once('>').expect("a tag is closed");
-            assert!(!text.contains('>'));
-            assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
-            for entity in part.split('&').skip(1) {
-                assert!(["amp;", "lt;", "gt;", "quot;"].iter().any(|known| entity.starts_with(known)), "{part}");
-            }
-            let name = tag.split(' ').next().unwrap_or(tag);
-            match tag.strip_prefix('/') {
-                Some(closed) => assert_eq!(open.pop(), Some(closed)),
-                None if tag.ends_with('/') => tags.push(tag),
-                None => {
-                    open.push(name);
-                    tags.push(tag);
-                }
-            }
-        }
-        assert!(open.is_empty());
-        tags
-    }
-
-    #[test]
-    fn has_every_node_and_every_edge() {
-        for summary in networks::ALL {
-            let text = summary.svg().to_string();
-            let tags = tags(&text);
-            let count = |name: &str| tags.iter().filter(|tag| tag.split(' ').next() == Some(name)).count();
-            let graph = summary.graph;
-            assert_eq!(count("svg"), 1);
-            assert_eq!(count("rect") + count("circle"), graph.len());
-            assert_eq!(count("circle"), graph.iter().filter(|node| sign(node).is_some()).count());
-            assert_eq!(count("path"), (0..graph.len()).map(|node| sources(graph, node).count()).sum::<usize>());
-            for node in graph {
-                assert!(text.contains(&format!(
-                    "<title>{}: {} {:?}",
-                    Escaped(node.name),
-                    Escaped(node.kind),
-                    node.shape
-                )));
-            }
-        }
-    }
-
-    #[test]
-    fn is_inside_its_frame() {
-        for summary in networks::ALL {
-            let drawing = Drawing::new(summary);
-            let text = summary.svg().to_string();
-            let frame: Vec<i32> = text
-                .split_once("viewBox=\"")
-                .and_then(|(_, rest)| rest.split_once('"'))
-                .map(|(frame, _)| frame.split(' ').map(|number| number.parse().unwrap()).collect())
-                .unwrap();
-            for (.., line) in lines(&drawing) {
-                assert!(frame[0] < line[0] && line[2] < frame[0] + frame[2] && line[3] < frame[3], "{}", summary.name);
-            }
-        }
-    }
-
-    #[test]
-    fn shows_what_layers_weigh() {
-        let text = networks::MIXED.svg().to_string();
-        for part in [
-            "1,964 parameters · 921,936 MACs",
-            ">584 parameters<",
-            ">shared parameters<",
-            "self::Attention&lt;8, 2&gt;",
-        ] {
-            assert!(text.contains(part), "{part}");
-        }
-    }
-
-    #[test]
-    fn draws_long_networks_as_a_column() {
-        let mut graph = Vec::new();
-        for index in 0..LIMIT + 44 {
-            let inputs: &[usize] = match index {
-                0 => &[],
-                _ if index % 10 == 5 => Box::leak(Box::new([index - 1, index - 5])),
-                _ => Box::leak(Box::new([index - 1])),
-            };
-            let kind = if inputs.len() == 2 { "Add" } else { "Relu" };
-            graph.push(Node { name: "node", kind, inputs, shape: &[8], parameters: 0, macs: 0 });
-        }
-        let summary = Summary { name: "Long", graph: Box::leak(graph.into()), ..networks::LENET };
-        check(summary);
-        let text: String = summary.svg().to_string();
-        assert_eq!(text.matches("<rect").count() + text.matches("<circle").count(), LIMIT + 44);
-        tags(&text);
-    }
-
-    #[test]
-    fn draws_nothing() {
-        let summary = Summary { graph: &[], ..networks::LENET };
-        assert_eq!(tags(&summary.svg().to_string()).len(), 6);
-    }
-
-    #[test]
-    fn needs_little_stack() {
-        assert!(size_of::<Drawing>() <= 8 * 1024);
-    }
-}
+mod tests;

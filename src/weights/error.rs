@@ -1,4 +1,4 @@
-//! What can go wrong with a file of weights.
+//! What can go wrong with a weights file.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -6,7 +6,7 @@ use core::fmt;
 #[cfg(feature = "std")]
 use std::path::PathBuf;
 
-/// Why weights were not read or written, and which file it is about.
+/// Why weights could not be read or written, and from or to which file.
 #[derive(Debug)]
 pub struct WeightsError {
     /// The file, unless it was given as bytes.
@@ -25,27 +25,27 @@ pub enum WeightsProblem {
     Io(std::io::Error),
     /// The file is shorter than its own header says, or longer.
     Length {
-        /// How many bytes it has.
+        /// How many bytes the file has.
         found: usize,
     },
-    /// The file is no safetensors file, or a damaged one.
+    /// The file is not a safetensors file, or is damaged.
     Corrupt {
         /// What is wrong with its header.
         reason: String,
     },
-    /// The file was written by a newer version of this crate, in a form unknown to this one.
+    /// The file was written by a newer version of this crate, in a format unknown to this one.
     Version {
-        /// The version of the form.
+        /// The version of the format.
         found: String,
     },
     /// The file lacks a tensor of the network.
     MissingTensor {
         /// Its name.
         tensor: String,
-        /// What the file has instead, which the network does not.
+        /// The tensors that the file has and the network does not.
         unknown: Vec<String>,
     },
-    /// The file has a tensor that the network has not.
+    /// The file has a tensor that the network does not have.
     UnknownTensor {
         /// Its name.
         tensor: String,
@@ -68,8 +68,7 @@ pub enum WeightsProblem {
         /// Its type in the file.
         found: String,
     },
-    /// Two groups of a checkpoint have a tensor or a number of the same name, or a name is one
-    /// that the format keeps for itself.
+    /// Two groups of a checkpoint have a tensor or a number of the same name, or a name is reserved by the format.
     NameTaken {
         /// The name.
         name: String,
@@ -79,11 +78,16 @@ pub enum WeightsProblem {
         /// Its name.
         name: String,
     },
-    /// What the checkpoint has under this name is not a number.
+    /// The checkpoint has a number that the optimizer does not have.
+    UnknownNumber {
+        /// Its name.
+        name: String,
+    },
+    /// The checkpoint's entry of this name is not a number.
     NotANumber {
         /// Its name.
         name: String,
-        /// What is there.
+        /// The entry.
         found: String,
     },
 }
@@ -146,6 +150,7 @@ impl fmt::Display for WeightsProblem {
                 write!(f, "there is more than one `{name}`; give the groups different prefixes")
             }
             Self::MissingNumber { name } => write!(f, "the file has no number `{name}`; is it a checkpoint?"),
+            Self::UnknownNumber { name } => write!(f, "the file has a number `{name}`, but the optimizer has not"),
             Self::NotANumber { name, found } => write!(f, "`{name}` is no whole number, but `{found}`"),
         }
     }

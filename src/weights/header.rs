@@ -1,7 +1,7 @@
-//! The header of a safetensors file, read by `const fn`s.
+//! The header of a safetensors file, parsed by `const fn`s.
 //!
-//! A file is the length of its header (8 bytes, the lowest first), the header, and the numbers. The
-//! header is a JSON object:
+//! A file consists of the length of its header (8 bytes, little-endian), the header, and the numbers. The header is a
+//! JSON object:
 //!
 //! ```text
 //! {"__metadata__":{"format":"monomorph","version":"1"},
@@ -10,7 +10,7 @@
 
 use super::{FORMAT, METADATA, VERSION};
 
-/// As many axes as a tensor in a file may have here.
+/// The maximum number of axes of a tensor.
 const AXES: usize = 8;
 
 const DAMAGED: &str = "it is no safetensors file, or a damaged one";
@@ -21,7 +21,7 @@ pub(super) struct Listed<'a> {
     pub(super) dtype: &'a [u8],
     axes: [usize; AXES],
     rank: usize,
-    /// Where its numbers begin and end, counted from the first byte after the header.
+    /// The range of its numbers, counted from the first byte after the header.
     pub(super) bytes: (usize, usize),
 }
 
@@ -31,7 +31,7 @@ impl Listed<'_> {
     }
 }
 
-/// What is left of the header.
+/// The rest of the header.
 pub(super) struct Header<'a> {
     json: &'a [u8],
     at: usize,
@@ -43,7 +43,7 @@ impl<'a> Header<'a> {
     pub(super) const fn new(file: &'a [u8]) -> Result<(Self, &'a [u8]), &'static str> {
         let Some((len, rest)) = file.split_first_chunk() else { return Err(DAMAGED) };
         let len = u64::from_le_bytes(*len);
-        // No header is as long as that; so it is text, or a picture.
+        // No header is that long, so it is a text file or an image.
         if len > 100 << 20 {
             return Err(DAMAGED);
         }
@@ -76,7 +76,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// The object of a tensor, whose fields may stand in any order.
+    /// The object of a tensor, whose fields may be in any order.
     const fn tensor(&mut self, name: &'a [u8]) -> Result<Listed<'a>, &'static str> {
         if contains(name, b'\\') {
             return Err("a tensor's name has an escape sequence (`\\`); give it a plain name");
@@ -127,7 +127,7 @@ impl<'a> Header<'a> {
         Ok(())
     }
 
-    /// The next byte that is no white space, unless the header ends before it.
+    /// The next byte that is not white space, if there is one.
     const fn peek(&mut self) -> Option<u8> {
         while self.at < self.json.len() {
             match self.json[self.at] {
@@ -138,7 +138,7 @@ impl<'a> Header<'a> {
         None
     }
 
-    /// Goes over one byte, if it is the next.
+    /// Consumes one byte, if it is the next.
     const fn take(&mut self, byte: u8) -> bool {
         let is = self.is(byte);
         self.at += is as usize;
@@ -157,7 +157,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// A string as it stands between its quotation marks, escape sequences and all.
+    /// A string as it is between its quotation marks, including escape sequences.
     const fn string(&mut self) -> Option<&'a [u8]> {
         if !self.take(b'"') {
             return None;
@@ -177,7 +177,7 @@ impl<'a> Header<'a> {
         None
     }
 
-    /// A list of whole numbers, and how many there are; those beyond `AXES` are only counted.
+    /// A list of integers, and how many there are; those beyond `AXES` are only counted.
     const fn numbers(&mut self) -> Option<([usize; AXES], usize)> {
         let (mut numbers, mut count) = ([0; AXES], 0);
         let mut more = self.take(b'[') && !self.is(b']');
@@ -314,7 +314,7 @@ mod tests {
         for len in 0..sound.len() {
             assert_eq!(read(&sound[..len]), Err(DAMAGED), "{}", &sound[..len]);
         }
-        // Without any one of its characters outside strings and numbers it is refused, too.
+        // If any of its characters outside strings and numbers is missing, it is rejected, too.
         for (index, _) in sound.char_indices().filter(|(_, character)| "{}[]:\"".contains(*character)) {
             let without = format!("{}{}", &sound[..index], &sound[index + 1..]);
             assert!(read(&without).is_err(), "{without}");

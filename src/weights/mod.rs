@@ -4,23 +4,23 @@
 //! | --- | --- | --- | --- | --- |
 //! | `.safetensors` | `safetensors` | the tensors of a network | [`save`], [`to_bytes`] | [`load`], [`load_bytes`] |
 //! | the same, built into the program | none | the tensors of a network | | [`include_weights!`](crate::include_weights) |
-//! | [blob] | none | a network as it lies in memory, to be read in place | [`to_blob`](blob::to_blob) | [`from_blob`](blob::from_blob), `Net::from_bytes` |
-//! | `.safetensors` checkpoint | `safetensors` | the same, and what training needs to go on: further groups of tensors, and numbers | [`CheckpointWriter`] | [`Checkpoint`] |
+//! | [blob] | none | a network in its memory layout, to be read in place | [`to_blob`](blob::to_blob) | [`from_blob`](blob::from_blob), `Net::from_bytes` |
+//! | [`Snapshot`] | `generic-array` | the parameters of a network, one after another, in a value of fixed size | [`Snapshot::take`] | [`Snapshot::restore`] |
+//! | `.safetensors` checkpoint | `safetensors` | the same, and what training needs to resume: further groups of tensors, and numbers | [`CheckpointWriter`] | [`Checkpoint`] |
 //!
-//! All but blobs are files of the [safetensors](https://huggingface.co/docs/safetensors) format, version 1,
-//! which Python and other frameworks read as well. A tensor has its name in the network, such as
-//! `conv1.weight`; its shape and the order of its axes are those of the Rust array (dense weights
-//! are `[in][out]`, convolutions `[height][width][in][out]`), and its type is the network's, `F32`
-//! or `F64`. The same content gives the same bytes. Files are written under a temporary name in
-//! the same folder and then renamed, so a file is complete or is the old one.
+//! All but blobs and snapshots are files in the [safetensors](https://huggingface.co/docs/safetensors) format, version
+//! 1, which Python and other frameworks read as well. A tensor has its name in the network, such as `conv1.weight`; its
+//! shape and the order of its axes are those of the Rust array (dense weights are `[in][out]`, convolutions
+//! `[height][width][in][out]`), and its type is the network's, `F32` or `F64`. The same content gives the same bytes.
+//! Files are written under a temporary name in the same folder and then renamed, so a file is always either the
+//! complete new one or the old one.
 //!
-//! Nothing is ever half loaded: before the first number is copied, all names, shapes and types
-//! have been checked. Memory for a file is on the heap, and so may be the network
-//! ([`memory::boxed`](crate::memory::boxed)); neither passes over the stack. Paths need `std`;
-//! bytes do with `alloc`.
+//! Loading is all or nothing: all names, shapes and types are checked before the first number is copied. Memory for a
+//! file is on the heap, and so may be the network ([`memory::boxed`](crate::memory::boxed)); neither is ever on the
+//! stack. Paths need `std`; bytes only need `alloc`.
 //!
-//! Firmware has no files. [`include_weights!`](crate::include_weights) builds a network from a
-//! file while compiling, without `alloc` or any feature:
+//! Firmware has no files. [`include_weights!`](crate::include_weights) builds a network from a file at compile time,
+//! without `alloc` or any feature:
 //!
 //! ```
 //! use monomorph::prelude::*;
@@ -31,8 +31,8 @@
 //! assert_eq!(NET.head.bias, [0.5, -0.5]);
 //! ```
 //!
-//! The value lies in the program's read-only data, that is in flash; a file that does not fit the
-//! network is a compile error that names the tensor.
+//! The value is in the program's read-only data, that is, in flash; a file that does not fit the network is a compile
+//! error that names the tensor.
 
 pub mod blob;
 #[cfg(feature = "safetensors")]
@@ -44,16 +44,20 @@ mod header;
 pub mod include;
 #[cfg(feature = "safetensors")]
 mod safetensors;
+#[cfg(feature = "generic-array")]
+mod snapshot;
 
-#[doc(hidden)]
-pub use self::include::Stored;
+#[cfg(feature = "generic-array")]
+pub use self::snapshot::{Snapshot, SnapshotError};
 #[cfg(feature = "safetensors")]
 pub use self::{checkpoint::*, error::*, safetensors::*};
+#[doc(hidden)]
+pub use crate::bytes::Bits;
 pub use crate::include_weights;
 
-/// What files of this crate say of themselves.
+/// How files of this crate identify themselves.
 const FORMAT: &str = "monomorph";
-/// The version of what the names and the order of axes mean.
+/// The version of the meaning of names and of the order of axes.
 const VERSION: &str = "1";
-/// The key of the format under which metadata stands among the tensors.
+/// The format's key for the metadata among the tensors.
 const METADATA: &str = "__metadata__";

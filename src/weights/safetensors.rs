@@ -1,4 +1,4 @@
-//! A network alone in a file.
+//! A single network in a file.
 
 use alloc::vec::Vec;
 #[cfg(feature = "std")]
@@ -17,8 +17,8 @@ use crate::scalar::Scalar;
 /// #[derive(Parameters)]
 /// #[repr(C)]
 /// struct Net<T> {
-///     hidden: Dense<T, 4, 8>,
-///     out: Dense<T, 8, 2>,
+///     hidden: Dense<[T; 4], [[T; 8]; 4], [T; 8]>,
+///     out: Dense<[T; 8], [[T; 2]; 8], [T; 2]>,
 /// }
 /// let mut net: Net<f32> = memory::zeroed();
 /// net.out.bias = [0.5, -0.5];
@@ -33,24 +33,24 @@ use crate::scalar::Scalar;
 /// ```
 ///
 /// # Errors
-/// If the file cannot be written; what was there before is then still there.
+/// If the file cannot be written; a file that was there before is then unchanged.
 #[cfg(feature = "std")]
-pub fn save<T: Scalar, N: Parameters<T>>(path: impl AsRef<Path>, net: &N) -> Result<(), WeightsError> {
+pub fn save<T: Scalar, N: Parameters<Scalar = T>>(path: impl AsRef<Path>, net: &N) -> Result<(), WeightsError> {
     CheckpointWriter::new().tensors("", net).save(path)
 }
 
 /// Reads all tensors of a network from a `.safetensors` file.
 ///
 /// # Errors
-/// If the file cannot be read, is damaged, or does not hold just the tensors of `net`, in their
-/// shapes and type. `net` is then as before.
+/// If the file cannot be read, is damaged, or does not hold exactly the tensors of `net` with their shapes and type.
+/// `net` is then unchanged.
 #[cfg(feature = "std")]
-pub fn load<T: Scalar, N: Parameters<T>>(path: impl AsRef<Path>, net: &mut N) -> Result<(), WeightsError> {
+pub fn load<T: Scalar, N: Parameters<Scalar = T>>(path: impl AsRef<Path>, net: &mut N) -> Result<(), WeightsError> {
     Checkpoint::open(path)?.reader().tensors("", net).finish()
 }
 
 /// The content of the file that [`save`] writes.
-pub fn to_bytes<T: Scalar, N: Parameters<T>>(net: &N) -> Vec<u8> {
+pub fn to_bytes<T: Scalar, N: Parameters<Scalar = T>>(net: &N) -> Vec<u8> {
     CheckpointWriter::new().tensors("", net).encode()
 }
 
@@ -58,6 +58,6 @@ pub fn to_bytes<T: Scalar, N: Parameters<T>>(net: &N) -> Vec<u8> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_bytes<T: Scalar, N: Parameters<T>>(bytes: &[u8], net: &mut N) -> Result<(), WeightsError> {
+pub fn load_bytes<T: Scalar, N: Parameters<Scalar = T>>(bytes: &[u8], net: &mut N) -> Result<(), WeightsError> {
     Checkpoint::from_bytes(bytes)?.reader().tensors("", net).finish()
 }

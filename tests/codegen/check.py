@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Reads the machine code of three tiny networks, at two SIMD levels, and the functions of a larger one.
+"""Checks the machine code of three tiny networks, at two SIMD levels, and the functions of a larger one.
 
     python3 tests/codegen/check.py             # checks it
-    UPDATE=1 python3 tests/codegen/check.py    # accepts it as it is now
+    UPDATE=1 python3 tests/codegen/check.py    # accepts the current code
 
-Evaluating must call nothing (no panic, so no bounds check; no memcpy of weights), must keep next to
-nothing on the stack, and must not move numbers of the network to where a branch could depend on them:
-so it takes the same instructions for every input. With the compiler that wrote the `.s` files here, the
-text must be theirs to the letter; a change that is meant is accepted by `UPDATE=1`, and read in the diff.
+An evaluation must not call anything (no panic, so no bounds check; no memcpy of weights), must keep
+almost nothing on the stack, and must not move numbers of the network to where a branch could depend on
+them, so it takes the same instructions for every input. With the compiler that produced the `.s` files
+here, the code must match them exactly; accept an intended change with `UPDATE=1` and review the diff.
 
-Of the larger network every large layer must be a function of its own, and nothing that computes with vectors
-may be a function besides: it would be compiled without the instructions of its level.
+In the larger network, every large layer must be a separate function, and no other function may compute with
+vectors, because it would be compiled without the instructions of its level.
 """
 
 import difflib
@@ -42,10 +42,10 @@ monomorph = {{ path = {json.dumps(str(ROOT))}, default-features = false, feature
 [workspace]
 """
 
-# What no evaluation may contain.
+# Instructions that no evaluation may contain.
 FORBIDDEN = {
     r"call\b": "calls a function",
-    r"jmp\s+(?!\.L)": "jumps into another function, or to where a register says",
+    r"jmp\s+(?!\.L)": "jumps to another function or to an address in a register",
     r"ud2|int3": "can crash",
     r"rep\b|(movs|stos)[bdq]\b": "copies memory",
     r"v?u?comis|v?ptest|vtestp|kortest|ktest": "compares numbers of the network for a branch",
@@ -73,7 +73,7 @@ def assembly() -> str:
 
 
 def functions(text: str) -> dict:
-    """The instructions and labels of every function, without what says nothing about them."""
+    """The instructions and labels of every function, without comments and directives."""
     found, body = {}, None
     for line in text.splitlines():
         line = line.split("#")[0].strip()
@@ -86,16 +86,16 @@ def functions(text: str) -> dict:
     return found
 
 
-def evaluation(found: dict, door: str) -> list:
-    """The function of the network behind a door, which must be all that the door calls."""
-    callees = [match[1] for line in found[door] if (match := re.match(r"(?:call|jmp) .*?(_R\w+)", line))]
+def evaluation(found: dict, entry: str) -> list:
+    """The network's function, which must be the only one that the entry point calls."""
+    callees = [match[1] for line in found[entry] if (match := re.match(r"(?:call|jmp) .*?(_R\w+)", line))]
     if len(callees) != 1 or callees[0] not in found:
-        sys.exit(f"{door}: one function was expected behind it, but it calls {callees}")
+        sys.exit(f"{entry}: expected a call of one function, but it calls {callees}")
     return found[callees[0]]
 
 
 def readable(body: list) -> str:
-    """With labels counted from 0, and without the compiler's hashes."""
+    """The code with labels numbered from 0, and without the compiler's hashes."""
     text = "\n".join(line if line.endswith(":") else f"    {line}" for line in body)
     for pattern, name in [(r"\.LBB\d+_\d+", ".L"), (r"\.LCPI\d+_\d+", ".constant"), (r"\.Lanon\.\w+\.\d+", ".static")]:
         for index, label in enumerate(dict.fromkeys(re.findall(pattern, text))):
@@ -112,19 +112,19 @@ def check(name: str, body: list) -> list:
     ]
     stack = sum(int(match[1]) for line in body if (match := re.fullmatch(r"sub rsp, (\d+)", line)))
     if stack > MOST_STACK:
-        problems.append(f"{name}: takes {stack} bytes of stack, more than {MOST_STACK}")
+        problems.append(f"{name}: uses {stack} bytes of stack, more than {MOST_STACK}")
     return problems
 
 
 def check_functions(found: dict) -> list:
-    """What is wrong with how a network was divided into functions."""
+    """Problems with how a network was divided into functions."""
     names = [name for name in found if re.search(r"9generated(4avx24Avx2|6avx5126Avx512)", name)]
-    entries = r"9monomorph4simd(4avx2|6avx512)(3run|4call)"
-    problems = [f"not compiled for the level it is of: {name}" for name in names if not re.search(entries, name)]
-    layers = [name for name in names if re.search(r"9monomorph4simd6avx5124call10vectorized", name)]
+    entries = r"9monomorph4simd5level(4avx2|6avx512)(3run|4call)"
+    problems = [f"not compiled for its own level: {name}" for name in names if not re.search(entries, name)]
+    layers = [name for name in names if re.search(r"9monomorph4simd5level6avx5124call10vectorized", name)]
     # Forward and backward of five layers.
     if len(layers) < 10:
-        problems.append(f"LeNet5: its step of training has only {len(layers)} functions; layers were merged")
+        problems.append(f"LeNet5: its training step has only {len(layers)} functions; layers were merged")
     print(f"LeNet5: {len(layers)} functions at AVX-512")
     return problems
 
@@ -133,7 +133,7 @@ def main() -> None:
     version = subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout
     about = dict(line.split(": ", 1) for line in version.splitlines() if ": " in line)
     if platform.machine() != "x86_64" or platform.system() != "Linux":
-        return print(f"skipped: the machine code of {about['host']} is not looked at, only that of x86-64 Linux")
+        return print(f"skipped: only the machine code of x86-64 Linux is checked, not that of {about['host']}")
     header = f"# {version.splitlines()[0]}, {about['host']}\n"
     found, changed = functions(assembly()), False
     problems = check_functions(found)
@@ -155,7 +155,7 @@ def main() -> None:
             problems += [f"{name}: the machine code has changed:", *list(changes)[:60]]
             changed = True
     if changed:
-        problems.append("If the change is meant: UPDATE=1 python3 tests/codegen/check.py")
+        problems.append("If the change is intended: UPDATE=1 python3 tests/codegen/check.py")
     if problems:
         sys.exit("\n".join(problems))
 

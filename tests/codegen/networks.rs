@@ -1,5 +1,5 @@
-//! Networks so small that their machine code can be read, each evaluated at a level that is given; and a larger one in
-//! training, of whose machine code only the functions are looked at.
+//! Networks small enough for their machine code to be readable, each evaluated at a given level; and training of a
+//! larger one, for which only the list of functions is checked.
 
 use monomorph::Layer;
 use monomorph::network::{Workspace, evaluate_at};
@@ -30,15 +30,15 @@ pub fn lenet5_step(
     trainer.step(network, input, target).is_ok()
 }
 
-/// A function of a name that can be found in the assembly; what it calls is the network's.
-macro_rules! door {
+/// An entry point: a function with a name that can be found in the assembly, which calls the network's function.
+macro_rules! entry_points {
     ($($function:ident: $network:ident at $level:ident by $as_level:ident;)*) => { $(
         #[unsafe(no_mangle)]
         pub fn $function(
             level: Level,
             network: &$network,
-            input: &[<$network as Layer<f32>>::Input; 1],
-            output: &mut [<$network as Layer<f32>>::Output; 1],
+            input: &[<$network as Layer>::Input; 1],
+            output: &mut [<$network as Layer>::Output; 1],
             workspace: &mut Workspace<$network, 1>,
         ) {
             if let Some(simd) = level.$as_level() {
@@ -47,7 +47,7 @@ macro_rules! door {
         }
     )* };
 }
-door! {
+entry_points! {
     dense8_avx2: Dense8 at Avx2 by as_avx2;
     dense8_avx512: Dense8 at Avx512 by as_avx512;
     conv3x3_avx2: Conv3x3 at Avx2 by as_avx2;

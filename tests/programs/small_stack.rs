@@ -1,5 +1,6 @@
-//! Makes, trains and evaluates networks in threads with a stack of 256 KiB.
+//! Creates, trains and evaluates networks in threads with a stack of 256 KiB.
 
+use monomorph::Real;
 use monomorph::parallel::{ParallelTrainer, evaluate_batch};
 use monomorph::prelude::*;
 use rand::SeedableRng;
@@ -11,7 +12,7 @@ network! {
 }
 
 network! {
-    /// Few parameters, many layers and large activations: frames must not add up.
+    /// Few parameters, many layers and large activations: stack frames must not add up.
     pub Deep: [64, 64, 3] -> [10] {
         Conv2d(16, kernel = 3, padding = same), BatchNorm, Relu,
         residual { Conv2d(16, kernel = 3, padding = same), BatchNorm, Relu, Conv2d(16, kernel = 3, padding = same), BatchNorm }, Relu,
@@ -26,7 +27,7 @@ network! {
 
 const STACK: usize = 256 * 1024;
 
-fn run<N: Network + Trainable>(input: &[N::Input; 2])
+fn run<N: Network<Scalar: Real> + Trainable>(input: &[N::Input; 2])
 where
     CrossEntropy: Loss<N::Scalar, N::Output, u8>,
 {
@@ -56,6 +57,6 @@ fn main() {
         run::<Deep>(&images);
     };
     let thread = std::thread::Builder::new().stack_size(STACK).spawn(work).expect("a thread");
-    thread.join().expect("the thread ran to its end");
+    thread.join().expect("the thread finished");
     println!("50 MB network: initialised, trained and evaluated");
 }

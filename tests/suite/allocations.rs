@@ -1,4 +1,4 @@
-//! Evaluating and training allocate nothing.
+//! Evaluation and training do not allocate.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -13,16 +13,16 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: everything is passed on to the system's allocator.
+// SAFETY: every call is forwarded to the system allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's conditions are those of the system's allocator.
+        // SAFETY: the caller fulfils the system allocator's conditions.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's conditions are those of the system's allocator.
+        // SAFETY: the caller fulfils the system allocator's conditions.
         unsafe { System.dealloc(memory, layout) }
     }
 }
@@ -58,7 +58,7 @@ fn evaluating_allocates_nothing() {
     assert_eq!(allocations(|| alone = net.evaluate(&input)), 0);
     let (mut workspace, mut output) = (monomorph::memory::boxed(), [[0.0; 4]; 3]);
     assert_eq!(allocations(|| net.evaluate_in(&[input; 3], &mut output, &mut workspace)), 0);
-    // Sums of a batch are rounded in another order than those of one sample.
+    // For a batch, sums are rounded in a different order than for one sample.
     for (a, b) in output[2].iter().zip(alone) {
         assert!((a - b).abs() < 1e-5, "{a} is not {b}");
     }
@@ -75,4 +75,17 @@ fn a_training_step_allocates_nothing() {
         assert!(step.is_some());
     }
     assert_eq!(trainer.steps(), 3);
+}
+
+#[test]
+fn a_line_search_allocates_nothing() {
+    let mut net = Everything::boxed(&mut ChaCha8Rng::seed_from_u64(1));
+    let mut trainer = Trainer::<Everything, _, 8>::new(GradientDescent::default(), CrossEntropy).clip(1.0);
+    let (x, y) = ([[[[0.5; 2]; 12]; 12]; 8], [0_u8, 1, 2, 3, 0, 1, 2, 3]);
+    for _ in 0..3 {
+        let mut step = None;
+        assert_eq!(allocations(|| step = trainer.step(&mut net, &x, &y).ok()), 0);
+        assert!(step.is_some());
+    }
+    assert!(trainer.moments().evaluations >= 3);
 }

@@ -1,4 +1,4 @@
-//! Saving and loading: nothing is lost, nothing is half-loaded.
+//! Saving and loading: nothing is lost, nothing is loaded partially.
 
 use monomorph::Parameters;
 use monomorph::prelude::*;
@@ -41,7 +41,7 @@ fn a_file_of_another_network_is_refused_by_name() {
     assert_eq!(wider.as_slice(), before);
 }
 
-/// Stopping and resuming gives the very same network as going on.
+/// Stopping and resuming gives exactly the same network as training without a stop.
 #[test]
 fn training_resumes_where_it_stopped() {
     let start = || {

@@ -1,4 +1,4 @@
-//! The same seed gives the same network, bit by bit.
+//! The same seed gives the same network, bit for bit.
 
 use monomorph::Parameters;
 use monomorph::prelude::*;

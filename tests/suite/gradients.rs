@@ -1,24 +1,27 @@
-//! The backward pass that the macro writes, against finite differences: every way in which
-//! values meet, part and share memory.
+//! The backward pass that the macro generates, compared with finite differences: every way in which
+//! values join, branch and share memory.
 
-use monomorph::parameters::initialize;
+use monomorph::layer::Inputs;
 use monomorph::prelude::*;
 use monomorph::testing::check_gradients;
 use monomorph::{Layer, Tensor};
 
-pub fn check<N: Network<Scalar = f64>, const B: usize>() {
+pub fn check<N, const B: usize>()
+where
+    N: Network<Scalar = f64, Input: Tensor<Element = f64> + Inputs<Owned<B> = [N::Input; B]>>,
+{
     let mut noise = Noise::new(21);
     let mut net = N::zeroed();
-    initialize(&mut net, Init::KaimingUniform, &mut noise);
-    // Biases and scales away from their special starting values.
+    net.initialize(Init::KaimingUniform, &mut noise);
+    // Move biases and scales away from their special initial values.
     for parameter in net.as_mut_slice() {
         *parameter += 0.1 * (noise.uniform() - 0.5);
     }
-    let mut input: Box<[<N as Layer<f64>>::Input; B]> = monomorph::memory::boxed();
+    let mut input: Box<[N::Input; B]> = monomorph::memory::boxed();
     for sample in input.iter_mut() {
-        sample.as_mut_slice().fill_with(|| noise.uniform() * 2.0 - 1.0);
+        sample.numbers_mut().fill_with(|| noise.uniform() * 2.0 - 1.0);
     }
-    check_gradients(&mut net, &input, 1e-6).unwrap_or_else(|error| panic!("{}: {error}", N::NAME));
+    check_gradients::<N, B>(&mut net, &input, 1e-6).unwrap_or_else(|error| panic!("{}: {error}", N::NAME));
 }
 
 network! { pub Chain<f64>: [3] -> [2] { Dense(5), Tanh, Dense(4), Sigmoid, Dense(2) } }
@@ -85,6 +88,6 @@ network! { pub Sized<f64, const IN: usize, const HIDDEN: usize>: [IN] -> [2] {
 fn sizes_may_be_constants_and_parameters() {
     check::<Named, 2>();
     check::<Sized<3, 5>, 2>();
-    assert_eq!(<Named as Layer<f64>>::Output::SHAPE, [3]);
+    assert_eq!(<Named as Layer>::Output::SHAPE, [3]);
     assert_eq!(Sized::<3, 5>::PARAMS, 3 * 5 + 5 + 3 * (5 * 5 + 5) + 5 * 2 + 2);
 }

@@ -1,7 +1,8 @@
-//! Graphs of named values: derivatives, several inputs and outputs, layers that are used twice.
+//! Graphs of named values: derivatives, multiple inputs and outputs, layers that are used twice.
 
 use super::gradients::check;
 use monomorph::Parameters;
+use monomorph::layer::Pass;
 use monomorph::prelude::*;
 
 network! { pub Skips<f64>: [4, 4, 2] -> [4, 4, 1] {
@@ -48,6 +49,25 @@ network! { pub NamedSizes<f64>: [WIDTH] -> [WIDTH + 4] {
     let b = a |> Dense(4);
     concat(add(a, input), b)
 } }
+network! { #[unaligned] pub Head<f64>: [5] -> (policy: [4], value: [1]) {
+    let trunk = input |> Dense(3) |> Tanh;
+    let policy = trunk |> Dense(4);
+    let value = trunk |> Dense(1);
+} }
+network! { pub Parts<f64>: [3] -> [4] {
+    let first = input |> Dense(5) |> Silu |> head: Head;
+    let second = input |> Dense(5) |> head;
+    let both = concat(first.policy, second.value, first.value) |> Dense(4) |> Tanh;
+    add(both, multiply(second.policy, first.policy))
+} }
+network! { pub OnePart<f64>: [5] -> [2] {
+    let head = input |> Head;
+    head.policy |> Softmax |> Dense(2)
+} }
+network! { pub ParametricParts<f64, const N: usize>: [N] -> [2] {
+    let head = input |> Dense(N) |> Dense(5) |> Head;
+    add(head.value |> Dense(2), head.policy |> Dense(2)) |> Tanh |> Dense(2)
+} }
 network! { pub Parametric<f64, const N: usize>: [N] -> [2] {
     let a = input |> Dense(N) |> Tanh;
     add(a, multiply(a, input)) |> Dense(2)
@@ -55,10 +75,11 @@ network! { pub Parametric<f64, const N: usize>: [N] -> [2] {
 
 /// A vector of 16 as an image.
 #[derive(Parameters)]
+#[parameters(scalar = f64)]
 #[repr(C)]
 pub struct Unflatten;
 
-impl monomorph::Layer<f64> for Unflatten {
+impl monomorph::Layer for Unflatten {
     type Input = [f64; 16];
     type Output = [[[f64; 1]; 4]; 4];
     type Saved<const B: usize> = ();
@@ -72,7 +93,7 @@ impl monomorph::Layer<f64> for Unflatten {
         output: &mut [Self::Output; B],
         _: &mut (),
     ) {
-        *output = *monomorph::tensor::reshape::<f64, _, _, B>(input);
+        *output = *monomorph::tensor::reshape(input);
     }
 
     fn forward<S: monomorph::simd::Simd, const B: usize>(
@@ -81,7 +102,7 @@ impl monomorph::Layer<f64> for Unflatten {
         input: &[[f64; 16]; B],
         output: &mut [Self::Output; B],
         _: &mut (),
-        _: &mut Noise,
+        _: &mut Pass<f64>,
     ) {
         self.evaluate(simd, input, output, &mut ());
     }
@@ -95,9 +116,10 @@ impl monomorph::Layer<f64> for Unflatten {
         grad_output: &mut [Self::Output; B],
         grad_input: Option<&mut [[f64; 16]; B]>,
         _: &mut Self,
+        _: &Pass<f64>,
     ) {
         if let Some(grad_input) = grad_input {
-            *grad_input = *monomorph::tensor::reshape::<f64, _, _, B>(grad_output);
+            *grad_input = *monomorph::tensor::reshape(grad_output);
         }
     }
 }
@@ -113,6 +135,9 @@ fn backward_agrees_with_finite_differences() {
     check::<Recycled, 2>();
     check::<NamedSizes, 2>();
     check::<Parametric<3>, 2>();
+    check::<Parts, 2>();
+    check::<OnePart, 2>();
+    check::<ParametricParts<3>, 2>();
 }
 
 #[test]
@@ -121,13 +146,13 @@ fn inputs_and_outputs_have_names() {
     net.initialize(Init::XavierNormal, &mut Noise::new(1));
     let output = net.evaluate(&TwoEndsInput { state: [1.0, 2.0, 3.0], goal: [[1.0, 0.0], [0.0, 1.0]] });
     assert!(output.policy != [0.0; 4] && output.value != [0.0]);
-    // By hand: a head on zero weights gives its bias.
+    // By hand: with zero weights, a head outputs its bias.
     net.dense2.weight = [[0.0; 4]; 6];
     net.dense2.bias = [1.0, 2.0, 3.0, 4.0];
     assert_eq!(net.evaluate(&TwoEndsInput { state: [0.5; 3], goal: [[0.0; 2]; 2] }).policy, [1.0, 2.0, 3.0, 4.0]);
 }
 
-/// Both sides of a Siamese network have one set of weights.
+/// Both sides of a Siamese network share one set of weights.
 #[test]
 fn a_layer_used_twice_has_one_set_of_weights() {
     assert_eq!(Siamese::PARAMS, Encoder::PARAMS + 9 * 2 + 2);
@@ -160,7 +185,7 @@ network! { pub MaximaTwice: [8, 10, 2] -> [3, 4, 5] {
 } }
 network! { pub Overlapping: [8, 10, 2] -> [5, 7, 5] { Conv2d(5, kernel = 3), Tanh, MaxPool2d(2, stride = 1) } }
 
-/// Where the maximum of 2 × 2 pixels follows a convolution, evaluating keeps nothing else, and in training all is kept.
+/// If 2 × 2 max pooling follows a convolution, evaluation stores only the maxima, and training stores everything.
 #[test]
 fn a_convolution_keeps_maxima() {
     fn with<N: Network<Scalar = f32>>() -> N {
@@ -187,7 +212,7 @@ fn a_convolution_keeps_maxima() {
     let twice = with::<MaximaTwice>().evaluate(&x);
     assert!((0..3 * 4 * 5).all(|at| twice[at / 20][at / 5 % 4][at % 5] == sum(at / 20, at / 5 % 4, at % 5)));
     assert_eq!(with::<Overlapping>().evaluate(&x)[0][0], pool(&pixels)[0][0]);
-    // The maxima are the output, so nothing is left to work in.
+    // The maxima are the output, so no workspace is needed.
     assert_eq!((Maxima::EVALUATE_BYTES, MaximaAlone::EVALUATE_BYTES), (0, 0));
     const { assert!(MaximaTwice::EVALUATE_BYTES >= 4 * 6 * 8 * 5 && Overlapping::EVALUATE_BYTES >= 4 * 6 * 8 * 5) };
     check::<MaximaInTraining, 2>();

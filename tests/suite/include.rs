@@ -1,4 +1,4 @@
-//! Weights in the program: the same network as the one that a file is loaded into.
+//! Weights compiled into the program: the same network as one loaded from the file.
 
 use monomorph::prelude::*;
 use monomorph::weights::{load, to_bytes};
@@ -22,34 +22,34 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/files").join(name)
 }
 
-/// A network of numbers that any machine computes alike; none is negative, as some are variances.
-fn network<T: Scalar, N: Parameters<T>>() -> N {
+/// A network of numbers that are the same on every machine; none is negative, because some are variances.
+fn network<N: Parameters>() -> N {
     let mut network = monomorph::memory::zeroed::<N>();
     let (numbers, mut index) = (network.as_mut_slice(), 0);
     monomorph::parameters::for_each_tensor(N::ENTRIES, &mut |_, _, range| {
         for number in &mut numbers[range] {
-            *number = T::from_f64((index * 7 % 32) as f64 / 32.0);
+            *number = N::Scalar::from_f64((index * 7 % 32) as f64 / 32.0);
             index += 1;
         }
     });
     network
 }
 
-/// The files of the tests are those that `weights::save` writes; with `MONOMORPH_WRITE_FILES` set
-/// they are written anew.
+/// The test files are exactly what `weights::save` writes; with `MONOMORPH_WRITE_FILES` set they are
+/// rewritten.
 #[test]
 fn the_files_are_those_of_these_networks() {
-    let mut small = network::<f32, Small<f32>>();
+    let mut small = network::<Small<f32>>();
     small.head.bias = [0.5, -0.5];
     let bytes = to_bytes(&small);
     let files = [
         ("truncated.safetensors", bytes[..bytes.len() - 8].to_vec()),
         ("small.safetensors", bytes),
-        ("double.safetensors", to_bytes(&network::<f64, Small<f64>>())),
-        ("wide.safetensors", to_bytes(&network::<f32, Wide>())),
-        ("renamed.safetensors", to_bytes(&network::<f32, Renamed>())),
-        ("nested.safetensors", to_bytes(&network::<f32, Nested>())),
-        ("formless.safetensors", to_bytes(&network::<f32, Formless>())),
+        ("double.safetensors", to_bytes(&network::<Small<f64>>())),
+        ("wide.safetensors", to_bytes(&network::<Wide>())),
+        ("renamed.safetensors", to_bytes(&network::<Renamed>())),
+        ("nested.safetensors", to_bytes(&network::<Nested>())),
+        ("formless.safetensors", to_bytes(&network::<Formless>())),
     ];
     for (name, bytes) in files {
         if std::env::var_os("MONOMORPH_WRITE_FILES").is_some() {

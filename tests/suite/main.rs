@@ -1,16 +1,24 @@
-//! Whole networks: what a user relies on.
+//! Whole networks: the properties that users rely on.
 
 mod allocations;
 mod checkpoints;
 mod determinism;
+mod dual;
+mod floors;
 mod gradients;
 mod graphs;
 mod include;
+mod inputs;
+mod numbers;
+mod optimizers;
+mod packed;
 mod parallel;
 mod plan;
 mod properties;
 mod real_networks;
 mod reference;
+mod sizes;
 mod small_stack;
-mod stored;
+mod streaming;
 mod structure;
+mod terms;

@@ -1,24 +1,24 @@
-//! Batches over several threads give what one thread gives.
+//! Batches give the same results on several threads as on one.
 
-use monomorph::Parameters;
 use monomorph::parallel::{LengthMismatch, ParallelEvaluator, ParallelTrainer, evaluate_batch};
 use monomorph::prelude::*;
 use monomorph::simd::levels;
 use monomorph::train::TrainError;
 use monomorph::weights::WeightsError;
+use monomorph::{Parameters, Real};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 network! {
-    /// More parameters than a thread adds up at a time, in several of its parts.
+    /// More parameters than a thread adds up at a time, in several tensors.
     pub Plain: [8, 8, 1] -> [3] {
         Conv2d(6, kernel = 3), Relu, MaxPool2d(2), Flatten, Dense(90), Tanh, Dense(50), LayerNorm, Relu, Dense(3),
     }
 }
 
 network! {
-    /// With the two layers that see how a batch is cut.
+    /// With the two layers that depend on how a batch is split.
     pub Noisy: [8, 8, 1] -> [3] {
         Conv2d(4, kernel = 3), BatchNorm, Relu, MaxPool2d(2), Flatten, Dropout(0.3), Dense(16), Tanh, Dense(3),
     }
@@ -40,7 +40,7 @@ fn bits<N: Network<Scalar = f32>>(net: &N) -> Vec<u32> {
     net.as_slice().iter().map(|parameter| parameter.to_bits()).collect()
 }
 
-fn trainer<N: Network + Trainable, const B: usize>() -> ParallelTrainer<N, (Adam, CrossEntropy), B> {
+fn trainer<N: Network<Scalar: Real> + Trainable, const B: usize>() -> ParallelTrainer<N, (Adam, CrossEntropy), B> {
     ParallelTrainer::new(Trainer::new(Adam::default(), CrossEntropy).clip(0.5).seed(3))
 }
 
@@ -113,7 +113,7 @@ fn shards_differ_in_their_noise() {
         bits(trainer.trainer.gradient())
     };
     let once = gradient(&x, &y);
-    // The mean of two equal gradients would be that gradient to the last bit.
+    // The mean of two equal gradients would be bit-identical to that gradient.
     assert_ne!(gradient(&[&x[..], &x].concat(), &[&y[..], &y].concat()), once);
     assert_eq!(gradient(&x, &y), once);
 }

@@ -1,16 +1,17 @@
-//! Where values lie while a network is evaluated: plans are as small as they can be, and what is
-//! planned is what is used.
+//! The memory plan of an evaluation: plans are as small as possible, and evaluation uses exactly the
+//! planned memory.
 
-use monomorph::Layer;
+use monomorph::layer::Pass;
 use monomorph::memory::{self, ALIGNMENT, Life, Plain, Plan, largest_live_set, plan};
 use monomorph::network::{Workspace, evaluate_in};
 use monomorph::prelude::*;
 use monomorph::simd::{Simd, Task, dispatch, level};
 use monomorph::tensor::{batch_slice, batch_slice_mut};
+use monomorph::{Layer, Tensor};
 
 use super::real_networks::{Dueling, Inception, Siamese, UNet};
 
-/// Values that live at one step do not overlap; offsets are aligned; all lie inside.
+/// Values that are live at the same step do not overlap; offsets are aligned; all values are in bounds.
 fn check<const V: usize>(lives: &[Life; V]) -> Plan<V> {
     let plan = plan(lives);
     let end = |value: usize| plan.offsets[value] + lives[value].len;
@@ -22,7 +23,7 @@ fn check<const V: usize>(lives: &[Life; V]) -> Plan<V> {
             assert!(apart || !together, "values {a} and {b} of {lives:?}: {plan:?}");
         }
     }
-    // The definition, where the library takes a short cut.
+    // By the definition; the library takes a shortcut.
     let steps = 0..=lives.iter().map(|life| life.to).max().unwrap_or(0);
     let live = |step| lives.iter().filter(move |life| life.from <= step && step <= life.to);
     let bound = steps.map(|step| live(step).map(|life| life.len.next_multiple_of(ALIGNMENT)).sum()).max();
@@ -31,11 +32,11 @@ fn check<const V: usize>(lives: &[Life; V]) -> Plan<V> {
     plan
 }
 
-/// The least memory in which the values fit.
+/// The least memory that the values fit in.
 ///
-/// Every value of a smallest plan can sink until it lies on a neighbour or at 0. Stacking them in the
-/// order of their offsets, each on the highest of its neighbours so far, gives just that plan; so it
-/// is enough to stack in all orders, and to give up an order that needs no less than one before.
+/// In a minimal plan, every value can be moved down until it lies on a neighbour or at 0. Stacking the
+/// values in order of their offsets, each on the highest of its neighbours so far, gives that same plan.
+/// So it is enough to try all orders, and to abandon an order once it needs no less than a previous one.
 fn optimum(lives: &[Life]) -> usize {
     fn go(lives: &[Life], ends: &mut [usize], total: usize, best: &mut usize) {
         if total >= *best {
@@ -61,7 +62,7 @@ fn optimum(lives: &[Life]) -> usize {
 }
 
 fn random<const V: usize>(noise: &mut Noise) -> [Life; V] {
-    // Few sizes and short lives make the hardest families.
+    // Few sizes and short lifetimes are the hardest cases.
     let (sizes, longest) = ([40, 100, 200, 1600][noise.below(4) as usize], 2 + noise.below(5));
     let in_turn = noise.below(2) == 0;
     core::array::from_fn(|step| {
@@ -78,7 +79,7 @@ fn plans_of_few_values_are_the_smallest() {
         for case in 0..cases {
             let lives = random::<V>(&mut noise);
             let total = check(&lives).total;
-            // What meets the largest live set is the optimum; that is checked too, now and then.
+            // A plan as small as the largest live set is optimal; occasionally that is checked too.
             if total > largest_live_set(&lives) || case.is_multiple_of(50) {
                 assert_eq!(total, optimum(&lives), "{lives:?}");
             }
@@ -101,7 +102,7 @@ fn an_optimum_above_the_largest_live_set_is_found() {
     assert_eq!(check(&lives).total, 20 * ALIGNMENT);
 }
 
-/// A rectangle of steps and memory, cut into pieces: nothing is left over in the smallest plan.
+/// A rectangle of steps and memory, cut into pieces: the smallest plan leaves no gaps.
 #[test]
 fn jigsaws_are_put_together() {
     fn jigsaws<const V: usize>(cases: usize, steps: usize, lines: usize) {
@@ -137,7 +138,7 @@ fn jigsaws_are_put_together() {
     jigsaws::<16>(100, 12, 40);
 }
 
-/// Writes down lives as a network does: a layer writes a value at its step and reads some.
+/// Records lifetimes as a network does: a layer writes one value at its step and reads others.
 #[derive(Default)]
 struct Tape {
     lives: Vec<Life>,
@@ -154,7 +155,7 @@ impl Tape {
         self.lives.len() - 1
     }
 
-    /// Layers one after the other, of these lengths.
+    /// A chain of layers with these lengths.
     fn chain(&mut self, mut from: usize, lens: &[usize]) -> usize {
         for len in lens {
             from = self.layer(&[from], *len);
@@ -162,13 +163,13 @@ impl Tape {
         from
     }
 
-    /// A layer that gives the network's output, which is the caller's memory.
+    /// A layer that writes the network's output, which is in the caller's memory.
     fn output(&mut self, reads: &[usize]) {
         self.layer(reads, 0);
         self.lives.pop();
     }
 
-    /// No more than the largest live set; with one sample and with odd lengths.
+    /// The plan is no larger than the largest live set, for one sample and for odd lengths.
     fn check<const V: usize>(&self, what: &str) {
         assert_eq!(self.lives.len(), V, "{what}");
         let lives: [Life; V] = core::array::from_fn(|value| self.lives[value]);
@@ -194,7 +195,7 @@ fn chains_need_their_largest_pair() {
     }
 }
 
-/// Blocks of two convolutions; where the image shrinks, a projection beside them.
+/// Blocks of two convolutions, with a projection in parallel where the image shrinks.
 #[test]
 fn residual_networks_need_their_largest_live_set() {
     for (image, width) in [(32 * 32, 16), (56 * 56, 64), (28 * 28, 24)] {
@@ -207,7 +208,7 @@ fn residual_networks_need_their_largest_live_set() {
             }
             let shortcut = if shrinks { tape.layer(&[x], image * width) } else { x };
             let body = tape.chain(x, &[image * width, image * width]);
-            // The sum lies where the body's result does.
+            // The sum overwrites the body's result.
             tape.lives[shortcut].to = tape.step;
             tape.lives[body].to = tape.step;
             tape.step += 1;
@@ -223,7 +224,7 @@ fn bottlenecks_need_their_largest_live_set() {
     let mut tape = Tape::default();
     let (mut image, mut width) = (112 * 112, 16);
     let mut x = tape.layer(&[], image * width);
-    // Inverted residuals, as in MobileNetV2: widen by six, filter, narrow, and add where shapes agree.
+    // Inverted residuals, as in MobileNetV2: expand by six, filter, project, and add if shapes agree.
     for (block, (to, stride)) in
         [(24, 4), (24, 1), (32, 4), (32, 1), (32, 1), (64, 4), (64, 1), (64, 1), (96, 1), (96, 1)].iter().enumerate()
     {
@@ -285,7 +286,7 @@ fn inceptions_need_their_largest_live_set() {
     tape.check::<41>("an inception network");
 }
 
-/// Every layer reads all before it in its block, by way of concatenations or straight from them.
+/// Every layer reads all layers before it in its block, through concatenations or directly.
 #[test]
 fn dense_nets_need_their_largest_live_set() {
     let (mut joined, mut straight) = (Tape::default(), Tape::default());
@@ -323,7 +324,7 @@ fn two_heads_need_their_largest_live_set() {
     tape.check::<9>("two heads");
 }
 
-/// The compiler itself plans a hundred and twenty values with skips.
+/// The compiler plans 120 values with skip connections in a constant.
 #[test]
 fn the_compiler_plans_many_values() {
     const LIVES: [Life; 120] = {
@@ -341,9 +342,10 @@ fn the_compiler_plans_many_values() {
     assert_eq!(check(&LIVES).offsets, PLAN.offsets);
 }
 
-// ---- What is planned is what is used ----
+// ---- Evaluation uses exactly the planned memory ----
 
-/// A workspace with something in front and behind that nobody may touch.
+/// A workspace with guard words before and after it that nobody may touch.
+#[derive(Plain)]
 #[repr(C)]
 struct Guarded<W> {
     before: [u32; 128],
@@ -351,30 +353,27 @@ struct Guarded<W> {
     after: [u32; 128],
 }
 
-// SAFETY: all parts are plain data.
-unsafe impl<W: Plain> Plain for Guarded<W> {}
-
 impl<W: Plain> Guarded<W> {
-    /// All of it, where a workspace is made of `f32` as those of the networks here are.
+    /// All words of the value, for a workspace that consists of `f32`, as those of these networks do.
     fn words(&mut self) -> &mut [u32] {
         assert!(size_of::<Self>().is_multiple_of(4) && align_of::<Self>() >= 4);
-        // SAFETY: the words lie inside the value and are aligned. All of them were zeroed, what is
-        // padding between the parts too, and any bits are a valid number.
+        // SAFETY: the words are inside the value and aligned. All of them were zeroed, including the
+        // padding between fields, and any bits are a valid number.
         unsafe { core::slice::from_raw_parts_mut((&raw mut *self).cast(), size_of::<Self>() / 4) }
     }
 }
 
-/// Evaluates in memory full of something else each time. Nothing of it may reach the result or be
-/// written beyond the workspace, and of the workspace no more than `padding` numbers a sample are
-/// left over, which make lengths whole cache lines.
-fn poison<N: Network<Scalar = f32>, const B: usize>(padding: usize) {
+/// Evaluates in memory filled with a different value each time. The value must not affect the result,
+/// nothing may be written outside the workspace, and no more than `padding` numbers per sample of the
+/// workspace may stay unused; these round lengths up to whole cache lines.
+fn poison<N: Network<Scalar = f32, Input: Tensor<Element = f32>>, const B: usize>(padding: usize) {
     let mut noise = Noise::new(5);
     let mut net = memory::boxed::<N>();
     net.initialize(Init::KaimingUniform, &mut noise);
-    let mut input = memory::boxed::<[<N as Layer<f32>>::Input; B]>();
-    batch_slice_mut::<f32, _>(&mut *input).fill_with(|| noise.uniform() as f32 - 0.3);
+    let mut input = memory::boxed::<[N::Input; B]>();
+    batch_slice_mut(&mut *input).fill_with(|| noise.uniform() as f32 - 0.3);
     let mut guarded = memory::boxed::<Guarded<Workspace<N, B>>>();
-    // What a layer works in beside the arena may serve all samples in turn.
+    // A layer's workspace outside the arena may be shared by all samples in turn.
     let bytes = size_of_val(&guarded.workspace);
     assert!(bytes == N::EVALUATE_BYTES || B > 1 && bytes <= B * N::EVALUATE_BYTES, "{}: {bytes}", N::NAME);
     let workspace = 128..128 + bytes / 4;
@@ -383,8 +382,8 @@ fn poison<N: Network<Scalar = f32>, const B: usize>(padding: usize) {
     // Zero, a quiet and a negative signalling NaN, the largest number, −∞.
     for poison in [0, 0x7FC0_BEEF, 0xFF80_0001, f32::MAX.to_bits(), f32::NEG_INFINITY.to_bits()] {
         guarded.words().fill(poison);
-        let mut output = memory::boxed::<[<N as Layer<f32>>::Output; B]>();
-        batch_slice_mut::<f32, _>(&mut *output).fill(f32::from_bits(poison));
+        let mut output = memory::boxed::<[N::Output; B]>();
+        batch_slice_mut(&mut *output).fill(f32::from_bits(poison));
         evaluate_in::<N, B>(&net, &input, &mut output, &mut guarded.workspace);
         for guard in [guarded.before, guarded.after] {
             assert!(guard == [poison; 128], "{}: {poison:08x} was overwritten", N::NAME);
@@ -392,12 +391,12 @@ fn poison<N: Network<Scalar = f32>, const B: usize>(padding: usize) {
         for (word, untouched) in guarded.words().iter().zip(&mut untouched) {
             *untouched &= *word == poison;
         }
-        let output: Vec<u32> = batch_slice::<f32, _>(&*output).iter().map(|number| number.to_bits()).collect();
+        let output: Vec<u32> = batch_slice(&*output).iter().map(|number| number.to_bits()).collect();
         assert!(output.iter().all(|bits| f32::from_bits(*bits).is_finite()), "{}: {poison:08x}", N::NAME);
         assert_eq!(*expected.get_or_insert_with(|| output.clone()), output, "{}: {poison:08x} was read", N::NAME);
     }
     let left = untouched[workspace].iter().filter(|untouched| **untouched).count();
-    assert!(left <= padding * B, "{}: {left} numbers of the workspace were not touched", N::NAME);
+    assert!(left <= padding * B, "{}: {left} numbers of the workspace were not used", N::NAME);
 }
 
 network! {
@@ -456,35 +455,36 @@ fn nothing_reads_what_it_did_not_write() {
     poison::<Siamese, 3>(20);
 }
 
-/// `forward` gives every value memory of its own.
+/// `forward` gives every value its own memory.
 struct Kept<'a, N: Network<Scalar = f32>, const B: usize> {
     net: &'a N,
-    input: &'a [<N as Layer<f32>>::Input; B],
-    output: &'a mut [<N as Layer<f32>>::Output; B],
+    input: &'a [N::Input; B],
+    output: &'a mut [N::Output; B],
 }
 
 impl<N: Network<Scalar = f32>, const B: usize> Task for Kept<'_, N, B> {
     type Output = ();
 
     fn run<S: Simd>(&mut self, simd: S) {
-        let mut saved = memory::boxed::<<N as Layer<f32>>::Saved<B>>();
-        Layer::<f32>::forward(self.net, simd, self.input, self.output, &mut saved, &mut Noise::new(1));
+        let mut saved = memory::boxed::<<N as Layer>::Saved<B>>();
+        let mut pass = Pass::new(Noise::new(1), 0.0);
+        self.net.forward(simd, N::batch(self.input), self.output, &mut saved, &mut pass);
     }
 }
 
-/// Sharing memory changes no number, but for rounding.
+/// Sharing memory does not change the results, except for rounding.
 #[test]
 fn values_in_shared_memory_are_those_in_memory_of_their_own() {
-    fn check<N: Network<Scalar = f32>, const B: usize>() {
+    fn check<N: Network<Scalar = f32, Input: Tensor<Element = f32>>, const B: usize>() {
         let mut noise = Noise::new(6);
         let mut net = memory::boxed::<N>();
         net.initialize(Init::KaimingUniform, &mut noise);
-        let (mut input, mut workspace) = (memory::boxed::<[<N as Layer<f32>>::Input; B]>(), memory::boxed());
-        let (mut shared, mut kept) = (memory::boxed(), memory::boxed::<[<N as Layer<f32>>::Output; B]>());
-        batch_slice_mut::<f32, _>(&mut *input).fill_with(|| noise.uniform() as f32 - 0.3);
+        let (mut input, mut workspace) = (memory::boxed::<[N::Input; B]>(), memory::boxed());
+        let (mut shared, mut kept) = (memory::boxed(), memory::boxed::<[N::Output; B]>());
+        batch_slice_mut(&mut *input).fill_with(|| noise.uniform() as f32 - 0.3);
         evaluate_in::<N, B>(&net, &input, &mut shared, &mut workspace);
         dispatch(level(), Kept { net: &*net, input: &input, output: &mut kept });
-        for (shared, kept) in batch_slice::<f32, _>(&*shared).iter().zip(batch_slice::<f32, _>(&*kept)) {
+        for (shared, kept) in batch_slice(&*shared).iter().zip(batch_slice(&*kept)) {
             assert!((shared - kept).abs() <= 1e-4 * (1.0 + kept.abs()), "{}: {shared} is not {kept}", N::NAME);
         }
     }
@@ -523,7 +523,7 @@ network! {
 }
 
 network! {
-    /// Image classification: ResNet-8, its batch normalizations folded.
+    /// Image classification: ResNet-8 with folded batch normalization.
     pub ResNet8: [32, 32, 3] -> [10] {
         Conv2d(16, kernel = 3, padding = same), Relu,
         residual { Conv2d(16, kernel = 3, padding = same), Relu, Conv2d(16, kernel = 3, padding = same) }, Relu,
@@ -538,7 +538,7 @@ network! {
 }
 
 network! {
-    /// Visual wake words: MobileNetV1, a quarter of its width.
+    /// Visual wake words: MobileNetV1 at a quarter of its width.
     pub WakeWords: [96, 96, 3] -> [2] {
         Conv2d(8, kernel = 3, stride = 2, padding = same), Relu,
         DepthwiseConv2d(3, padding = same), Relu, Conv2d(16, kernel = 1), Relu,
@@ -558,7 +558,7 @@ network! {
     }
 }
 
-/// Each is its largest pair, or trio, of activations.
+/// Each workspace is the largest pair, or triple, of activations.
 #[test]
 fn mlperf_tiny_needs_its_largest_live_set() {
     const { assert!(Anomaly::EVALUATE_BYTES <= 3072) };
@@ -575,6 +575,6 @@ fn mlperf_tiny_needs_its_largest_live_set() {
         (ResNet8::NAME, ResNet8::EVALUATE_BYTES),
         (WakeWords::NAME, WakeWords::EVALUATE_BYTES),
     ] {
-        println!("{name}: {bytes} bytes to evaluate in");
+        println!("{name}: {bytes} bytes for evaluation");
     }
 }

@@ -1,4 +1,4 @@
-//! What the mathematics promises of whole networks.
+//! Mathematical properties of whole networks.
 
 use monomorph::prelude::*;
 use rand::SeedableRng;
@@ -21,7 +21,7 @@ fn rotate<const H: usize, const W: usize, const C: usize>(
     core::array::from_fn(|row| core::array::from_fn(|column| image[(row + H - down) % H][(column + W - right) % W]))
 }
 
-/// Moving the image moves what a convolution with stride 1 finds in it, away from the borders.
+/// Shifting the image shifts the output of a convolution with stride 1, away from the borders.
 #[test]
 fn convolution_is_equivariant_to_translation() {
     let net = Filter::init(&mut ChaCha8Rng::seed_from_u64(3));
@@ -30,7 +30,7 @@ fn convolution_is_equivariant_to_translation() {
         let here = image::<12, 12, 2>(seed);
         let moved = net.evaluate(&rotate(&here, down, right));
         let expected = rotate(&net.evaluate(&here), down, right);
-        // Pixels that saw no border before nor after, nor what was rotated around it.
+        // Only pixels affected neither by the border, before or after, nor by the wrap-around.
         for row in down + 1..11 {
             for column in right + 1..11 {
                 for channel in 0..5 {
@@ -42,7 +42,7 @@ fn convolution_is_equivariant_to_translation() {
     }
 }
 
-/// A global pool does not care where things are.
+/// Global pooling does not depend on position.
 #[test]
 fn global_pools_are_invariant_to_rearrangement() {
     let (mean, max) = (Pooled::zeroed(), PooledMax::zeroed());

@@ -1,7 +1,7 @@
-//! Networks that people write: each is declared, trained a step and evaluated.
+//! Realistic networks: each is declared, trained and evaluated.
 
 use monomorph::prelude::*;
-use monomorph::{Layer, Parameters, Tensor};
+use monomorph::{Layer, Parameters, Real, Tensor};
 
 network! {
     /// LeCun et al., *Gradient-based learning applied to document recognition* (1998).
@@ -29,7 +29,7 @@ network! {
 }
 
 network! {
-    /// Howard et al., *MobileNets* (2017), a quarter wide.
+    /// Howard et al., *MobileNets* (2017), at a quarter of the width.
     pub MobileNet: [96, 96, 3] -> [2] {
         Conv2d(8, kernel = 3, stride = 2, padding = same), Relu,
         DepthwiseConv2d(3, padding = same), Relu, Conv2d(16, kernel = 1), Relu,
@@ -46,7 +46,7 @@ network! {
 }
 
 network! {
-    /// Ronneberger et al., *U-Net* (2015): two long skips.
+    /// Ronneberger et al., *U-Net* (2015): two long skip connections.
     pub UNet: [32, 32, 1] -> [32, 32, 1] {
         let fine = input |> Conv2d(8, kernel = 3, padding = same) |> Relu;
         let middle = fine |> MaxPool2d(2) |> Conv2d(16, kernel = 3, padding = same) |> Relu;
@@ -92,8 +92,9 @@ network! { pub Encoder: [64] -> [4] { Dense(16), Relu, Dense(4) } }
 network! { pub Autoencoder: [64] -> [64] { encoder: Encoder, Dense(16), Relu, Dense(64) } }
 
 /// Trains on one batch until the loss has fallen, and evaluates; returns the network.
-fn learns<N: Network + Trainable, Y, L>(loss: L, targets: [Y; 2]) -> Box<N>
+fn learns<N, Y, L>(loss: L, targets: [Y; 2]) -> Box<N>
 where
+    N: Network<Scalar: Real, Input: Tensor<Element = N::Scalar>> + Trainable,
     L: Loss<N::Scalar, N::Output, Y>,
 {
     let mut noise = Noise::new(6);
@@ -101,14 +102,14 @@ where
     net.initialize(Init::KaimingNormal, &mut noise);
     let mut input = monomorph::memory::boxed::<[N::Input; 2]>();
     for sample in input.iter_mut() {
-        sample.as_mut_slice().fill_with(|| monomorph::Scalar::from_f64(noise.uniform()));
+        sample.numbers_mut().fill_with(|| monomorph::Scalar::from_f64(noise.uniform()));
     }
     let mut trainer = Trainer::<N, _, 2>::new(Adam::default(), loss);
     let losses: Vec<N::Scalar> =
         (0..3).map(|_| trainer.step(&mut net, &input, &targets).expect("a step").loss).collect();
     assert!(losses[2] < losses[0], "{}: {losses:?}", N::NAME);
     let output = monomorph::network::evaluate(&*net, &input[0]);
-    assert!(output.as_slice().iter().all(|number| monomorph::Scalar::is_finite(*number)));
+    assert!(output.numbers().iter().all(|number| monomorph::Scalar::is_finite(*number)));
     net
 }
 
@@ -118,7 +119,7 @@ fn classifiers() {
     learns::<ResNet8, _, _>(CrossEntropy, [3_u8, 8]);
     learns::<MobileNet, _, _>(CrossEntropy, [0_u8, 1]);
     learns::<Inception, _, _>(CrossEntropy, [4_u8, 1]);
-    // The published count has the batch norms folded: each is 4 numbers a channel here.
+    // The published count has batch norms folded; here each has 4 numbers per channel.
     assert_eq!(ResNet8::PARAMS, 77_706 + 4 * (3 * 16 + 2 * 32 + 2 * 64));
     assert_eq!(MobileNet::PARAMS, 210_850);
 }
@@ -150,6 +151,6 @@ fn a_part_used_alone() {
     let net = learns::<Autoencoder, _, _>(Mse, [[0.5; 64], [0.25; 64]]);
     let code: [f32; 4] = net.encoder.evaluate(&[0.5; 64]);
     assert!(code.iter().all(|number| number.is_finite()));
-    let _: <Encoder as Layer<f32>>::Output = code;
+    let _: <Encoder as Layer>::Output = code;
     assert_eq!(net.encoder.as_slice().len(), Encoder::PARAMS);
 }

@@ -1,4 +1,4 @@
-//! A training run of PyTorch, number by number: Dense, Tanh, Dense; cross-entropy; Adam.
+//! A training run compared with PyTorch's, number by number: Dense, Tanh, Dense; cross-entropy; Adam.
 
 use monomorph::prelude::*;
 use safetensors::SafeTensors;
@@ -30,7 +30,7 @@ impl Case {
     }
 }
 
-fn run<T: Scalar>(tolerance: f64) {
+fn run<T: Real>(tolerance: f64) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/train_mlp_adam.safetensors");
     let case = Case(std::fs::read(path).expect("the case"));
     let mut net = Mlp::<T>::zeroed();
@@ -51,7 +51,7 @@ fn run<T: Scalar>(tolerance: f64) {
     }
 }
 
-use monomorph::Scalar;
+use monomorph::Real;
 use monomorph::parameters::Parameters;
 
 #[test]

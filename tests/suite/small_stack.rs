@@ -1,6 +1,6 @@
-//! A network of 50 MB in a thread with a small stack, in a debug build.
+//! A 50 MB network in a thread with a small stack, in a debug build.
 //!
-//! Tests are compiled with optimization, so the program is built here in the dev profile.
+//! Tests are compiled with optimization, so this builds the program separately in the dev profile.
 
 use std::process::Command;
 

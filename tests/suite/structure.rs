@@ -1,4 +1,4 @@
-//! What a declaration becomes.
+//! What a declaration expands to.
 
 use monomorph::parameters::for_each_tensor;
 use monomorph::prelude::*;
@@ -21,10 +21,10 @@ network! {
 fn figures_are_constants() {
     const PARAMS: usize = 156 + 2416 + 48_120 + 10_164 + 850;
     const { assert!(LeNet::PARAMS == PARAMS) };
-    // Large layers begin at lines: so much room is behind the stem, the first and the second dense layer.
+    // Large layers are aligned to cache lines: this is the padding after the stem, the first and the second dense layer.
     assert_eq!(LeNet::PARAM_BYTES, (4 * (PARAMS + 4 + 8 + 12)).next_multiple_of(64));
     assert_eq!(LeNet::MACS, 28 * 28 * 25 * 6 + 10 * 10 * 150 * 16 + 400 * 120 + 120 * 84 + 84 * 10);
-    // Nothing smaller than the largest live set: of both convolutions only the maxima are kept.
+    // Exactly the largest live set: for both convolutions only the maxima are stored.
     assert_eq!(LeNet::EVALUATE_BYTES, 4 * (14 * 14 * 6_usize + 5 * 5 * 16).next_multiple_of(16));
     const { assert!(LeNet::TRAIN_BYTES > LeNet::PARAM_BYTES) };
 }
@@ -68,10 +68,10 @@ network! {
 }
 network! { pub Parametric<const N: usize>: [N] -> [5] { Dense(3), inner: Anywhere, Dense(5) } }
 
-/// Networks begin at cache lines, inside others too, and what lies between belongs to nobody.
+/// Networks are aligned to cache lines, nested ones too, and the padding between them is not part of any network.
 #[test]
 fn networks_are_aligned() {
-    fn check<T: monomorph::Scalar>() {
+    fn check<T: monomorph::Real>() {
         assert_eq!((align_of::<Holder<T>>(), size_of::<Holder<T>>() % 64), (64, 0));
         let mut net = Holder::<T>::zeroed();
         let base = &raw const net as usize;
@@ -122,7 +122,7 @@ fn a_network_is_a_layer() {
     }
 }
 
-/// One sample and a batch, training without dropout and evaluating: the same numbers.
+/// One sample and a batch, and training without dropout and evaluation, give the same numbers.
 #[test]
 fn batches_and_passes_agree() {
     let mut net = LeNet::zeroed();
@@ -137,14 +137,14 @@ fn batches_and_passes_agree() {
             assert!((a - b).abs() <= 1e-5 * (1.0 + b.abs()), "{a} is not {b}");
         }
     }
-    let _: <LeNet as Layer<f32>>::Output = y[0];
+    let _: <LeNet as Layer>::Output = y[0];
 }
 
 network! { pub Normed: [6, 6, 2] -> [3] {
     Conv2d(4, kernel = 3), BatchNorm, Relu, Flatten, Dense(3), last: BatchNorm,
 } }
 
-/// A trained batch normalization disappears into the layer before it.
+/// A trained batch normalization can be folded into the layer before it.
 #[test]
 fn batch_norms_fold_into_the_layer_before() {
     let mut noise = Noise::new(4);
@@ -166,7 +166,7 @@ fn batch_norms_fold_into_the_layer_before() {
     }
 }
 
-/// The summary is of the very network: names, figures, edges.
+/// The summary matches the network: names, figures, edges.
 #[test]
 fn the_summary_adds_up() {
     let summary = LeNet::summary();
@@ -184,12 +184,12 @@ fn the_summary_adds_up() {
 
 network! { pub Generic<S, const B: usize>: [B] -> [B] { Dense(B), Tanh, Dense(B) } }
 
-/// Generated code minds no names of the user's: those it uses itself, or is likely to.
+/// Generated code does not collide with the user's names, such as those it uses itself or is likely to use.
 mod names {
     macro_rules! taken {
         ($($name:ident)*) => { $(#[allow(dead_code)] struct $name;)* };
     }
-    taken!(S T W Layer Network Node Noise Simd Tensor Plain Parameters Scalar Stored Option Some None Result Ok Err Vec Box);
+    taken!(S T W Layer Network Node Noise Simd Tensor Plain Parameters Scalar Weight Packed Pack Pass Inputs Option Some None Result Ok Err Vec Box X Y);
     #[allow(dead_code)]
     mod memory {}
     #[allow(dead_code)]
@@ -200,7 +200,7 @@ mod names {
     const BACKWARD: usize = 6;
 
     monomorph::network! {
-        #[stored(I8: i8)]
+        #[packed(I8: i8)]
         pub B: [EVALUATE] -> [2] {
             let x = input |> Dense(BACKWARD) |> Relu |> Dropout(0.1);
             let y = multiply(x, x) |> Dense(BACKWARD) |> LayerNorm;
@@ -208,6 +208,17 @@ mod names {
         }
     }
     monomorph::network! { pub Outer: [1, 4] -> [2] { Flatten, inner: B, Softmax } }
+    monomorph::network! {
+        pub Values: [3] -> [2] {
+            let b = input |> Dense(3);
+            let evaluate = multiply(b, input) |> Dense(4) |> Gelu;
+            let backward = b |> Dense(4) |> Gelu;
+            let grad_b = add(evaluate, backward, multiply(evaluate, backward));
+            let saved = concat(b, grad_b) |> Dense(2) |> Silu;
+            let simd = concat(saved, b, grad_b) |> Dense(2);
+            concat(saved, simd) |> Dense(2)
+        }
+    }
     #[derive(monomorph::Parameters)]
     #[parameters(scalar = f32)]
     #[repr(C)]
@@ -227,6 +238,12 @@ mod names {
         let small = I8::boxed_from(&net.inner);
         let [a, b] = [net.inner.evaluate(&[1.0; 4]), small.evaluate(&[1.0; 4])];
         assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 0.05), "{a:?} is not {b:?}");
+        let mut trainer = Trainer::<Values, _, 2>::new(Sgd::default(), Mse);
+        let mut values = Values::zeroed();
+        values.initialize(Init::default(), &mut Noise::new(1));
+        let losses =
+            [(); 2].map(|()| trainer.step(&mut values, &[[1.0; 3]; 2], &[[0.0, 1.0]; 2]).expect("a step").loss);
+        assert!(losses[1] < losses[0], "{losses:?}");
         assert_eq!(size_of::<Both>(), 2 * size_of::<B>());
         assert_eq!(super::Generic::<f64, 3>::zeroed().evaluate(&[1.0; 3]), [0.0; 3]);
     }

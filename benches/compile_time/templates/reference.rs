@@ -1,5 +1,5 @@
-//! What the compile time of a network is compared with: a program that needs nothing of monomorph, and
-//! keeps the compiler as busy in the same way: loops over arrays of many constant sizes.
+//! The reference for the compile time of a network: a program that does not use monomorph, but keeps the
+//! compiler busy in the same way, with loops over arrays of many constant sizes.
 
 use std::hint::black_box;
 

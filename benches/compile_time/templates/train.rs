@@ -10,9 +10,9 @@ fn main() {
     let repetitions: u32 = std::env::args().nth(1).map_or(1, |text| text.parse().expect("a number"));
     let mut net = memory::boxed::<Net>();
     let mut trainer = Trainer::<Net, _, 32>::new(Adam::default(), CrossEntropy);
-    let input = memory::boxed::<[<Net as Layer<f32>>::Input; 32]>();
+    let input = memory::boxed::<[<Net as Layer>::Input; 32]>();
     let mut workspace = memory::boxed::<monomorph::network::Workspace<Net, 1>>();
-    let mut output = memory::boxed::<[<Net as Layer<f32>>::Output; 1]>();
+    let mut output = memory::boxed::<[<Net as Layer>::Output; 1]>();
     let start = Instant::now();
     for _ in 0..repetitions {
         let step = trainer.step(&mut *net, black_box(&*input), &[1_usize; 32]).expect("a step");

@@ -1,4 +1,4 @@
-//! How things are timed, what must agree, and the lines that are printed.
+//! Timing, comparison of results, and output.
 
 use std::fmt::Display;
 use std::hint::black_box;
@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 
 use crate::graph::{INPUTS, Net, STEPS, Task};
 
-/// Outputs agree if they differ by no more than this times the largest output, at least 1.
+/// Outputs agree if they differ by no more than this times the largest output (or 1).
 pub const OUTPUT_TOLERANCE: f32 = 1e-4;
-/// Losses of training agree if they differ by no more than this share.
+/// Training losses agree if their relative difference is no more than this.
 pub const LOSS_TOLERANCE: f32 = 1e-3;
 
-/// Seconds a run, or why there are none.
+/// Seconds per run, or the reason why there are none.
 pub type Outcome = Result<f64, Failure>;
 
 pub enum Failure {
-    /// The library cannot do it.
+    /// The library cannot run the workload.
     NotMeasured(String),
-    /// It does something else than monomorph does.
+    /// Its results differ from monomorph's.
     Wrong(String),
 }
 
@@ -32,13 +32,13 @@ impl<E: Display> From<E> for Failure {
 
 pub struct Bench {
     pub quick: bool,
-    /// At which monomorph is to compute, if not at the best.
+    /// The level that monomorph uses, if not the best.
     pub level: Option<Level>,
 }
 
 impl Bench {
-    /// Times `run`, which is given the number of an input, after comparing what `read` takes from
-    /// its results with the outputs of `net`.
+    /// Times `run`, which takes the index of an input, after comparing its results, extracted by
+    /// `read`, with the outputs of `net`.
     pub fn evaluate<O>(&self, net: &Net, run: impl FnMut(usize) -> O, read: impl FnMut(&O) -> Vec<f32>) -> Outcome {
         self.evaluate_within(OUTPUT_TOLERANCE, net, run, read)
     }
@@ -66,7 +66,7 @@ impl Bench {
         Ok(self.time(|turn| drop(black_box(run(black_box(turn % INPUTS))))))
     }
 
-    /// Times `step`, which is given the number of the step, after comparing its first losses.
+    /// Times `step`, which takes the index of the step, after comparing its first losses.
     pub fn train<L>(&self, task: &Task, mut step: impl FnMut(usize) -> L, mut read: impl FnMut(&L) -> f32) -> Outcome {
         for (index, &ours) in task.losses.iter().enumerate() {
             let theirs = read(&step(index));
@@ -78,7 +78,7 @@ impl Bench {
         Ok(self.time(|turn| drop(black_box(step(STEPS + turn)))))
     }
 
-    /// The least time of a run: windows of at least 2 ms, or one run, the best of at least 12.
+    /// The minimum time per run: the best of at least 12 windows of at least 2 ms, or of one run.
     pub fn time(&self, mut run: impl FnMut(usize)) -> f64 {
         let (window, total) = (Duration::from_millis(2), Duration::from_millis(if self.quick { 100 } else { 1000 }));
         let mut turn = 0;
@@ -103,11 +103,11 @@ impl Bench {
     }
 }
 
-/// One line of results; `stored` is the format of weights that are not `f32`.
-pub fn print(peer: &str, work: &str, stored: Option<&str>, outcome: Outcome) {
+/// One line of results; `packed` is the format of weights that are not `f32`.
+pub fn print(peer: &str, work: &str, packed: Option<&str>, outcome: Outcome) {
     let mut line = json!({ "peer": peer, "work": work });
-    if let Some(format) = stored {
-        line["stored"] = format.into();
+    if let Some(format) = packed {
+        line["packed"] = format.into();
     }
     let (key, value): (_, Value) = match outcome {
         Ok(seconds) => ("seconds", seconds.into()),

@@ -1,10 +1,10 @@
-//! Networks written by hand on top of nothing but products, for `nalgebra` and for plain arrays.
+//! Hand-written networks that need only products, for `nalgebra` and for plain arrays.
 
 use crate::bench::{Bench, Failure, Outcome};
 use crate::graph::{BATCH, Kind, Net, Op, Optimizer, Task, Window};
 
-/// A chain of dense layers whose sizes the compiler knows: `chain!(net, bench, f32::tanh; 22 64 64 4)`.
-/// The file that uses it has `Row<N>`, `row`, and `Dense<I, O>`.
+/// A chain of dense layers with compile-time sizes: `chain!(net, bench, f32::tanh; 22 64 64 4)`.
+/// The file that uses it must define `Row<N>`, `row`, and `Dense<I, O>`.
 macro_rules! chain {
     ($net:ident, $bench:ident, $activation:expr; $input:literal $($size:literal)*) => {{
         let inputs: Vec<Row<$input>> = $net.inputs.iter().map(|data| row(data)).collect();
@@ -24,7 +24,7 @@ macro_rules! chain {
 }
 pub(crate) use chain;
 
-/// The works that are dense chains, or an answer of `$otherwise`.
+/// The workloads that are dense chains; `$otherwise` for all others.
 macro_rules! chains {
     ($net:ident, $bench:ident, $otherwise:expr) => {{
         let relu = |x: f32| x.max(0.0);
@@ -43,7 +43,7 @@ macro_rules! chains {
 }
 pub(crate) use chains;
 
-/// `x · w + sum`, in one instruction where the processor has it: the compiler may not round less often by itself.
+/// `x · w + sum`, in one instruction if the processor has it: the compiler may not fuse the operations itself, because that rounds less often.
 #[inline(always)]
 pub fn mul_add(x: f32, w: f32, sum: f32) -> f32 {
     if cfg!(target_feature = "fma") { x.mul_add(w, sum) } else { x * w + sum }
@@ -74,7 +74,7 @@ pub trait Products {
     fn conv(&mut self, window: Window, from: &[usize], to: &[usize], x: &[f32], weight: &[f32], y: &mut [f32]);
 }
 
-/// Evaluates any of the networks, each value in a buffer that is kept.
+/// Evaluates any of the networks, with a reused buffer for each value.
 pub fn evaluate(net: &Net, bench: &Bench, mut products: impl Products) -> Outcome {
     let mut values: Vec<Vec<f32>> = net.ops.iter().map(|op| vec![0.0; op.shape.iter().product()]).collect();
     let run = |i: usize| {
@@ -160,7 +160,7 @@ pub fn for_each_tap(window: Window, from: &[usize], to: &[usize], mut f: impl Fn
         for column in 0..to[1] {
             for ky in 0..kernel[0] {
                 for kx in 0..kernel[1] {
-                    // Outside, below 0 wraps round to a large number.
+                    // Outside: a negative index wraps around to a large number.
                     let y = (row * stride[0] + ky).wrapping_sub(padding[0].0);
                     let x = (column * stride[1] + kx).wrapping_sub(padding[1].0);
                     if y < from[0] && x < from[1] {
@@ -179,7 +179,7 @@ fn softmax(scores: &mut [f32]) {
     scores.iter_mut().for_each(|x| *x /= sum);
 }
 
-/// What training keeps of a dense layer, one row a sample.
+/// What training keeps for a dense layer, one row per sample.
 struct Layer {
     sizes: [usize; 2],
     output: Vec<f32>,
@@ -194,11 +194,11 @@ struct Parameters {
     moments: [Vec<f32>; 2],
 }
 
-/// Trains a chain of dense layers with rectifiers between them.
+/// Trains a chain of dense layers with ReLU between them.
 pub fn train(task: &Task, bench: &Bench, mut products: impl Products) -> Outcome {
     let net = &task.net;
     if net.ops.iter().any(|op| !matches!(op.kind, Kind::Input | Kind::Dense | Kind::Relu)) {
-        return Err(Failure::NotMeasured("the gradient of convolutions was not written by hand".into()));
+        return Err(Failure::NotMeasured("convolution gradients were not written by hand".into()));
     }
     let parameters = |value: &Vec<f32>| {
         let zeros = vec![0.0; value.len()];

@@ -17,7 +17,7 @@ enum Layer {
 
 pub fn run(work: &Work, bench: &Bench) -> Outcome {
     let net = work.net().channels_first();
-    // What is only evaluated are plain tensors: nothing is recorded for a gradient.
+    // For evaluation, weights are plain tensors: nothing is recorded for a gradient.
     let mut vars = matches!(work, Work::Train(_)).then(Vec::new);
     let layers = layers(&net, &mut vars)?;
     let input =
@@ -32,10 +32,10 @@ pub fn run(work: &Work, bench: &Bench) -> Outcome {
                 |output| output.flatten_all().and_then(|x| x.to_vec1()).expect("numbers are f32"),
             )
         }
-        // `mask.avg_pool2d` in its `Op::MaxPool2D` is one over the size of the window where the largest
-        // is unique. Adam does not notice a factor; SGD does.
+        // `mask.avg_pool2d` in its `Op::MaxPool2D` is one over the size of the window if the maximum is
+        // unique. Adam is insensitive to a constant factor; SGD is not.
         Work::Train(task) if net.ops.iter().any(|op| op.kind == Kind::MaxPool2) && task.optimizer == Optimizer::Sgd => {
-            Err(Failure::NotMeasured("its gradient of 2 by 2 max-pooling is a quarter of the true one".into()))
+            Err(Failure::NotMeasured("its gradient of 2×2 max pooling is a quarter of the correct value".into()))
         }
         Work::Train(task) => {
             let images = task.images.iter().map(|data| input(data, BATCH)).collect::<Result<Vec<_>>>()?;
@@ -77,7 +77,7 @@ fn layers(net: &Net, vars: &mut Option<Vec<Var>>) -> Result<Vec<Layer>> {
             }
             Kind::Conv(window) | Kind::Depthwise(window) => {
                 let Window { stride, padding, .. } = window;
-                // Padding that differs by side is not in its convolution.
+                // Its convolution has no asymmetric padding.
                 let inside = padding.iter().all(|&(before, after)| before == after && before == padding[0].0);
                 let groups = if matches!(op.kind, Kind::Depthwise(_)) { op.shape[0] } else { 1 };
                 let padded = if inside { padding[0].0 } else { 0 };

@@ -1,4 +1,4 @@
-//! dfdx, with what it has on stable Rust: dense networks.
+//! dfdx, limited to what works on stable Rust: dense networks.
 
 use ::dfdx::losses::cross_entropy_with_logits_loss;
 use ::dfdx::nn::modules;
@@ -21,7 +21,7 @@ type Anomaly = (
 );
 
 pub fn run(work: &Work, bench: &Bench) -> Outcome {
-    // Its own examples do so.
+    // As in its own examples.
     ::dfdx::flush_denormals_to_zero();
     match work {
         Work::Evaluate(net) => match net.name {
@@ -44,7 +44,7 @@ pub fn run(work: &Work, bench: &Bench) -> Outcome {
 }
 
 fn no_convolutions() -> Outcome {
-    Err(Failure::NotMeasured("its convolutions are not possible on stable Rust".into()))
+    Err(Failure::NotMeasured("its convolutions do not compile on stable Rust".into()))
 }
 
 fn evaluate<N, const I: usize, const O: usize>(net: &Net, bench: &Bench) -> Outcome

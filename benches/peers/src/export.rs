@@ -1,4 +1,4 @@
-//! Files for programs in other languages: graphs, weights, inputs, what must come out.
+//! Files for programs in other languages: graphs, weights, inputs, expected outputs.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::bench::{LOSS_TOLERANCE, OUTPUT_TOLERANCE};
 use crate::graph::{BATCH, Work};
 use crate::onnx;
 
-/// Numbers one after another, and where each array begins and how long it is.
+/// Consecutive numbers, with the offset and the length of each array.
 #[derive(Clone, Default)]
 struct File {
     bytes: Vec<u8>,
@@ -23,7 +23,7 @@ impl File {
     }
 }
 
-/// Writes for every work `NAME.json` and its numbers, once with channels last, once first; models for
+/// Writes `NAME.json` and its numbers for every workload, with channels last and first; models for
 /// ONNX Runtime; and `works.json`, the list.
 pub fn write(works: &[Work], folder: &Path) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
@@ -45,7 +45,7 @@ pub fn write(works: &[Work], folder: &Path) -> std::io::Result<()> {
                 numbers.add("losses", &task.losses);
                 entry["optimizer"] = format!("{:?}", task.optimizer).into();
                 entry["learning_rate"] = task.optimizer.learning_rate().into();
-                // Of the first layer no gradient of the input is needed.
+                // The first layer needs no input gradient.
                 entry["macs"] = (BATCH * (3 * net.macs() - net.macs_of(&net.ops[1]))).into();
             }
         }

@@ -1,4 +1,4 @@
-//! The networks as data: what monomorph's declarations say, for every other library to build from.
+//! The networks as data, from monomorph's declarations, for all other libraries to build from.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use monomorph::prelude::*;
 use monomorph::summary::Node;
 use serde_json::{Value, json};
 
-/// How many inputs the measurements go round.
+/// The number of inputs that measurements cycle through.
 pub const INPUTS: usize = 4;
-/// The batch of a training step.
+/// The batch size of a training step.
 pub const BATCH: usize = 64;
-/// How many steps of training are compared. After some more, losses differ by a unit that is 0 but for rounding, and
-/// passes a gradient or not.
+/// The number of training steps that are compared. After a few more, losses differ because rounding decides whether a
+/// unit near 0 passes a gradient.
 pub const STEPS: usize = 5;
 
-/// A network, its weights, and what it gives for some inputs.
+/// A network, its weights, and its outputs for some inputs.
 #[derive(Clone)]
 pub struct Net {
     pub name: &'static str,
@@ -26,19 +26,19 @@ pub struct Net {
     pub outputs: Vec<Vec<f32>>,
 }
 
-/// A network and what it is trained on.
+/// A network and its training data.
 pub struct Task {
     pub net: Net,
     pub optimizer: Optimizer,
-    /// Batches of inputs. There are fewer than of labels, so that the same picture has changing
-    /// labels and nothing can be learned by heart: gradients stay what they are at the start.
+    /// Batches of inputs. There are fewer than batches of labels, so the labels of a picture change
+    /// and nothing can be memorized: gradients stay as they are at the start.
     pub images: Vec<Vec<f32>>,
     pub labels: Vec<[u8; BATCH]>,
     /// The losses of the first steps.
     pub losses: Vec<f32>,
 }
 
-/// Something whose time is measured.
+/// A workload to measure.
 pub enum Work {
     Evaluate(Net),
     Train(Task),
@@ -80,7 +80,7 @@ pub struct Tensor {
     pub data: Vec<f32>,
 }
 
-/// A node of the graph; it reads the values of other nodes by their index.
+/// A node of the graph; it refers to its inputs by their index.
 #[derive(Clone, Debug)]
 pub struct Op {
     pub name: String,
@@ -145,7 +145,7 @@ impl Net {
     }
 
     /// The same network for libraries with channels before height and width: convolution weights
-    /// `[out][in][kh][kw]`, images `[c][h][w]`, and dense weights behind a `Flatten` in that order.
+    /// `[out][in][kh][kw]`, images `[c][h][w]`, and dense weights after a `Flatten` in that order.
     pub fn channels_first(&self) -> Net {
         let mut net = self.clone();
         for op in &self.ops {
@@ -178,8 +178,8 @@ impl Net {
         net
     }
 
-    /// Walks the graph. `apply` is given an operation and what it reads; a value that nobody reads
-    /// later is handed over, so that a library may overwrite it.
+    /// Walks the graph. `apply` takes an operation and its inputs; an input that is not used later is
+    /// passed by value, so that a library may overwrite it.
     pub fn walk<V: Clone, E>(
         &self,
         input: V,
@@ -288,8 +288,8 @@ impl Op {
 }
 
 impl Window {
-    /// Either no padding and stride 1, or the padding `same`; the outputs are compared, so a wrong
-    /// guess is found.
+    /// Either no padding and stride 1, or `same` padding; a wrong guess would be noticed when the
+    /// outputs are compared.
     fn new(kernel: [usize; 2], input: [usize; 2], output: [usize; 2]) -> Self {
         let axis = |i: usize| {
             if output[i] + kernel[i] == input[i] + 1 {

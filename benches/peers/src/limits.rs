@@ -1,4 +1,4 @@
-//! What one core of this machine can do at most: multiply-adds a second, bytes a second.
+//! The peak of one core of this machine: multiply-adds and bytes per second.
 
 use std::hint::black_box;
 
@@ -8,22 +8,22 @@ use serde_json::{Value, json};
 
 use crate::bench::Bench;
 
-/// Enough independent sums to keep all units busy: more than latency times units, fewer than registers.
+/// Enough independent sums to keep all FMA units busy: more than latency times units, fewer than registers.
 const SUMS: usize = 12;
 
 type Register<S> = <f32 as Scalar>::Vector<S>;
 
 pub fn measure(bench: &Bench) -> Value {
     let level = |(name, size): (&str, usize)| {
-        // So much of a cache that what else the program touches fits beside. Some processors read more than half of one
-        // faster than less.
+        // A part of the cache that leaves room for the program's other data. On some processors, more than half of a
+        // cache is read faster than less.
         let most = [4, 5].map(|eighths| read(bench, size / 8 * eighths)).into_iter().fold(0.0, f64::max);
         json!({ "level": name, "size": size, "bytes_per_second": most })
     };
     json!({ "flops": flops(bench), "caches": caches().map(level) })
 }
 
-/// Name and size of the caches for data, as Linux says; elsewhere what is usual.
+/// Name and size of the data caches, as reported by Linux; elsewhere typical values.
 fn caches() -> [(&'static str, usize); 3] {
     [("L1", 0, 32 << 10), ("L2", 2, 1 << 20), ("L3", 3, 16 << 20)].map(|(name, index, usual)| {
         let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/size");
@@ -42,7 +42,7 @@ fn flops(bench: &Bench) -> f64 {
     count as f64 / seconds
 }
 
-/// Multiply-adds in registers; how many operations that were.
+/// Multiply-adds in registers; returns the number of operations.
 struct Arithmetic;
 
 impl Task for Arithmetic {
@@ -68,7 +68,7 @@ fn read(bench: &Bench, bytes: usize) -> f64 {
     let data = vec![1.0_f32; bytes / 4 + 16];
     // Registers do not straddle cache lines.
     let data = &data[data.as_ptr().align_offset(64)..][..bytes / 4];
-    // Which stride suits the prefetchers differs by cache.
+    // The best stride for the hardware prefetchers depends on the cache.
     let narrow = bench.time(|_| dispatch(level(), Read::<10>(black_box(data))));
     let wide = bench.time(|_| dispatch(level(), Read::<16>(black_box(data))));
     bytes as f64 / narrow.min(wide)
@@ -85,7 +85,7 @@ impl<const N: usize> Task for Read<'_, N> {
         let mut sums = [Register::<S>::splat(simd, 0.0); N];
         for block in self.0.chunks_exact(N * Register::<S>::LANES) {
             for (index, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: a block has this many registers.
+                // SAFETY: a block contains this many registers.
                 *sum = *sum + unsafe { Register::<S>::load(simd, block.as_ptr().add(index * Register::<S>::LANES)) };
             }
         }

@@ -7,7 +7,7 @@ use peers::graph::Work;
 use peers::{burn, candle, dfdx, export, nalgebra, tract};
 use peers::{limits, ours, plain};
 
-/// What every library is: a function that runs a work if it can.
+/// A library: a function that runs a workload if it can.
 type Peer = fn(&Work, &Bench) -> Outcome;
 
 const PEERS: &[(&str, Peer)] = &[
@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 bench::print(name, &work.name(), None, run(&work, &bench));
             }
             if name == "monomorph" && bench.level.is_none() {
-                for (work, format, outcome) in ours::stored(&bench) {
+                for (work, format, outcome) in ours::packed(&bench) {
                     bench::print(name, work, Some(format), outcome);
                 }
             }

@@ -50,7 +50,7 @@ impl Products for Dynamic {
             let (down, right) = (Dyn(x.strides[1]), Dyn(x.strides[0]));
             DMatrixView::from_slice_with_strides_generic(x.data, Dyn(rows), Dyn(columns), down, right)
         }
-        // Columns lie one after another there: cᵀ += bᵀ · aᵀ.
+        // nalgebra is column-major: cᵀ += bᵀ · aᵀ.
         let mut c = DMatrixViewMut::from_slice(c, n, m);
         c.gemm(1.0, &view(b, n, k), &view(a, k, m), 1.0);
     }

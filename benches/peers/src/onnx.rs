@@ -10,7 +10,7 @@ use tract_onnx::pb::{
 
 use crate::graph::{Kind, Net, Op, Window};
 
-/// The bytes of an ONNX file; the net's channels come first.
+/// The bytes of an ONNX file, with channels first.
 pub fn bytes(net: &Net) -> Vec<u8> {
     let last = net.ops.len() - 1;
     let graph = GraphProto {
@@ -47,7 +47,7 @@ fn node(net: &Net, op: &Op) -> NodeProto {
         Kind::Conv(window) => ("Conv", weights(), convolution(window, 1)),
         Kind::Depthwise(window) => ("Conv", weights(), convolution(window, op.shape[0])),
         Kind::MaxPool2 => ("MaxPool", vec![], vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]),
-        // The mean, because the operator that is named so keeps axes of size 1.
+        // A mean, because the operator GlobalAveragePool keeps axes of size 1.
         Kind::GlobalAvgPool => ("ReduceMean", vec![], vec![ints("axes", &[2, 3]), int("keepdims", 0)]),
         Kind::Flatten => ("Flatten", vec![], vec![]),
         Kind::Relu => ("Relu", vec![], vec![]),

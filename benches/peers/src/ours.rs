@@ -1,10 +1,9 @@
-//! monomorph itself, and the works every peer is given.
+//! monomorph itself, and the workloads that every peer runs.
 
-use monomorph::memory;
-use monomorph::network::{Input, Output, Trainable, Workspace, evaluate, evaluate_at, evaluate_in};
+use monomorph::network::{Workspace, evaluate, evaluate_at, evaluate_in};
 use monomorph::prelude::*;
 use monomorph::simd::{Level, level};
-use monomorph::{Layer, Tensor as _};
+use monomorph::{Tensor, memory};
 
 use crate::bench::{Bench, Outcome};
 use crate::graph::{self, BATCH, INPUTS, Net, STEPS, Task, Work};
@@ -24,8 +23,8 @@ macro_rules! networks {
     };
 }
 
-/// By how much outputs may differ where weights are stored in fewer bits, as a share of the largest (or of 1). The ten
-/// layers of the autoencoder differ by two thirds of it, the other networks by a fifth.
+/// How far outputs may differ with packed weights, relative to the largest output (or 1). The ten layers of the
+/// autoencoder differ by two thirds of this, the other networks by a fifth.
 const FORMATS: [(&str, f32); 3] = [("bf16", 0.03), ("f16", 0.004), ("i8", 0.08)];
 
 pub fn works() -> Vec<Work> {
@@ -80,17 +79,19 @@ pub fn run(work: &Work, bench: &Bench) -> Outcome {
     unreachable!("works are made of the same list")
 }
 
-/// Networks that wait for their weights, with weights in fewer bits: name, format, and what came of it.
-pub fn stored(bench: &Bench) -> Vec<(&'static str, &'static str, Outcome)> {
-    fn measure<S: StoredNetwork<Scalar = f32>>(bench: &Bench) -> (&'static str, &'static str, Outcome)
+/// Networks that are limited by reading weights, with packed weights: name, format, and result.
+pub fn packed(bench: &Bench) -> Vec<(&'static str, &'static str, Outcome)> {
+    fn measure<S>(bench: &Bench) -> (&'static str, &'static str, Outcome)
     where
-        S: Layer<f32, Input = Input<S::Of>, Output = Output<S::Of>>,
+        S: PackedNetwork<Scalar = f32>,
+        S::Of: Network<Input = S::Input, Output = S::Output>,
+        S::Input: Tensor<Element = f32>,
     {
         let net = evaluated::<S::Of>();
         let (network, inputs) = (S::boxed_from(&network::<S::Of>()), inputs::<S::Of, INPUTS>());
         let (_, tolerance) = FORMATS.iter().find(|(format, _)| *format == S::FORMAT).expect("all formats are listed");
         let run = |i: usize| evaluate(&*network, &inputs[i]);
-        let outcome = bench.evaluate_within(*tolerance, &net, run, |output| output.as_slice().to_vec());
+        let outcome = bench.evaluate_within(*tolerance, &net, run, |output| output.numbers().to_vec());
         (net.name, S::FORMAT, outcome)
     }
     macro_rules! each {
@@ -112,7 +113,7 @@ pub fn stored(bench: &Bench) -> Vec<(&'static str, &'static str, Outcome)> {
     )
 }
 
-/// The same at every call: random weights, and random biases instead of zeros.
+/// Random weights, and random biases instead of zeros; the same in every call.
 fn network<N: Network<Scalar = f32>>() -> Box<N> {
     let mut noise = Noise::new(1);
     let mut network = memory::boxed::<N>();
@@ -126,10 +127,10 @@ fn network<N: Network<Scalar = f32>>() -> Box<N> {
 }
 
 /// Normally distributed.
-fn inputs<N: Network<Scalar = f32>, const B: usize>() -> Box<[Input<N>; B]> {
+fn inputs<N: Network<Scalar = f32, Input: Tensor<Element = f32>>, const B: usize>() -> Box<[N::Input; B]> {
     let mut noise = Noise::new(2);
-    let mut inputs = memory::boxed::<[Input<N>; B]>();
-    for number in inputs.iter_mut().flat_map(|input| input.as_mut_slice()) {
+    let mut inputs = memory::boxed::<[N::Input; B]>();
+    for number in inputs.iter_mut().flat_map(|input| input.numbers_mut()) {
         *number = noise.normal() as f32;
     }
     inputs
@@ -140,30 +141,30 @@ fn labels() -> Vec<[u8; BATCH]> {
     (0..LABELS).map(|_| std::array::from_fn(|_| (noise.next_u64() % 10) as u8)).collect()
 }
 
-fn evaluated<N: Network<Scalar = f32>>() -> Net {
+fn evaluated<N: Network<Scalar = f32, Input: Tensor<Element = f32>>>() -> Net {
     let (network, inputs) = (network::<N>(), inputs::<N, INPUTS>());
-    let mut outputs = memory::boxed::<[Output<N>; INPUTS]>();
+    let mut outputs = memory::boxed::<[N::Output; INPUTS]>();
     evaluate_in(&*network, &inputs, &mut outputs, &mut memory::boxed::<Workspace<N, INPUTS>>());
     let mut net = Net::of(&*network);
-    net.inputs = inputs.iter().map(|input| input.as_slice().to_vec()).collect();
-    net.outputs = outputs.iter().map(|output| output.as_slice().to_vec()).collect();
+    net.inputs = inputs.iter().map(|input| input.numbers().to_vec()).collect();
+    net.outputs = outputs.iter().map(|output| output.numbers().to_vec()).collect();
     net
 }
 
 fn trained<N>(optimizer: graph::Optimizer) -> Task
 where
-    N: Network<Scalar = f32, Output = [f32; 10]> + Trainable,
+    N: Network<Scalar = f32, Input: Tensor<Element = f32>, Output = [f32; 10]> + Trainable,
 {
     let images = inputs::<N, { IMAGES * BATCH }>();
-    let images = images.chunks(BATCH).map(|batch| batch.iter().flat_map(|x| x.as_slice()).copied().collect());
+    let images = images.chunks(BATCH).map(|batch| batch.iter().flat_map(|x| x.numbers()).copied().collect());
     let mut step = steps::<N>(optimizer, level());
     let losses = (0..STEPS).map(&mut step).collect();
     Task { net: Net::of(&*network::<N>()), optimizer, images: images.collect(), labels: labels(), losses }
 }
 
-/// As `N::evaluate`, at a level that is given.
-fn at<N: Network<Scalar = f32>>(level: Level, network: &N, input: &Input<N>) -> Output<N> {
-    let mut output = memory::zeroed::<[Output<N>; 1]>();
+/// Like `N::evaluate`, at a given level.
+fn at<N: Network<Scalar = f32>>(level: Level, network: &N, input: &N::Input) -> N::Output {
+    let mut output = memory::zeroed::<[N::Output; 1]>();
     let mut workspace = memory::zeroed::<Workspace<N, 1>>();
     evaluate_at(level, network, std::array::from_ref(input), &mut output, &mut workspace);
     let [output] = output;
@@ -173,11 +174,11 @@ fn at<N: Network<Scalar = f32>>(level: Level, network: &N, input: &Input<N>) -> 
 /// A network in training.
 fn steps<N>(optimizer: graph::Optimizer, level: Level) -> Box<dyn FnMut(usize) -> f32>
 where
-    N: Network<Scalar = f32, Output = [f32; 10]> + Trainable,
+    N: Network<Scalar = f32, Input: Tensor<Element = f32>, Output = [f32; 10]> + Trainable,
 {
     fn with<N, O>(optimizer: O, level: Level) -> Box<dyn FnMut(usize) -> f32>
     where
-        N: Network<Scalar = f32, Output = [f32; 10]> + Trainable,
+        N: Network<Scalar = f32, Input: Tensor<Element = f32>, Output = [f32; 10]> + Trainable,
         O: monomorph::optim::Optimizer<f32> + 'static,
     {
         let (mut network, images, labels) = (network::<N>(), inputs::<N, { IMAGES * BATCH }>(), labels());

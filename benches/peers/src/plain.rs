@@ -1,4 +1,4 @@
-//! Plain arrays and loops, as one would write them without a library; the compiler vectorises them.
+//! Plain arrays and loops, as you would write them without a library; the compiler vectorizes them.
 
 use crate::bench::{Bench, Outcome};
 use crate::by_hand::{self, Matrix, Products, chain, chains, for_each_tap, mul_add};

@@ -1,4 +1,4 @@
-//! tract: the ONNX model, optimized, run by a state that is kept.
+//! tract: the optimized ONNX model, run with a reused state.
 
 use tract_onnx::prelude::*;
 

@@ -16,12 +16,12 @@
 #define DIGITS_SCORES 10
 
 /**
- * Bytes that the network works in.
+ * Size of the network's workspace, in bytes.
  */
 #define DIGITS_MEMORY 6208
 
 /**
- * What the network works in, one for every task that evaluates. It need not be initialised.
+ * The network's workspace, one for each task that evaluates. It need not be initialized.
  */
 typedef struct DIGITS_ALIGNED(64) {
   uint8_t bytes[DIGITS_MEMORY];
@@ -32,8 +32,8 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Reads a digit. Allocates nothing and keeps nothing; several tasks may call it at once, each with
- * memory of its own.
+ * Recognizes a digit. Allocates nothing and keeps no state; several tasks may call it at once, each
+ * with its own memory.
  *
  * # Safety
  * `image` points to `DIGITS_PIXELS` numbers, `scores` to `DIGITS_SCORES` numbers; nothing overlaps.
@@ -41,7 +41,7 @@ extern "C" {
 void digits_evaluate(const float *image, float *scores, DigitsMemory *memory);
 
 /**
- * `run.sh` looks for this name: it is in a program only if something there can panic.
+ * `run.sh` looks for this name: a program contains it only if something in it can panic.
  */
 void panic_is_reachable(void);
 

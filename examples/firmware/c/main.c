@@ -3,13 +3,13 @@
 
 void put(const char *text);
 
-/* The images, a byte a pixel, as the linker took them from weights/images.bin. */
+/* The images, one byte per pixel, from weights/images.bin. */
 extern const uint8_t images[5][DIGITS_PIXELS];
 
 static float image[DIGITS_PIXELS], scores[DIGITS_SCORES];
 static DigitsMemory memory;
 
-/* Prints a number as the hexadecimal digits of its bits. */
+/* Prints the bits of a number in hexadecimal. */
 static void print(float number)
 {
     union { float number; uint32_t bits; } value = {number};

@@ -1,11 +1,11 @@
-/* What a vendor's start-up file does: vectors, memory, floating-point unit. And output by semihosting,
-   which stands in for a serial port. */
+/* Does the work of a vendor's start-up file: vectors, memory, FPU. Also output by semihosting, which
+   replaces a serial port. */
 #include <stdint.h>
 
 extern uint32_t stack_top, data_start, data_end, data_load, bss_start, bss_end;
 int main(void);
 
-/* Calls the debugger, here the emulator. */
+/* Calls the debugger; here, the emulator. */
 static uint32_t host(uint32_t operation, const void *argument)
 {
     register uint32_t r0 __asm__("r0") = operation;
@@ -29,7 +29,7 @@ static void leave(uint32_t status)
 
 void reset(void)
 {
-    *(volatile uint32_t *)0xe000ed88 |= 0xf << 20; /* the floating-point unit is off after a reset */
+    *(volatile uint32_t *)0xe000ed88 |= 0xf << 20; /* the FPU is off after a reset */
     __asm__ volatile("dsb\n isb");
     for (uint32_t *from = &data_load, *to = &data_start; to < &data_end;)
         *to++ = *from++;

@@ -1,4 +1,4 @@
-//! Microcontrollers, in an emulator: output by semihosting, instructions by a timer.
+//! Microcontrollers in an emulator: output by semihosting, instruction counts from a timer.
 
 use core::hint::black_box;
 use core::panic::PanicInfo;
@@ -11,12 +11,12 @@ pub use riscv_rt::entry;
 pub use clock::Ticker;
 use semihosting::{process, sys::arm_compat::sys_writec};
 
-/// Ends the program: all is well.
+/// Ends the program successfully.
 pub fn exit() -> ! {
     process::exit(0)
 }
 
-/// Ends the program: something is wrong.
+/// Ends the program with an error.
 pub fn fail() -> ! {
     process::exit(1)
 }
@@ -26,7 +26,7 @@ fn panicked(_: &PanicInfo<'_>) -> ! {
     panic_is_reachable()
 }
 
-/// `run.sh` looks for this name: it is in a program only if something there can panic.
+/// `run.sh` looks for this name: a program contains it only if something in it can panic.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn panic_is_reachable() -> ! {
@@ -37,7 +37,7 @@ pub(crate) fn write(byte: u8) {
     sys_writec(byte);
 }
 
-/// How many instructions so many calls of `f` take.
+/// The instructions that `times` calls of `f` take.
 #[inline(never)]
 pub(crate) fn instructions(times: u32, f: &mut dyn FnMut()) -> Option<u32> {
     let clock = clock::Clock::start();
@@ -47,19 +47,19 @@ pub(crate) fn instructions(times: u32, f: &mut dyn FnMut()) -> Option<u32> {
     Some(clock.instructions())
 }
 
-/// How many bytes of stack a call of `f` takes: all of the free stack is painted, and afterwards
-/// one sees how much of the paint is left.
+/// The bytes of stack that a call of `f` takes: paints all of the free stack, and then counts how
+/// much of the paint is left.
 #[inline(never)]
 pub(crate) fn stack(f: &mut dyn FnMut()) -> Option<u32> {
     const PAINT: u32 = 0x5a5a_5a5a;
-    /// What this function itself may still push below the top it has read.
+    /// What this function itself may still push below the stack pointer that it has read.
     const MARGIN: usize = 64;
     let (bottom, top) = ((&raw const __sheap).addr(), stack_pointer());
     let free =
         || (bottom..top - MARGIN).step_by(4).map(|address| core::ptr::with_exposed_provenance_mut::<u32>(address));
     for word in free() {
         // SAFETY: between the end of the statics and the stack pointer there is nothing but unused
-        // memory, by the linker's script, and no interrupt is enabled.
+        // memory, by the linker script, and no interrupt is enabled.
         unsafe { word.write_volatile(PAINT) };
     }
     f();
@@ -86,14 +86,14 @@ fn stack_pointer() -> usize {
     pointer
 }
 
-/// The emulator takes one nanosecond for every instruction, so a timer counts instructions.
+/// The emulator takes one nanosecond per instruction, so a timer counts instructions.
 #[cfg(target_arch = "arm")]
 mod clock {
     use cortex_m::Peripherals;
     use cortex_m::peripheral::{SCB, SYST, syst::SystClkSource};
 
-    /// Eighths of a nanosecond, and so of an instruction, a tick: the boards run at 25 MHz, the
-    /// micro:bit, whose Cortex-M0 is the only one here without atomic operations, at 16 MHz.
+    /// Eighths of a nanosecond, and so of an instruction, per tick: the boards run at 25 MHz; the
+    /// micro:bit, whose Cortex-M0 is the only processor here without atomic operations, at 16 MHz.
     const EIGHTHS: u32 = if cfg!(target_has_atomic = "32") { 320 } else { 500 };
     /// The timer counts down from here.
     const TOP: u32 = 0x00ff_ffff;
@@ -108,18 +108,18 @@ mod clock {
             timer.set_reload(TOP);
             timer.clear_current();
             timer.enable_counter();
-            // It counts from its second tick on.
+            // The timer starts counting at its second tick.
             while SYST::get_current() == 0 {}
             Self(timer)
         }
 
-        /// How many instructions ago it was started, less than half a second's.
+        /// The instructions since the start, if that was less than half a second ago.
         pub(super) fn instructions(self) -> u32 {
             (u64::from(TOP - SYST::get_current()) * u64::from(EIGHTHS) / 8) as u32
         }
     }
 
-    /// Ticks at a fixed rate, between which the processor sleeps.
+    /// Ticks at a fixed rate; the processor sleeps in between.
     pub struct Ticker(SYST);
 
     impl Ticker {
@@ -128,13 +128,13 @@ mod clock {
             let mut timer = Clock::start().0;
             timer.set_reload(microseconds * 8000 / EIGHTHS - 1);
             timer.clear_current();
-            // An interrupt that is not taken wakes the processor all the same.
+            // An interrupt wakes the processor even if it is not taken.
             cortex_m::interrupt::disable();
             timer.enable_interrupt();
             Self(timer)
         }
 
-        /// Whether a tick has come that nobody has waited for.
+        /// Whether a tick has passed that `wait` was not called for.
         pub fn is_late(&mut self) -> bool {
             SCB::is_pendst_pending()
         }
@@ -156,7 +156,7 @@ mod clock {
     }
 }
 
-/// RISC-V counts its instructions itself.
+/// RISC-V has its own instruction counter.
 #[cfg(target_arch = "riscv32")]
 mod clock {
     use riscv::register::minstret;
@@ -168,13 +168,13 @@ mod clock {
             Self(minstret::read())
         }
 
-        /// How many instructions ago it was started.
+        /// The instructions since the start.
         pub(super) fn instructions(self) -> u32 {
             minstret::read().wrapping_sub(self.0) as u32
         }
     }
 
-    /// Ticks at a fixed rate, between which the processor sleeps: the core-local interruptor.
+    /// Ticks at a fixed rate; the processor sleeps in between. Uses the core-local interruptor.
     pub struct Ticker {
         step: u64,
         next: u64,
@@ -182,7 +182,7 @@ mod clock {
 
     /// Ticks of the clock at 10 MHz.
     const NOW: *const u32 = core::ptr::without_provenance(0x0200_bff8);
-    /// When the clock interrupts.
+    /// The time at which the clock interrupts.
     const ALARM: *mut u32 = core::ptr::without_provenance_mut(0x0200_4000);
 
     fn now() -> u64 {
@@ -201,12 +201,12 @@ mod clock {
             let step = u64::from(microseconds) * 10;
             let ticker = Self { step, next: now() + step };
             ticker.set();
-            // SAFETY: interrupts are off as a whole: one that is not taken wakes the processor all the same.
+            // SAFETY: interrupts are disabled globally; one that is not taken still wakes the processor.
             unsafe { riscv::register::mie::set_mtimer() };
             ticker
         }
 
-        /// Whether a tick has come that nobody has waited for.
+        /// Whether a tick has passed that `wait` was not called for.
         pub fn is_late(&mut self) -> bool {
             now() >= self.next
         }
@@ -221,7 +221,7 @@ mod clock {
         }
 
         fn set(&self) {
-            // SAFETY: QEMU's `virt` has the two halves of the alarm here; the first write cannot set it off.
+            // SAFETY: QEMU's `virt` has the two halves of the alarm here; the first write cannot trigger it.
             unsafe {
                 ALARM.write_volatile(u32::MAX);
                 ALARM.add(1).write_volatile((self.next >> 32) as u32);

@@ -1,9 +1,9 @@
-//! Test images, for the programs that read digits.
+//! Test images for the programs that recognize digits.
 
-/// Images of 28×28 grey pixels, a byte each, in flash.
+/// Images of 28×28 grey pixels, one byte per pixel, in flash.
 pub static IMAGES: &[[u8; 28 * 28]; networks::IMAGES] = &split(include_bytes!("../weights/images.bin"));
 
-/// Pixels from 0 to 1.
+/// Converts the pixels to numbers from 0 to 1.
 #[inline(never)]
 pub fn load(bytes: &[u8; 28 * 28], image: &mut [[[f32; 1]; 28]; 28]) {
     for (pixel, byte) in image.as_flattened_mut().as_flattened_mut().iter_mut().zip(bytes) {
@@ -23,7 +23,7 @@ pub fn digit(scores: &[f32; 10]) -> u32 {
     best
 }
 
-/// The bytes of the file as images.
+/// Splits the bytes of the file into images.
 const fn split(bytes: &[u8; networks::IMAGES * 28 * 28]) -> [[u8; 28 * 28]; networks::IMAGES] {
     let mut images = [[0; 28 * 28]; networks::IMAGES];
     let mut index = 0;

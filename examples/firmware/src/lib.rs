@@ -1,7 +1,7 @@
-//! What the programs in `src/bin` share: how they start, print, exit and are measured.
+//! What the programs in `src/bin` share: starting, printing, exiting and measuring.
 //!
 //! Everything here has two versions, one for microcontrollers and one for PCs, so that the same
-//! programs run on both and the results can be compared. Your firmware needs nothing of this.
+//! programs run on both and the results can be compared. Your firmware needs none of this.
 #![no_std]
 
 #[cfg(target_os = "none")]
@@ -20,9 +20,9 @@ pub use device::entry;
 pub use images::{IMAGES, digit, load};
 pub use machine::{Ticker, exit, fail};
 
-/// Prints a line: `name value value ..`, numbers as the hexadecimal digits of their bits.
+/// Prints a line: `name value value ..`, with the bits of each number in hexadecimal.
 ///
-/// Printing decimals would take more flash than the networks here.
+/// Printing decimals would take more flash than these networks.
 #[inline(never)]
 pub fn print(name: &str, values: &[f32]) {
     write(name);
@@ -42,8 +42,8 @@ pub fn print_number(name: &str, number: u32) {
     machine::write(b'\n');
 }
 
-/// Calls `f` `times` times and prints how many instructions a call takes and how deep its stack
-/// is. The lines begin with `#`; on a PC there are none.
+/// Calls `f` `times` times and prints the instructions and the stack depth of a call. The lines
+/// begin with `#`; on a PC nothing is printed.
 pub fn measure(times: u32, mut f: impl FnMut()) {
     let stack = machine::stack(&mut f);
     let nothing = machine::instructions(times, &mut || ());
@@ -61,7 +61,7 @@ pub fn write(text: &str) {
     }
 }
 
-/// Prints a number with at least so many digits.
+/// Prints a number with at least `least` digits.
 pub fn digits(number: u32, base: u32, least: u32) {
     // The largest power of the base with as many digits as the number, or more.
     let mut power = 1;

@@ -1,29 +1,29 @@
-//! PCs: the same results, for comparison; nothing is measured.
+//! PCs: the same results for comparison, without measurements.
 
 extern crate std;
 
 use std::io::Write;
 
-/// Ends the program: all is well.
+/// Ends the program successfully.
 pub fn exit() -> ! {
     std::process::exit(0)
 }
 
-/// Ends the program: something is wrong.
+/// Ends the program with an error.
 pub fn fail() -> ! {
     std::process::exit(1)
 }
 
-/// Here time does not matter.
+/// On a PC, time does not matter.
 pub struct Ticker;
 
 impl Ticker {
-    /// A ticker; the time between ticks is that of the microcontroller.
+    /// A ticker, with the microcontroller's interval.
     pub fn every(_microseconds: u32) -> Self {
         Self
     }
 
-    /// Whether a tick has come that nobody has waited for.
+    /// Whether a tick has passed that `wait` was not called for.
     pub fn is_late(&mut self) -> bool {
         false
     }

@@ -1,14 +1,14 @@
-//! A program with a network, whose shapes are proved by tests: see `tests/shapes.rs`.
+//! A program with a network, with tests that wrong shapes do not compile: see `tests/shapes.rs`.
 
 #![no_std]
 
 use monomorph::prelude::*;
 
-/// The pictures of the camera: height and width.
+/// Height and width of the camera's pictures.
 pub const SIDE: usize = 28;
 
 network! {
-    /// Tells ten kinds of parts apart.
+    /// Distinguishes ten kinds of parts.
     pub Parts: [SIDE, SIDE, 1] -> [10] {
         Conv2d(8, kernel = 5, stride = 2), Relu,
         Flatten,
@@ -16,7 +16,7 @@ network! {
     }
 }
 
-/// The kind of the part on a picture.
+/// The kind of the part in a picture.
 pub fn kind(network: &Parts, picture: &[[[f32; 1]; SIDE]; SIDE]) -> usize {
     let scores: [f32; 10] = network.evaluate(picture);
     (1..10).fold(0, |best, kind| if scores[kind] > scores[best] { kind } else { best })

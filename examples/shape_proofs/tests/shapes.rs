@@ -1,4 +1,4 @@
-//! Which shapes compile, and which do not.
+//! Which shapes compile and which do not.
 
 #[test]
 fn shapes() {

@@ -1,7 +1,7 @@
-//! Digits in a web page: a network, its weights and its memory as one WebAssembly module.
+//! Digits on a web page: a network, its weights and its memory as one WebAssembly module.
 //!
 //! The module imports nothing and allocates nothing. The page asks for the memory once, writes an
-//! image into it, calls `evaluate`, and reads what every layer made of the image.
+//! image into it, calls `evaluate`, and reads the output of every layer.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 use monomorph::memory::zeroed;
@@ -10,10 +10,10 @@ use monomorph::prelude::*;
 use static_cell::ConstStaticCell;
 
 network! {
-    /// Reads a digit in an image of 28×28 pixels and shows what its layers see.
+    /// Recognizes a digit in an image of 28×28 pixels and exposes the outputs of its layers.
     ///
-    /// Every layer that the page draws is an output. The layers have the names by which they were
-    /// saved, so the weights of the firmware's network fit this one.
+    /// Every layer that the page draws is an output. The layers have the names that they were
+    /// saved with, so this network can load the weights of the firmware's network.
     pub Digits(image: [28, 28, 1]) -> (edges: [12, 12, 8], strokes: [5, 5, 16], scores: [10], probabilities: [10]) {
         let edges = image |> conv1: Conv2d(8, kernel = 5, stride = 2) |> Relu;
         let strokes = edges |> conv2: Conv2d(16, kernel = 3, stride = 2) |> Relu;
@@ -22,12 +22,12 @@ network! {
     }
 }
 
-/// Among the module's constants: the compiler has read the file.
+/// A constant of the module: the compiler reads the file.
 pub static NET: Digits = include_weights!(Digits, "../../firmware/weights/digits.safetensors");
 
-/// All the memory that an evaluation needs, beside a little stack.
+/// All the memory that an evaluation needs, besides a little stack.
 pub struct Memory {
-    /// From 0, paper, to 1, ink.
+    /// From 0 (paper) to 1 (ink).
     image: [[[[f32; 1]; 28]; 28]; 1],
     layers: [DigitsOutput; 1],
     workspace: Workspace<Digits, 1>,
@@ -35,7 +35,7 @@ pub struct Memory {
 static MEMORY: ConstStaticCell<Memory> =
     ConstStaticCell::new(Memory { image: zeroed(), layers: zeroed(), workspace: zeroed() });
 
-/// The memory, for the first who asks; for all others null.
+/// The memory, for the first caller; null for all others.
 #[unsafe(no_mangle)]
 pub extern "C" fn memory_once() -> Option<&'static mut Memory> {
     MEMORY.try_take()
@@ -53,13 +53,13 @@ pub extern "C" fn image(memory: &mut Memory) -> &mut [[[f32; 1]; 28]; 28] {
     &mut memory.image[0]
 }
 
-/// What the first convolution found: `[row][column][channel]`.
+/// The output of the first convolution: `[row][column][channel]`.
 #[unsafe(no_mangle)]
 pub extern "C" fn edges(memory: &Memory) -> &[[[f32; 8]; 12]; 12] {
     &memory.layers[0].edges
 }
 
-/// What the second convolution made of it.
+/// The output of the second convolution.
 #[unsafe(no_mangle)]
 pub extern "C" fn strokes(memory: &Memory) -> &[[[f32; 16]; 5]; 5] {
     &memory.layers[0].strokes

@@ -4,12 +4,14 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::expand::network::Network;
+use crate::expand::passes::Mode;
 use crate::plan::{Gradients, Places};
 
 /// The parts of the implementation of `Layer` that depend on the model.
 struct Passes {
     macs: TokenStream,
     evaluate: TokenStream,
+    sample: TokenStream,
     forward: TokenStream,
     backward: TokenStream,
     saved: TokenStream,
@@ -19,28 +21,24 @@ struct Passes {
 
 impl Network<'_> {
     pub(super) fn layer(&self, evaluate: &Places, forward: &Places, backward: &Gradients) -> TokenStream {
-        let evaluate = self.evaluate(evaluate);
-        let passes = self.forward(forward);
-        let back = self.backward(forward, backward);
-        let scalar = self.scalar;
-        let layers = self.model.nodes.iter().filter_map(|node| node.field.as_ref());
-        let macs = layers.map(|(_, ty)| quote!(<#ty as __m::Layer<#scalar>>::MACS));
         self.layer_with(&Passes {
-            macs: quote!(0 #(+ #macs)*),
-            evaluate,
-            forward: passes,
-            backward: back,
+            macs: quote!(__m::macs(<Self as ::monomorph::Network>::GRAPH)),
+            evaluate: self.evaluate(evaluate, Mode::Evaluate),
+            sample: self.sample(evaluate),
+            forward: self.forward(forward),
+            backward: self.backward(forward, backward),
             saved: self.batch_of("Saved"),
             workspace: self.batch_of("Workspace"),
             graph: self.graph(),
         })
     }
 
-    /// The same traits with empty passes, for a network with mistakes.
+    /// The same traits with empty passes, for a network with errors.
     pub(super) fn stub(&self) -> TokenStream {
         self.layer_with(&Passes {
             macs: quote!(0),
             evaluate: TokenStream::new(),
+            sample: TokenStream::new(),
             forward: TokenStream::new(),
             backward: TokenStream::new(),
             saved: quote!(()),
@@ -49,14 +47,35 @@ impl Network<'_> {
         })
     }
 
+    /// The method `sample`, if a layer may draw random numbers.
+    pub(super) fn sample(&self, evaluate: &Places) -> TokenStream {
+        if !self.model.nodes.iter().any(|node| node.capabilities().random) {
+            return TokenStream::new();
+        }
+        let sample = self.evaluate(evaluate, Mode::Sample);
+        quote! {
+            #[inline(always)]
+            fn sample<__S: __m::Simd, const __B: usize>(
+                &self,
+                simd: __S,
+                input: &[Self::Input; __B],
+                output: &mut [Self::Output; __B],
+                workspace: &mut Self::Workspace<__B>,
+                noise: &mut __m::Noise,
+            ) {
+                #sample
+            }
+        }
+    }
+
     fn layer_with(&self, passes: &Passes) -> TokenStream {
-        let Passes { macs, evaluate, forward, backward, saved, workspace, graph } = passes;
-        let Self { name, scalar, generics, input, output, .. } = self;
+        let Passes { macs, evaluate, sample, forward, backward, saved, workspace, graph } = passes;
+        let Self { name, generics, input, output, .. } = self;
         let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
         let text = name.to_string();
         quote! {
             #[automatically_derived]
-            impl #impl_generics __m::Layer<#scalar> for #name #type_generics #where_clause {
+            impl #impl_generics __m::Layer for #name #type_generics #where_clause {
                 type Input = #input;
                 type Output = #output;
                 type Saved<const __B: usize> = #saved;
@@ -74,6 +93,8 @@ impl Network<'_> {
                     #evaluate
                 }
 
+                #sample
+
                 #[inline(always)]
                 fn forward<__S: __m::Simd, const __B: usize>(
                     &self,
@@ -81,7 +102,7 @@ impl Network<'_> {
                     input: &[Self::Input; __B],
                     output: &mut [Self::Output; __B],
                     saved: &mut Self::Saved<__B>,
-                    noise: &mut __m::Noise,
+                    pass: &mut __m::Pass<Self::Scalar>,
                 ) {
                     #forward
                 }
@@ -96,6 +117,7 @@ impl Network<'_> {
                     grad_output: &mut [Self::Output; __B],
                     grad_input: ::core::option::Option<&mut [Self::Input; __B]>,
                     gradient: &mut Self,
+                    pass: &__m::Pass<Self::Scalar>,
                 ) {
                     #backward
                 }
@@ -103,9 +125,10 @@ impl Network<'_> {
 
             #[automatically_derived]
             impl #impl_generics ::monomorph::Network for #name #type_generics #where_clause {
-                type Scalar = #scalar;
                 const NAME: &'static str = #text;
                 const GRAPH: &'static [__m::Node] = #graph;
+
+                __m::samples!();
             }
 
             #[automatically_derived]

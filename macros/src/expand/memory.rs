@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::Ident;
 
 use crate::expand::network::{Network, index};
-use crate::graph::{Node, Op, ValueId};
+use crate::graph::{Op, Shape, ValueId};
 use crate::plan::{Gradients, Place, Places};
 
 /// The memory of a pass: where its buffers are and what its input and output are called.
@@ -14,16 +14,38 @@ pub(super) struct Memory<'a> {
     /// The variable that holds the buffers: `workspace` or `saved`.
     pub(super) owner: Ident,
     pub(super) store: Store,
+    /// What the names of buffers begin with.
+    prefix: &'static str,
     /// The variables of the caller's input and output.
     pub(super) ends: [Ident; 2],
 }
 
 /// How the owner holds the buffers.
 pub(super) enum Store {
-    /// In this arena, at the offsets of this plan.
-    Arena(Ident, Ident),
-    /// Each in a separate field, named after what computes the value, with this prefix.
-    Fields(&'static str),
+    /// In this arena, at planned offsets. Buffers of integers are still separate fields.
+    Arena(Ident),
+    /// Each in a separate field, named after what computes the value.
+    Fields,
+    /// Each in a variable.
+    Locals,
+}
+
+/// A value that a statement reads or writes: where it is, and as what array type.
+#[derive(Clone)]
+pub(super) struct Item {
+    pub(super) place: Place,
+    pub(super) ty: TokenStream,
+    pub(super) is_written: bool,
+}
+
+impl Item {
+    pub(super) fn read(place: Place, ty: TokenStream) -> Self {
+        Self { place, ty, is_written: false }
+    }
+
+    pub(super) fn written(place: Place, ty: TokenStream) -> Self {
+        Self { place, ty, is_written: true }
+    }
 }
 
 fn ends(input: &str, output: &str) -> [Ident; 2] {
@@ -31,52 +53,54 @@ fn ends(input: &str, output: &str) -> [Ident; 2] {
 }
 
 impl Network<'_> {
-    /// Const items with the offsets of the buffers of each pass.
+    /// Const items with the plan of each pass and the slot of each buffer.
     pub(super) fn plans(&self, evaluate: &Places, backward: &Gradients) -> TokenStream {
         if !self.arena {
             return TokenStream::new();
         }
-        let plans = [("__EVALUATE", evaluate), ("__BACKWARD", &backward.places)].map(|(which, places)| {
-            let (name, count) = (format_ident!("{which}"), index(places.buffers.len()));
-            let lives = places.buffers.iter().map(|buffer| {
+        let plans = [(self.working(evaluate), "__EVALUATE"), (self.deriving(backward), "__BACKWARD")];
+        let plans = plans.map(|(memory, plan)| {
+            let buffers = &memory.places.buffers;
+            let (plan, count) = (format_ident!("{plan}"), index(buffers.len()));
+            let lives = buffers.iter().map(|buffer| {
                 let (from, to) = (index(buffer.from), index(buffer.to));
-                let len = match self.model.values[buffer.value].shape.literals() {
-                    Some(sizes) => {
-                        let len = index(sizes.iter().product());
-                        quote!(#len)
-                    }
+                let value = &self.model.values[buffer.value];
+                let len = match value.shape.literals() {
+                    _ if value.element.is_some() => quote!(0),
+                    Some(sizes) => index(sizes.iter().product()).to_token_stream(),
                     None => {
-                        let (ty, scalar) = (self.ty(buffer.value), self.scalar);
                         // A const item cannot name the type parameter; the length is the same for every number type.
-                        let scalar =
-                            if self.generics.type_params().next().is_some() { quote!(f32) } else { scalar.clone() };
-                        let ty = if scalar.to_string() == self.scalar.to_string() {
-                            ty
-                        } else {
-                            self.model.values[buffer.value].shape.ty(&scalar)
-                        };
-                        quote!(<#ty as __m::tensor::Tensor<#scalar>>::LEN)
+                        let ty = self.model.concrete(&self.ty(buffer.value));
+                        quote!(<#ty as __m::Tensor>::LEN)
                     }
                 };
-                quote!(__m::memory::Life { len: #len, from: #from, to: #to })
+                quote!((#len, #from, #to))
+            });
+            let slots = (0..buffers.len()).filter(|buffer| !self.is_field(&memory, *buffer)).map(|buffer| {
+                let value = buffers[buffer].value;
+                let ty = self.model.concrete(&self.ty(value));
+                let is_opaque = matches!(self.model.values[value].shape, Shape::Opaque(_));
+                let ty = if is_opaque { quote!(__m::Exact<#ty>) } else { ty };
+                let (name, buffer) = (self.slot(&memory, buffer), index(buffer));
+                quote!(const #name: __m::Slot<#ty> = #plan.slot(#buffer);)
             });
             quote! {
-                const #name: __m::memory::Plan<#count> = __m::memory::plan(&[#(#lives),*]);
+                const #plan: __m::Plan<#count> = __m::plan(&[#(#lives),*]);
+                #(#slots)*
             }
         });
         quote!(#(#plans)*)
     }
 
     pub(super) fn workspace(&self, evaluate: &Places) -> TokenStream {
-        let scalar = self.scalar;
-        let mut fields = self.buffers(&self.working(evaluate));
+        let mut fields = self.buffers(&self.working(evaluate), "__EVALUATE");
         for node in &self.model.nodes {
-            if let (Op::Layer(capabilities), Some((name, ty))) = (&node.op, &node.field)
-                && capabilities.needs_workspace
+            if let (Some((name, _)), Some(ty)) = (&node.field, self.layer_type(node))
+                && node.capabilities().needs_workspace
                 && node.uses == 0
             {
                 let field = format_ident!("{name}_workspace");
-                fields.push(quote!(#field: <#ty as __m::Layer<#scalar>>::Workspace<__B>));
+                fields.push(quote!(#field: <#ty as __m::Layer>::Workspace<__B>));
             }
         }
         let docs = format!("What [`{}`] works in while it evaluates `B` samples.", self.name);
@@ -84,15 +108,14 @@ impl Network<'_> {
     }
 
     pub(super) fn saved(&self, forward: &Places, backward: &Gradients) -> TokenStream {
-        let scalar = self.scalar;
-        let mut fields = self.buffers(&self.keeping(forward));
+        let mut fields = self.buffers(&self.keeping(forward), "");
         for node in &self.model.nodes {
-            if let (true, Some((_, ty))) = (node.capabilities().saves, &node.field) {
+            if let (true, Some(ty)) = (node.capabilities().saves, self.layer_type(node)) {
                 let name = format_ident!("{}_saved", node.name);
-                fields.push(quote!(#name: <#ty as __m::Layer<#scalar>>::Saved<__B>));
+                fields.push(quote!(#name: <#ty as __m::Layer>::Saved<__B>));
             }
         }
-        fields.extend(self.buffers(&self.deriving(backward)));
+        fields.extend(self.buffers(&self.deriving(backward), "__BACKWARD"));
         let docs = format!("What the forward pass of [`{}`] keeps for its backward pass.", self.name);
         self.plain("Saved", &docs, fields)
     }
@@ -100,189 +123,237 @@ impl Network<'_> {
     /// A struct of plain data, generic over the batch size.
     fn plain(&self, suffix: &str, docs: &str, mut fields: Vec<TokenStream>) -> TokenStream {
         let (name, visibility) = (self.part(suffix), &self.model.declaration.visibility);
-        let (impl_generics, type_generics, where_clause) = self.batched.split_for_impl();
-        let types = self.generics.type_params().map(|parameter| &parameter.ident);
-        fields.push(quote!(parameters: ::core::marker::PhantomData<(#(#types,)*)>));
+        let (impl_generics, _, where_clause) = self.batched.split_for_impl();
+        let types: Vec<_> = self.generics.type_params().map(|parameter| &parameter.ident).collect();
+        if !types.is_empty() {
+            fields.push(quote!(parameters: ::core::marker::PhantomData<fn() -> (#(#types,)*)>));
+        }
         quote! {
             #[doc = #docs]
             #[doc(hidden)]
+            #[derive(__m::Plain)]
             #visibility struct #name #impl_generics #where_clause {
                 #(#fields,)*
             }
-
-            // SAFETY: every field is plain data, for which zeros are valid.
-            #[automatically_derived]
-            unsafe impl #impl_generics __m::memory::Plain for #name #type_generics #where_clause {}
         }
     }
 
     /// The memory of `evaluate`.
     pub(super) fn working<'p>(&self, places: &'p Places) -> Memory<'p> {
-        let store = self.store("arena", "__EVALUATE", "");
-        Memory { places, owner: format_ident!("workspace"), store, ends: ends("input", "output") }
+        let ends = ends("input", "output");
+        Memory { places, owner: format_ident!("workspace"), store: self.store("arena"), prefix: "", ends }
     }
 
     /// The values that `forward` keeps.
     pub(super) fn keeping<'p>(&self, places: &'p Places) -> Memory<'p> {
-        Memory { places, owner: format_ident!("saved"), store: Store::Fields(""), ends: ends("input", "output") }
+        let ends = ends("input", "output");
+        Memory { places, owner: format_ident!("saved"), store: Store::Fields, prefix: "", ends }
     }
 
     /// The gradients of values in `backward`.
     pub(super) fn deriving<'p>(&self, gradients: &'p Gradients) -> Memory<'p> {
-        let store = self.store("gradients", "__BACKWARD", "gradient_");
         let ends = ends("grad_input", "grad_output");
-        Memory { places: &gradients.places, owner: format_ident!("saved"), store, ends }
+        let (places, store) = (&gradients.places, self.store("gradients"));
+        Memory { places, owner: format_ident!("saved"), store, prefix: "grad_", ends }
     }
 
-    fn store(&self, arena: &str, plan: &str, field: &'static str) -> Store {
-        if self.arena { Store::Arena(format_ident!("{arena}"), format_ident!("{plan}")) } else { Store::Fields(field) }
+    fn store(&self, arena: &str) -> Store {
+        if self.arena { Store::Arena(format_ident!("{arena}")) } else { Store::Fields }
     }
 
-    /// The name of a buffer's field, if each has one.
-    fn buffer(&self, memory: &Memory, prefix: &str, index: usize) -> Ident {
+    /// The name of a buffer.
+    fn buffer(&self, memory: &Memory, index: usize) -> Ident {
         let source = |index: usize| &self.model.values[memory.places.buffers[index].value].source;
-        // A source can have several buffers, such as a gradient and the buffer through which more is added to it.
+        // A source can have several buffers, such as a gradient and the temporary buffer of what is added to it.
         let same = (0..index).filter(|other| source(*other) == source(index)).count();
         let number = if same == 0 { String::new() } else { format!("_{}", same + 1) };
-        format_ident!("{prefix}{}{number}", source(index).replace(' ', "_"))
+        format_ident!("{}{}{number}", memory.prefix, source(index).replace([' ', '.'], "_"))
+    }
+
+    /// The const item with the slot of a buffer in its arena. The index keeps values apart whose names differ in case.
+    fn slot(&self, memory: &Memory, index: usize) -> Ident {
+        let source = &self.model.values[memory.places.buffers[index].value].source;
+        format_ident!("__AT_{}{index}_{}", memory.prefix.to_uppercase(), source.replace([' ', '.'], "_").to_uppercase())
+    }
+
+    /// Whether a buffer is a field of its own.
+    fn is_field(&self, memory: &Memory, buffer: usize) -> bool {
+        let value = memory.places.buffers[buffer].value;
+        !matches!(memory.store, Store::Arena(_)) || self.model.values[value].element.is_some()
+    }
+
+    /// The expression of a buffer that is a field or a variable.
+    fn field(&self, memory: &Memory, buffer: usize) -> TokenStream {
+        let name = self.buffer(memory, buffer);
+        if let Store::Locals = memory.store {
+            return name.to_token_stream();
+        }
+        let owner = &memory.owner;
+        quote!(#owner.#name)
+    }
+
+    /// The memory of `step`.
+    pub(super) fn stepping<'p>(&self, places: &'p Places) -> Memory<'p> {
+        let ends = ends("input", "output");
+        Memory { places, owner: format_ident!("state"), store: Store::Locals, prefix: "step_", ends }
+    }
+
+    /// The variables of `step`.
+    pub(super) fn locals(&self, memory: &Memory) -> TokenStream {
+        let locals = (0..memory.places.buffers.len()).map(|buffer| {
+            let (name, ty) = (self.buffer(memory, buffer), self.ty(memory.places.buffers[buffer].value));
+            quote!(let mut #name: [#ty; 1] = __m::zeroed();)
+        });
+        quote!(#(#locals)*)
     }
 
     /// The fields that hold the buffers of a pass.
-    fn buffers(&self, memory: &Memory) -> Vec<TokenStream> {
-        let scalar = self.scalar;
-        let buffers = &memory.places.buffers;
-        match &memory.store {
-            Store::Arena(..) if buffers.is_empty() => Vec::new(),
-            Store::Arena(arena, plan) => {
-                vec![quote!(#arena: [__m::memory::Arena<#scalar, { #plan.total }>; __B])]
+    fn buffers(&self, memory: &Memory, plan: &str) -> Vec<TokenStream> {
+        let (scalar, buffers) = (self.scalar, &memory.places.buffers);
+        let arena = match &memory.store {
+            Store::Arena(arena) if !buffers.is_empty() => {
+                let plan = format_ident!("{plan}");
+                Some(quote!(#arena: [__m::Arena<#scalar, { #plan.total }>; __B]))
             }
-            Store::Fields(prefix) => {
-                let fields = (0..buffers.len()).map(|index| {
-                    let (field, ty) = (self.buffer(memory, prefix, index), self.ty(buffers[index].value));
-                    quote!(#field: [#ty; __B])
-                });
-                fields.collect()
+            _ => None,
+        };
+        let fields = (0..buffers.len()).filter(|buffer| self.is_field(memory, *buffer)).map(|buffer| {
+            let (field, ty) = (self.buffer(memory, buffer), self.ty(buffers[buffer].value));
+            quote!(#field: [#ty; __B])
+        });
+        arena.into_iter().chain(fields).collect()
+    }
+
+    /// A statement that uses several values. Those that share an arena are borrowed from it together, each once.
+    pub(super) fn statement(
+        &self,
+        memory: &Memory,
+        items: &[Item],
+        code: impl Fn(&[TokenStream]) -> TokenStream,
+    ) -> TokenStream {
+        let slot = |item: &Item| match item.place {
+            Place::Buffer(buffer) if !self.is_field(memory, buffer) => Some(buffer),
+            _ => None,
+        };
+        let mut buffers: Vec<usize> = Vec::new();
+        for buffer in items.iter().filter_map(slot) {
+            if !buffers.contains(&buffer) {
+                buffers.push(buffer);
             }
         }
-    }
-}
-
-impl Network<'_> {
-    /// A statement that reads one input of a node and writes its output.
-    pub(super) fn step(
-        &self,
-        memory: &Memory,
-        node: &Node,
-        slot: usize,
-        code: impl Fn(TokenStream, TokenStream) -> TokenStream,
-    ) -> TokenStream {
-        self.step_to(memory, node, slot, node.output, code)
-    }
-
-    /// Like [`step`](Self::step), but writes another value.
-    pub(super) fn step_to(
-        &self,
-        memory: &Memory,
-        node: &Node,
-        slot: usize,
-        output: ValueId,
-        code: impl Fn(TokenStream, TokenStream) -> TokenStream,
-    ) -> TokenStream {
-        let (from, to) = (memory.places.of[node.inputs[slot]], memory.places.of[output]);
-        let (x, y) = (self.takes(node, slot), self.ty(output));
-        if let (Place::Buffer(a), Place::Buffer(b), Store::Arena(arena, plan)) = (from, to, &memory.store) {
-            let (owner, scalar, code) = (&memory.owner, self.scalar, code(quote!(x), quote!(y)));
-            let (a, b) = (index(a), index(b));
-            return quote! {
-                __m::memory::between::<#scalar, #x, #y, _, __B, _>(
-                    &mut #owner.#arena,
-                    #plan.offsets[#a],
-                    #plan.offsets[#b],
-                    #[inline(always)]
-                    |x, y| #code,
-                );
-            };
+        let (Store::Arena(arena), 2..) = (&memory.store, buffers.len()) else {
+            let values: Vec<_> = items.iter().map(|item| self.reference(memory, item)).collect();
+            let code = code(&values);
+            return quote!(#code;);
+        };
+        let names: Vec<_> = (0..buffers.len()).map(|index| format_ident!("v{index}")).collect();
+        let values: Vec<_> = items
+            .iter()
+            .map(|item| match slot(item).and_then(|buffer| buffers.iter().position(|other| *other == buffer)) {
+                Some(index) => {
+                    let (name, have) = (&names[index], self.ty(memory.places.buffers[buffers[index]].value));
+                    let value = self.cast_mut(quote!(#name), &have, &item.ty);
+                    if item.is_written { value } else { quote!(&*#value) }
+                }
+                None => self.reference(memory, item),
+            })
+            .collect();
+        let slots = buffers.iter().map(|buffer| self.slot(memory, *buffer));
+        let (apart, owner, code) = (format_ident!("apart{}", buffers.len()), &memory.owner, code(&values));
+        quote! {
+            __m::#apart(
+                &mut #owner.#arena,
+                (#(#slots),*),
+                #[inline(always)]
+                |#(#names),*| #code,
+            );
         }
-        let code = code(self.get(memory, from, &x), self.get_mut(memory, to, &y));
-        quote!(#code;)
     }
 
-    /// A statement that writes to two places.
-    pub(super) fn both(
-        &self,
-        memory: &Memory,
-        (a, x): (Place, &TokenStream),
-        (b, y): (Place, &TokenStream),
-        code: impl Fn(TokenStream, TokenStream) -> TokenStream,
-    ) -> TokenStream {
-        if let (Place::Buffer(a), Place::Buffer(b), Store::Arena(arena, plan)) = (a, b, &memory.store) {
-            let (owner, scalar, code) = (&memory.owner, self.scalar, code(quote!(dy), quote!(dx)));
-            let (a, b) = (index(a), index(b));
-            return quote! {
-                __m::memory::between_mut::<#scalar, #x, #y, _, __B, _>(
-                    &mut #owner.#arena,
-                    #plan.offsets[#a],
-                    #plan.offsets[#b],
-                    #[inline(always)]
-                    |dy, dx| #code,
-                );
-            };
+    fn reference(&self, memory: &Memory, item: &Item) -> TokenStream {
+        if item.is_written {
+            self.get_mut(memory, item.place, &item.ty)
+        } else {
+            self.get(memory, item.place, &item.ty)
         }
-        let code = code(self.get_mut(memory, a, x), self.get_mut(memory, b, y));
-        quote!(#code;)
     }
 
     /// A shared reference to a place, as a batch of `want`.
     pub(super) fn get(&self, memory: &Memory, place: Place, want: &TokenStream) -> TokenStream {
-        let scalar = self.scalar;
         let (expression, have) = match place {
             Place::Input => (memory.ends[0].to_token_stream(), self.input.clone()),
             Place::Output => {
                 let output = &memory.ends[1];
                 (quote!(&*#output), self.output.clone())
             }
-            Place::Buffer(index) => match &memory.store {
-                Store::Arena(..) => {
-                    let at = self.get_mut(memory, place, want);
-                    return quote!(&*#at);
-                }
-                Store::Fields(prefix) => {
-                    let (owner, field) = (&memory.owner, self.buffer(memory, prefix, index));
-                    (quote!(&#owner.#field), self.ty(memory.places.buffers[index].value))
-                }
-            },
+            Place::Buffer(buffer) if self.is_field(memory, buffer) => {
+                let field = self.field(memory, buffer);
+                (quote!(&#field), self.ty(memory.places.buffers[buffer].value))
+            }
+            Place::Buffer(_) => {
+                let at = self.get_mut(memory, place, want);
+                return quote!(&*#at);
+            }
         };
         if have.to_string() == want.to_string() {
             return expression;
         }
-        quote!(__m::tensor::reshape::<#scalar, #have, #want, __B>(#expression))
+        quote!(__m::reshape::<#have, #want, __B>(#expression))
     }
 
     /// A mutable reference to a place, as a batch of `want`.
     pub(super) fn get_mut(&self, memory: &Memory, place: Place, want: &TokenStream) -> TokenStream {
-        let scalar = self.scalar;
-        match place {
-            Place::Input => self.cast_mut(memory.ends[0].to_token_stream(), &self.input, want),
-            Place::Output => self.cast_mut(memory.ends[1].to_token_stream(), &self.output, want),
-            Place::Buffer(buffer) => match &memory.store {
-                Store::Arena(arena, plan) => {
-                    let (owner, index) = (&memory.owner, index(buffer));
-                    quote!(__m::memory::at::<#scalar, #want, _, __B>(&mut #owner.#arena, #plan.offsets[#index]))
-                }
-                Store::Fields(prefix) => {
-                    let (owner, field) = (&memory.owner, self.buffer(memory, prefix, buffer));
-                    self.cast_mut(quote!(&mut #owner.#field), &self.ty(memory.places.buffers[buffer].value), want)
-                }
-            },
+        match (place, &memory.store) {
+            (Place::Input, _) => self.cast_mut(memory.ends[0].to_token_stream(), &self.input, want),
+            (Place::Output, _) => self.cast_mut(memory.ends[1].to_token_stream(), &self.output, want),
+            (Place::Buffer(buffer), Store::Arena(arena)) if !self.is_field(memory, buffer) => {
+                let (owner, slot) = (&memory.owner, self.slot(memory, buffer));
+                let have = self.ty(memory.places.buffers[buffer].value);
+                self.cast_mut(quote!(__m::at(&mut #owner.#arena, #slot)), &have, want)
+            }
+            (Place::Buffer(buffer), _) => {
+                let field = self.field(memory, buffer);
+                self.cast_mut(quote!(&mut #field), &self.ty(memory.places.buffers[buffer].value), want)
+            }
         }
     }
 
-    /// A mutable reference of another array type of the same length.
+    /// A mutable reference to another array type of the same length.
     pub(super) fn cast_mut(&self, expression: TokenStream, have: &TokenStream, want: &TokenStream) -> TokenStream {
-        let scalar = self.scalar;
         if have.to_string() == want.to_string() {
             return expression;
         }
-        quote!(__m::tensor::reshape_mut::<#scalar, #have, #want, __B>(#expression))
+        quote!(__m::reshape_mut::<#have, #want, __B>(#expression))
+    }
+
+    /// The value of a node's output in the memory of a pass, for writing.
+    pub(super) fn output_item(&self, memory: &Memory, value: ValueId) -> Item {
+        Item::written(memory.places.of[value], self.ty(value))
+    }
+
+    /// Assertions that the type of each layer has the properties that the plan relies on.
+    pub(super) fn assertions(&self) -> TokenStream {
+        let assertions = self.owners().filter(|node| !node.capabilities().user_defined).filter_map(|node| {
+            let ty = self.model.concrete(&self.layer_type(node)?);
+            let (reads_input, reads_output) = (node.backward_reads_input(), node.backward_reads_output());
+            Some(match &node.op {
+                Op::Layer(_) => {
+                    let count = node.parameters.map_or(quote!(None), |count| {
+                        let count = index(count);
+                        quote!(Some(#count))
+                    });
+                    quote!(__m::assert_layer::<#ty>(#reads_input, #reads_output, ::core::option::Option::#count);)
+                }
+                Op::Activation { marker, from_output } => {
+                    let (scalar, from_output) = (self.model.concrete(self.scalar), (*from_output)?);
+                    quote!(__m::assert_activation::<#scalar, #marker>(#from_output);)
+                }
+                _ => return None,
+            })
+        });
+        if self.model.parametric {
+            return TokenStream::new();
+        }
+        quote!(const _: () = { #(#assertions)* };)
     }
 }

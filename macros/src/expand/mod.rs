@@ -4,8 +4,9 @@ mod graph;
 mod layer;
 mod memory;
 mod network;
+mod packed;
 mod passes;
-mod stored;
+mod streaming;
 mod structure;
 
 use proc_macro2::TokenStream;
@@ -43,26 +44,37 @@ pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
     let saved = network.saved(&forward, &backward);
     let layer = network.layer(&evaluate, &forward, &backward);
     let inherent = network.inherent();
-    let stored = model.stored.iter().map(|stored| network.stored(stored));
-    let stored_layers = model.stored.iter().map(|stored| network.stored_layer(stored, &evaluate));
+    let packed = model.packed.iter().map(|packed| network.packed(packed));
+    let packed_layers = model.packed.iter().map(|packed| network.packed_layer(packed, &evaluate));
+    let forms = model.packed.iter().map(|packed| (&packed.name, network.packed_as(packed)));
+    let streaming_layers: Vec<_> = forms.map(|(name, form)| form.streaming_layer(name, &evaluate)).collect();
+    let streaming_layer = network.streaming_layer(network.name, &evaluate);
+    let streaming = network.streaming();
+    let (aliases, assertions) = (network.aliases(), network.assertions());
     let (input, output) = (network.parts("Input", &model.input_parts), network.parts("Output", &model.output_parts));
-    let budget = network.budget();
+    let (budget, counted) = (network.budget(), network.counted());
     // Only what users name is in their scope. The rest is in an anonymous const, where short names cannot clash.
     quote! {
         #(#constants)*
+        #aliases
         #structure
         #input
         #output
         #inherent
-        #(#stored)*
+        #(#packed)*
+        #streaming
         #budget
         const _: () = {
             use ::monomorph::__private as __m;
+            #counted
             #plans
             #workspace
             #saved
             #layer
-            #(#stored_layers)*
+            #(#packed_layers)*
+            #(#streaming_layers)*
+            #streaming_layer
+            #assertions
         };
     }
 }

@@ -1,10 +1,12 @@
 //! The names and types that all parts of the emitted code share.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{Generics, Ident, parse_quote};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{GenericParam, Generics, Ident, Type, parse_quote};
 
-use crate::graph::{Model, Node, Shape, ValueId};
+use crate::graph::{Model, Node, Packed, Shape, Value, ValueId};
+use crate::sizes::{mentioned, number_type};
 
 /// A model, and the names and types that all parts of the emitted code share.
 pub(super) struct Network<'a> {
@@ -19,6 +21,10 @@ pub(super) struct Network<'a> {
     /// Whether buffers are in an arena at planned offsets. Otherwise each is a separate field, because
     /// stable Rust cannot compute array lengths from generic parameters.
     pub(super) arena: bool,
+    /// The format it is packed in, in the passes of a packed network.
+    pub(super) packed: Option<&'a Packed>,
+    /// Whether the types are those of one step of a sequence, as in `step`.
+    pub(super) stepping: bool,
 }
 
 impl<'a> Network<'a> {
@@ -26,10 +32,12 @@ impl<'a> Network<'a> {
         let scalar = &model.scalar;
         let mut generics = model.declaration.generics.clone();
         for parameter in generics.type_params_mut() {
-            parameter.bounds.push(parse_quote!(::monomorph::Scalar));
+            if parameter.bounds.is_empty() {
+                parameter.bounds.push(parse_quote!(::monomorph::Real));
+            }
         }
         let opaque = model.values.iter().any(|value| matches!(value.shape, Shape::Opaque(_)));
-        let scalar_is_parameter = generics.type_params().next().is_some();
+        let scalar_is_parameter = number_type(&generics).is_some();
         let mut batched = generics.clone();
         batched.params.push(parse_quote!(const __B: usize));
         Self {
@@ -38,10 +46,29 @@ impl<'a> Network<'a> {
             scalar,
             generics,
             batched,
-            input: model.input.ty(scalar),
+            input: model.values.first().map_or_else(|| model.input.ty(scalar), |value| value.ty(scalar)),
             output: model.output.ty(scalar),
             arena: !(model.parametric || opaque && scalar_is_parameter),
+            packed: None,
+            stepping: false,
         }
+    }
+
+    /// The same network, whose passes are those of a packed one.
+    pub(super) fn packed_as(&self, packed: &'a Packed) -> Self {
+        let Self { model, name, scalar, arena, stepping, .. } = *self;
+        let (generics, batched) = (self.generics.clone(), self.batched.clone());
+        let (input, output) = (self.input.clone(), self.output.clone());
+        Self { model, name, scalar, generics, batched, input, output, arena, packed: Some(packed), stepping }
+    }
+
+    /// The same network, whose values are single steps of sequences.
+    pub(super) fn step_by_step(&self) -> Self {
+        let Self { model, name, scalar, packed, .. } = *self;
+        let step = |value: &Value| Value { shape: value.shape.step(), ..value.clone() }.ty(scalar);
+        let (input, output) = (step(&model.values[0]), model.output.step().ty(scalar));
+        let (generics, batched) = (self.generics.clone(), self.batched.clone());
+        Self { model, name, scalar, generics, batched, input, output, arena: false, packed, stepping: true }
     }
 
     /// `Digits` + `Saved` → `DigitsSaved`.
@@ -50,8 +77,79 @@ impl<'a> Network<'a> {
     }
 
     /// The name and type of each layer's field.
-    pub(super) fn fields(&self) -> Vec<(&'a Ident, &'a TokenStream)> {
-        self.owners().filter_map(|node| node.field.as_ref().map(|(name, ty)| (name, ty))).collect()
+    pub(super) fn fields(&self) -> Vec<(&'a Ident, TokenStream)> {
+        self.owners().filter_map(|node| Some((&node.field.as_ref()?.0, self.layer_type(node)?))).collect()
+    }
+
+    /// The type of a node's layer: the alias of a layer of the table, a user-defined type as it is written.
+    pub(super) fn layer_type(&self, node: &Node) -> Option<TokenStream> {
+        let (name, ty) = node.field.as_ref()?;
+        if node.capabilities().user_defined {
+            return Some(ty.clone());
+        }
+        let (alias, generics) = (self.alias(name), self.alias_generics(ty));
+        let (_, arguments, _) = generics.split_for_impl();
+        Some(quote!(#alias #arguments))
+    }
+
+    /// `NetDense1`.
+    fn alias(&self, field: &Ident) -> Ident {
+        let mut camel: String = field.to_string().split('_').map(capitalized).collect();
+        if ["Input", "Output", "Saved", "Workspace", "State"].contains(&camel.as_str()) {
+            camel += "Layer";
+        }
+        format_ident!("{}{camel}", self.name)
+    }
+
+    /// The generics that a type mentions, without bounds: those of its alias.
+    fn alias_generics(&self, ty: &TokenStream) -> Generics {
+        let words = mentioned(ty.clone());
+        let mut generics = self.model.declaration.generics.clone();
+        generics.where_clause = None;
+        let mentions = |ident: &Ident| words.contains(&ident.to_string());
+        generics.params = generics
+            .params
+            .into_iter()
+            .filter_map(|parameter| match parameter {
+                GenericParam::Type(ty) if mentions(&ty.ident) => {
+                    let ident = ty.ident;
+                    Some(parse_quote!(#ident))
+                }
+                GenericParam::Const(size) if mentions(&size.ident) => Some(GenericParam::Const(size)),
+                _ => None,
+            })
+            .collect();
+        generics
+    }
+
+    /// A reference to the layer in a field. A field that the user names as a packed network must be packed from the
+    /// declared network's field; all violations give the same error at the same position, which the compiler shows
+    /// once.
+    pub(super) fn layer_in(&self, field: &Ident) -> TokenStream {
+        let layer = quote!(&self.#field);
+        match self.packed_inside(field) {
+            Some((small, from)) => quote_spanned!(small.span()=> <#small as __m::PackedFrom<#from>>::get(#layer)),
+            None => layer,
+        }
+    }
+
+    /// The packed network that the user named for a field, and the declared one.
+    pub(super) fn packed_inside(&self, field: &Ident) -> Option<(&'a Type, TokenStream)> {
+        let (_, small) = self.packed?.networks.iter().find(|(name, _)| name == field)?;
+        let (_, from) = self.fields().into_iter().find(|(name, _)| *name == field)?;
+        Some((small, from))
+    }
+
+    /// A type alias for each layer of the table.
+    pub(super) fn aliases(&self) -> TokenStream {
+        let visibility = &self.model.declaration.visibility;
+        let aliases = self.owners().filter(|node| !node.capabilities().user_defined).filter_map(|node| {
+            let (name, ty) = node.field.as_ref()?;
+            let (alias, generics) = (self.alias(name), self.alias_generics(ty));
+            let docs = format!("The layer `{name}` of [`{}`].", self.name);
+            Some(quote!(#[doc = #docs] #[doc(hidden)] #visibility type #alias #generics = #ty;))
+        });
+        quote!(#(#aliases)*)
     }
 
     /// The nodes that own a field: all layers at their first use.
@@ -60,15 +158,37 @@ impl<'a> Network<'a> {
     }
 
     pub(super) fn ty(&self, value: ValueId) -> TokenStream {
-        self.model.values[value].shape.ty(self.scalar)
+        let Value { shape, element, source } = &self.model.values[value];
+        if self.stepping {
+            return Value { shape: shape.step(), element: element.clone(), source: source.clone() }.ty(self.scalar);
+        }
+        self.model.values[value].ty(self.scalar)
     }
 
-    /// The type as which a node reads one of its inputs.
+    /// The type that a node reads one of its inputs as.
     pub(super) fn takes(&self, node: &Node, slot: usize) -> TokenStream {
-        let scalar = self.scalar;
         match &node.field {
-            Some((_, ty)) if node.capabilities().user_defined => quote!(<#ty as __m::Layer<#scalar>>::Input),
+            Some((_, ty)) if node.capabilities().user_defined && self.stepping => {
+                quote!(<#ty as __m::Streaming>::StepInput)
+            }
             _ => self.ty(node.inputs[slot]),
+        }
+    }
+
+    /// Values as a layer takes them: one alone, several as a tuple. Those of a user-defined layer may have another type of
+    /// the same length; `as_what` is `read` or `gradient`. Where they do not fit, the passes all have the same error.
+    pub(super) fn given(&self, node: &Node, values: Vec<TokenStream>, as_what: &str) -> TokenStream {
+        let tuple =
+            |parts: Vec<TokenStream>| if let [part] = parts.as_slice() { part.clone() } else { quote!((#(#parts),*)) };
+        let value = tuple(values);
+        match &node.field {
+            Some((_, layer)) if node.capabilities().user_defined && !self.stepping => {
+                let gives = node.inputs.iter().map(|input| self.ty(*input));
+                let (as_what, span) = (format_ident!("{as_what}"), node.span.unwrap_or_else(Span::call_site));
+                let takes = quote!(<<#layer as __m::Layer>::Input as __m::Values>::Tuple);
+                located(quote!(<(#(#gives,)*) as __m::Given<#takes>>::#as_what::<__B>(#value)), span)
+            }
+            _ => value,
         }
     }
 
@@ -78,6 +198,26 @@ impl<'a> Network<'a> {
         let (_, type_generics, _) = self.batched.split_for_impl();
         quote!(#name #type_generics)
     }
+}
+
+/// The tokens at the place `span`, for errors there.
+fn located(tokens: TokenStream, span: Span) -> TokenStream {
+    let tokens = tokens.into_iter().map(|mut token| {
+        if let TokenTree::Group(group) = &token {
+            let mut inner = Group::new(group.delimiter(), located(group.stream(), span));
+            inner.set_span(group.span());
+            token = TokenTree::Group(inner);
+        }
+        token.set_span(token.span().located_at(span));
+        token
+    });
+    tokens.collect()
+}
+
+/// `dense` → `Dense`.
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A literal without the suffix `usize` that `quote!` would add.

@@ -5,11 +5,11 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 
 use crate::expand::network::{Network, index};
-use crate::graph::{Along, Node, Op, Shape};
+use crate::graph::{Node, Op, Shape, Value};
 use crate::plan;
 
 impl Network<'_> {
-    pub(super) fn structure(&self, fields: &[(&Ident, &TokenStream)]) -> TokenStream {
+    pub(super) fn structure(&self, fields: &[(&Ident, TokenStream)]) -> TokenStream {
         let Self { name, scalar, generics, .. } = self;
         let declaration = &self.model.declaration;
         let (attributes, visibility) = (&declaration.attributes, &declaration.visibility);
@@ -27,7 +27,7 @@ impl Network<'_> {
         });
         let phantom = (fields.is_empty() && !self.model.declaration.generics.params.is_empty()).then(|| {
             let types = generics.type_params().map(|parameter| &parameter.ident);
-            quote!(#[doc(hidden)] #visibility parameters: ::core::marker::PhantomData<(#(#types,)*)>)
+            quote!(#[doc(hidden)] #visibility parameters: ::core::marker::PhantomData<fn() -> (#(#types,)*)>)
         });
         let where_clause = where_clause.cloned();
         let shapes = self.contents();
@@ -56,8 +56,9 @@ impl Network<'_> {
     /// Whether there is padding before the field `index`: a large layer begins at a new cache line, a user-defined one at
     /// the alignment of its type.
     ///
-    /// A vector load across two lines takes twice the time. The weights of most layers fill whole lines; after a layer
-    /// whose weights do not, all loads to the end of the network would cross lines. Small layers are not worth the space.
+    /// A vector load across two cache lines takes twice the time. The weights of most layers fill whole lines; after a
+    /// layer whose weights do not, all loads up to the end of the network would cross lines. Small layers are not worth
+    /// the space.
     fn is_padded(&self, index: usize) -> bool {
         self.owners().nth(index).is_some_and(|node| node.capabilities().user_defined || self.is_large(node))
     }
@@ -74,28 +75,25 @@ impl Network<'_> {
         let fields = self.fields();
         // Offsets are counted from the last field that begins at a cache line.
         let first = (1..index).rev().find(|&before| self.is_large(owners[before])).unwrap_or(0);
-        let layouts = fields[first..index].iter().map(|(_, ty)| {
-            let ty = concrete(ty);
-            quote!((::core::mem::size_of::<#ty>(), ::core::mem::align_of::<#ty>()))
-        });
+        let layers = fields[first..index].iter().map(|(_, ty)| concrete(ty));
         let next = match owners.get(index) {
             Some(node) if node.capabilities().user_defined => {
-                let ty = concrete(fields[index].1);
+                let ty = concrete(&fields[index].1);
                 quote!(::core::mem::align_of::<#ty>())
             }
             None if self.model.unaligned => quote!(0),
             _ => quote!(64),
         };
-        let size = quote!(::core::mem::size_of::<#scalar>());
-        quote!([#number; ::monomorph::__private::padding(#size, &[#(#layouts),*], #next)])
+        quote!([#number; ::monomorph::__private::padding!(#scalar; #(#layers),*; #next)])
     }
 
     /// The documentation of the network: its input and output, and a table of its layers.
     fn contents(&self) -> String {
-        let end = |whole: &Shape, parts: &[(Ident, Shape)]| match parts {
+        let end = |whole: &Shape, parts: &[(Ident, Value)]| match parts {
             [] => whole.text(),
             parts => {
-                let parts: Vec<_> = parts.iter().map(|(name, shape)| format!("{name}: {}", shape.text())).collect();
+                let parts: Vec<_> =
+                    parts.iter().map(|(name, value)| format!("{name}: {}", value.shape.text())).collect();
                 format!("({})", parts.join(", "))
             }
         };
@@ -108,7 +106,7 @@ impl Network<'_> {
         }
         text += "\n\n| layer | | gives | parameters |\n| --- | --- | --- | ---: |\n";
         for node in &model.nodes {
-            if matches!(node.op, Op::Part { .. } | Op::Join(Along::Whole)) {
+            if matches!(&node.op, Op::Part(..) | Op::Outputs(_)) && node.kind != "Part" {
                 continue;
             }
             let count = match node.parameters {
@@ -126,105 +124,104 @@ impl Network<'_> {
         text
     }
 
-    /// The struct that holds several inputs or outputs; as a whole it is a tensor.
-    pub(super) fn parts(&self, suffix: &str, parts: &[(Ident, Shape)]) -> TokenStream {
+    /// The struct that holds several inputs or outputs. If all are numbers of the network, it is a tensor as a whole.
+    pub(super) fn parts(&self, suffix: &str, parts: &[(Ident, Value)]) -> TokenStream {
         if parts.is_empty() {
             return TokenStream::new();
         }
         let (name, scalar, visibility) = (self.part(suffix), self.scalar, &self.model.declaration.visibility);
         let (impl_generics, type_generics, where_clause) = self.generics.split_for_impl();
-        let (names, types): (Vec<_>, Vec<_>) = parts.iter().map(|(name, shape)| (name, shape.ty(scalar))).unzip();
+        let (names, types): (Vec<_>, Vec<_>) = parts.iter().map(|(name, value)| (name, value.ty(scalar))).unzip();
+        let texts = names.iter().map(ToString::to_string);
         let what = if suffix == "Input" { "takes" } else { "gives" };
         let docs = format!("What [`{}`] {what}.", self.name);
-        let fields = parts.iter().map(|(part, shape)| format!("`{part}`, of shape `{}`.", shape.text()));
+        let fields = parts.iter().map(|(part, value)| format!("`{part}`, of shape `{}`.", value.shape.text()));
+        let kind = if parts.iter().any(|(_, value)| value.element.is_some()) {
+            quote!(::monomorph::__private::mixed_inputs!([#impl_generics] #name #type_generics; [#where_clause] #(#names)*);)
+        } else {
+            quote! {
+                // SAFETY: arrays of one number type, one after another, leave no padding.
+                #[automatically_derived]
+                unsafe impl #impl_generics ::monomorph::Tensor for #name #type_generics #where_clause {
+                    type Element = #scalar;
+                    const PARTS: &'static [&'static str] = &[#(#texts),*];
+                    const LEN: usize = 0 #(+ <#types as ::monomorph::Tensor>::LEN)*;
+                    const SHAPE: &'static [usize] = &[<Self as ::monomorph::Tensor>::LEN];
+                    ::monomorph::__private::flat_tensor!();
+                }
+            }
+        };
+        let accessors = parts.iter().zip(&types).map(|((part, _), ty)| {
+            let hash = crate::graph::name_hash(&part.to_string());
+            quote! {
+                #[automatically_derived]
+                impl #impl_generics ::monomorph::__private::Field<#hash> for #name #type_generics #where_clause {
+                    type Type = #ty;
+                    ::monomorph::__private::field!(#part);
+                }
+            }
+        });
         quote! {
             #[doc = #docs]
-            #[derive(Clone, Copy, Debug, PartialEq)]
+            #[derive(Clone, Copy, Debug, PartialEq, ::monomorph::memory::Plain)]
             #[repr(C)]
             #visibility struct #name #impl_generics #where_clause {
                 #(#[doc = #fields] #visibility #names: #types,)*
             }
 
-            // SAFETY: every field is an array of numbers, for which zeros are valid.
-            #[automatically_derived]
-            unsafe impl #impl_generics ::monomorph::memory::Plain for #name #type_generics #where_clause {}
+            #kind
+            #(#accessors)*
+        }
+    }
 
-            // SAFETY: arrays of one number type, one after another, leave no padding.
-            #[automatically_derived]
-            unsafe impl #impl_generics ::monomorph::Tensor<#scalar> for #name #type_generics #where_clause {
-                type Rows = [#scalar; 1];
-                const SHAPE: &'static [usize] = &[<Self as ::monomorph::Tensor<#scalar>>::LEN];
-                const LEN: usize = 0 #(+ <#types as ::monomorph::Tensor<#scalar>>::LEN)*;
-            }
+    /// The number of the parameters as a type, if the sizes are known. Without the feature, the macro of the library is empty.
+    pub(super) fn counted(&self) -> TokenStream {
+        if self.model.parametric {
+            return TokenStream::new();
+        }
+        let (name, (impl_generics, type_generics, where_clause)) = (self.name, self.generics.split_for_impl());
+        let concrete = self.model.concrete(&quote!(#name #type_generics));
+        quote! {
+            __m::counted!([#impl_generics] #name #type_generics; [#where_clause] #concrete);
         }
     }
 
     /// The methods that users call.
     pub(super) fn inherent(&self) -> TokenStream {
         let Self { name, generics, .. } = self;
-        let (visibility, evaluations) = (&self.model.declaration.visibility, self.evaluations());
+        let (visibility, evaluations) = (&self.model.declaration.visibility, self.evaluations(name));
         let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
         quote! {
-            #[automatically_derived]
-            impl #impl_generics #name #type_generics #where_clause {
-                /// How many parameters it has.
-                #visibility const PARAMS: usize = <Self as ::monomorph::Network>::PARAMS;
-                /// How many bytes its parameters take.
-                #visibility const PARAM_BYTES: usize = <Self as ::monomorph::Network>::PARAM_BYTES;
-                /// How many bytes it works in while it evaluates one sample.
-                #visibility const EVALUATE_BYTES: usize = <Self as ::monomorph::Network>::EVALUATE_BYTES;
-                /// How many bytes the gradient of one sample takes: activations kept, their
-                /// gradients, and the gradient of the parameters.
-                #visibility const TRAIN_BYTES: usize = <Self as ::monomorph::Network>::TRAIN_BYTES;
-                /// Multiply-accumulate operations of one evaluation.
-                #visibility const MACS: usize = <Self as ::monomorph::Network>::OPERATIONS;
-
-                #evaluations
+            #evaluations
+            ::monomorph::__private::methods! {
+                train [#impl_generics] #name #type_generics; [#where_clause] #visibility,
             }
         }
     }
 
-    /// The methods by which users evaluate a network and read it from flash.
-    pub(super) fn evaluations(&self) -> TokenStream {
-        let Self { scalar, input, output, .. } = self;
+    /// The methods with which users evaluate a network and read it from flash.
+    pub(super) fn evaluations(&self, name: &Ident) -> TokenStream {
+        let Self { scalar, input, output, generics, .. } = self;
         let visibility = &self.model.declaration.visibility;
+        let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+        let sample = self.model.nodes.iter().any(|node| node.capabilities().random).then(|| {
+            quote! {
+                ::monomorph::__private::methods! {
+                    sample [#impl_generics] #name #type_generics; [#where_clause] #visibility #input => #output
+                }
+            }
+        });
         quote! {
-            /// Evaluates one sample, without allocation; works on the stack.
-            #[inline]
-            #visibility fn evaluate(&self, input: &#input) -> #output {
-                ::monomorph::network::evaluate(self, input)
+            ::monomorph::__private::methods! {
+                evaluate [#impl_generics] #name #type_generics; [#where_clause] #visibility #input => #output; #scalar
             }
-
-            /// Evaluates `BATCH` samples into `output`, working in memory of the caller's:
-            /// `monomorph::memory::zeroed()` in a `static`, or `monomorph::memory::boxed()`.
-            #[inline]
-            #visibility fn evaluate_in<const BATCH: usize>(
-                &self,
-                input: &[#input; BATCH],
-                output: &mut [#output; BATCH],
-                workspace: &mut ::monomorph::network::Workspace<Self, BATCH>,
-            ) {
-                ::monomorph::network::evaluate_in(self, input, output, workspace);
-            }
-
-            /// The network that a blob holds, where it lies; see `monomorph::weights::blob`.
-            ///
-            /// # Errors
-            /// If the bytes are no blob of this network, are damaged, or are not aligned.
-            #visibility fn from_bytes(
-                bytes: &[u8],
-            ) -> ::core::result::Result<&Self, ::monomorph::weights::blob::BlobError>
-            where
-                #scalar: ::monomorph::__private::Stored,
-            {
-                ::monomorph::weights::blob::from_blob(bytes)
-            }
+            #sample
         }
     }
 
     /// Const items that fail to compile if the network exceeds its budget.
     pub(super) fn budget(&self) -> TokenStream {
-        let (Some(budget), name, scalar) = (&self.model.budget, self.name, self.scalar) else {
+        let (Some(budget), name) = (&self.model.budget, self.name) else {
             return TokenStream::new();
         };
         let check = |(span, limit): (Span, usize), what: &str, needs: TokenStream, of: &[TokenStream]| {
@@ -262,7 +259,7 @@ impl Network<'_> {
                     quote!((#text, ::core::mem::size_of::<#ty>()))
                 })
                 .collect();
-            let layer = quote!(<#name as ::monomorph::Layer<#scalar>>);
+            let layer = quote!(<#name as ::monomorph::Layer>);
             let needs = quote! {
                 <#name as ::monomorph::Network>::EVALUATE_BYTES
                     + ::core::mem::size_of::<#layer::Input>() + ::core::mem::size_of::<#layer::Output>()

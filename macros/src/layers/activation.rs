@@ -1,13 +1,14 @@
 //! Elementwise functions.
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
-use syn::Ident;
+use quote::{quote, quote_spanned};
+use syn::{Expr, Ident};
 
 use crate::builder::Builder;
 use crate::graph::{Op, ValueId};
 use crate::layers::arguments::Arguments;
 use crate::layers::same_shape::{channels, same_shape};
+use crate::parse::ungroup;
 
 pub(super) fn elementwise(
     builder: &mut Builder,
@@ -16,8 +17,8 @@ pub(super) fn elementwise(
     layer: &str,
     from_output: bool,
 ) -> Option<ValueId> {
-    let layer = Ident::new(layer, Span::call_site());
-    activation(builder, a, input, quote!(::monomorph::layers::#layer), from_output)
+    let layer = marker(a, layer);
+    activation(builder, a, input, layer, Some(from_output))
 }
 
 pub(super) fn tunable(
@@ -29,10 +30,17 @@ pub(super) fn tunable(
     default: f64,
 ) -> Option<ValueId> {
     let value = arguments.real(builder, parameter, default)?;
-    let layer = Ident::new(layer, Span::call_site());
-    // The derivative does not follow from the output: if the slope or α is not positive, the output does not tell the
-    // sign of the input.
-    activation(builder, arguments, input, quote!(::monomorph::layers::#layer<#value>), false)
+    let layer = marker(arguments, layer);
+    // If the slope or α is negative, the output does not tell the sign of the input. A negative literal is an expression.
+    let literal = arguments.get(parameter).is_none_or(|value| matches!(ungroup(value), Expr::Lit(_)));
+    activation(builder, arguments, input, quote!(#layer<#value>), literal.then_some(true))
+}
+
+/// The function's type. What the compiler says of it points at the layer: that numbers have no such functions.
+fn marker(arguments: &Arguments, layer: &str) -> TokenStream {
+    let span = Span::call_site().located_at(arguments.span);
+    let layer = Ident::new(layer, span);
+    quote_spanned!(span=> ::monomorph::layers::#layer)
 }
 
 fn activation(
@@ -40,7 +48,7 @@ fn activation(
     arguments: &Arguments,
     input: ValueId,
     marker: TokenStream,
-    from_output: bool,
+    from_output: Option<bool>,
 ) -> Option<ValueId> {
     let (x, _) = channels(builder, input)?;
     let ty = quote!(::monomorph::layers::Activate<#marker, #x>);

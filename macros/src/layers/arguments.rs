@@ -173,12 +173,15 @@ impl<'a> Arguments<'a> {
         Some(core::array::from_fn(|_| dim.clone()))
     }
 
-    /// `same`, `valid`, a number, a number for each axis, or a pair `(before, after)` for each axis.
+    /// `same`, `valid`, in one dimension `causal`, a number, a number for each axis, or a pair `(before, after)` for each axis.
     pub(super) fn padding<const R: usize>(&self, builder: &mut Builder) -> Option<[Side; R]> {
         let Some(value) = self.get("padding").map(ungroup) else {
             return Some(core::array::from_fn(|_| Side::both(Dim::Literal(0))));
         };
         if let Expr::Path(path) = value {
+            if R == 1 && path.path.is_ident("causal") {
+                return Some(core::array::from_fn(|_| Side::Causal));
+            }
             if path.path.is_ident("same") {
                 return Some(core::array::from_fn(|_| Side::Same));
             }
@@ -189,7 +192,7 @@ impl<'a> Arguments<'a> {
         let text = self.text();
         if let Expr::Path(path) = value {
             let word = path.path.get_ident().map(ToString::to_string).unwrap_or_default();
-            if let Some(close) = did_you_mean(&word, ["same", "valid"]) {
+            if let Some(close) = did_you_mean(&word, ["same", "valid", "causal"]) {
                 builder.errors.at(value.span(), format!("{text}: padding `{word}`; did you mean `{close}`?"));
                 return None;
             }
@@ -204,7 +207,7 @@ impl<'a> Arguments<'a> {
             (2, [_, _]) => parts.iter().map(|part| Side::of(builder, &text, part)).collect(),
             _ => {
                 let forms = match R {
-                    1 => "`same`, `valid`, a number, or `(left, right)`",
+                    1 => "`same`, `valid`, `causal`, a number, or `(left, right)`",
                     _ => "`same`, `valid`, a number, `(height, width)`, or `((top, bottom), (left, right))`",
                 };
                 builder.errors.at(value.span(), format!("{text}: padding is {forms}"));
@@ -219,10 +222,15 @@ impl<'a> Arguments<'a> {
 #[derive(Clone)]
 pub(super) enum Side {
     Same,
+    Causal,
     Pair(Dim, Dim),
 }
 
 impl Side {
+    pub(super) fn is_causal(&self) -> bool {
+        matches!(self, Side::Causal)
+    }
+
     pub(super) fn both(dim: Dim) -> Self {
         Side::Pair(dim.clone(), dim)
     }
@@ -243,6 +251,7 @@ impl Side {
     pub(super) fn literal(&self) -> Option<Padding> {
         match self {
             Side::Same => Some(Padding::Same),
+            Side::Causal => Some(Padding::Causal),
             Side::Pair(Dim::Literal(before), Dim::Literal(after)) => Some(Padding::Sides(*before, *after)),
             Side::Pair(..) => None,
         }
@@ -251,6 +260,7 @@ impl Side {
     pub(super) fn tokens(&self) -> TokenStream {
         match self {
             Side::Same => quote!(::monomorph::shapes::Padding::Same),
+            Side::Causal => quote!(::monomorph::shapes::Padding::Causal),
             Side::Pair(before, after) => {
                 let (before, after) = (before.tokens(), after.tokens());
                 quote!(::monomorph::shapes::Padding::Sides(#before, #after))
@@ -269,7 +279,7 @@ fn parts(value: &Expr) -> Option<Vec<&Expr>> {
 }
 
 fn unknown_argument(signature: &Signature, known: &[&str], name: Option<&Ident>) -> String {
-    // The last one is `input`, which every layer may state; suggesting it would help nobody.
+    // The last one is `input`, which every layer accepts; suggesting it would not help.
     let known = &known[..known.len() - 1];
     let takes = match known {
         [] => "it takes none".to_owned(),
@@ -292,6 +302,7 @@ fn example(signature: &Signature) -> String {
         "rate" => "0.5",
         "kernel" | "factor" => "2",
         "groups" => "4",
+        "vocabulary" => "256, 64",
         _ => "16",
     };
     let kernel = if signature.names.contains(&"kernel") { ", kernel = 3" } else { "" };

@@ -1,4 +1,4 @@
-//! Dense and convolutional layers.
+//! Dense and convolutional layers, and embeddings.
 
 use quote::quote;
 use syn::spanned::Spanned;
@@ -12,25 +12,23 @@ use crate::shapes;
 pub(super) fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
     // All arguments are read before any is unwrapped, so that every mistake in them is reported.
     let units = builder.dim(&arguments.text(), "units", arguments.get("units")?);
-    let bias = arguments.flag(builder, "bias", true);
-    let [input_size]: [Dim; 1] =
-        builder.sizes(&arguments.name, arguments.span, "a flat input", 1, input)?.try_into().ok()?;
-    let (units, bias) = (units?, bias?);
+    let biased = arguments.flag(builder, "bias", true);
+    // A sequence is mapped row by row.
+    let rank = if builder.values[input].shape.rank() == Some(2) { 2 } else { 1 };
+    let sizes = builder.sizes(&arguments.name, arguments.span, "a flat input", rank, input)?;
+    let (units, biased) = (units?, biased?);
+    let inputs = sizes.last()?.clone();
+    let output = Shape::Known(sizes[..rank - 1].iter().cloned().chain([units.clone()]).collect());
+    let bias = if biased { units.clone() } else { Dim::Literal(0) };
     let scalar = &builder.scalar;
-    let (rows, columns) = (input_size.tokens(), units.tokens());
-    let biased = bias;
-    let bias = if bias { quote!() } else { quote!(, 0) };
-    let ty = quote!(::monomorph::layers::Dense<#scalar, #rows, #columns #bias>);
-    let output = builder.node(
-        Op::Layer(Capabilities::DENSE_OR_CONV),
-        arguments.field(ty),
-        arguments.title(),
-        input,
-        Shape::Known(vec![units.clone()]),
-    );
-    let none = Dim::Literal(0);
-    builder.count(&[&[&input_size, &units], &[if biased { &units } else { &none }]]);
-    Some(output)
+    let x = builder.ty(input);
+    let (w, y) = (Shape::Known(vec![inputs.clone(), units.clone()]).ty(scalar), output.ty(scalar));
+    let b = Shape::Known(vec![bias.clone()]).ty(scalar);
+    let ty = quote!(::monomorph::layers::Dense<#x, #w, #y, #b>);
+    let op = Op::Layer(Capabilities { streams: rank == 2, ..Capabilities::DENSE_OR_CONV });
+    let given = builder.node(op, arguments.field(ty), arguments.title(), input, output);
+    builder.count(&[&[&inputs, &units], &[&bias]]);
+    Some(given)
 }
 
 pub(super) fn conv<const R: usize>(
@@ -40,10 +38,10 @@ pub(super) fn conv<const R: usize>(
     depthwise: bool,
 ) -> Option<ValueId> {
     let text = arguments.text();
-    let bias = arguments.flag(builder, "bias", true);
+    let biased = arguments.flag(builder, "bias", true);
     let output = arguments.get("channels").map(|channels| builder.dim(&text, "channels", channels));
     let window = window::<R>(builder, arguments, input, None)?;
-    let (bias, channels) = (bias?, window.input[R].clone());
+    let (biased, channels) = (biased?, window.input[R].clone());
     let (output, group) = if depthwise {
         (channels, Dim::Literal(1))
     } else {
@@ -62,6 +60,12 @@ pub(super) fn conv<const R: usize>(
                             }
                         }
                     }
+                    (c, o, g) if [c, o, &g].iter().any(|dim| dim.parameter().is_some()) => {
+                        let message =
+                            format!("{text} divides its channels into groups; make them numbers or constants");
+                        builder.errors.at(at, message);
+                        return None;
+                    }
                     (c, o, g) => {
                         let [c, o, g] = [c, o, &g].map(Dim::tokens);
                         let result = quote!(::monomorph::shapes::group_channels(#text, #c, #o, #g));
@@ -74,23 +78,37 @@ pub(super) fn conv<const R: usize>(
         (output, group)
     };
     let scalar = &builder.scalar;
-    let input_sizes = window.input.iter().map(Dim::tokens);
-    let output_sizes = window.output.iter().chain([&output]).map(Dim::tokens);
-    let kernel = window.kernel.iter().map(Dim::tokens);
-    let none = Dim::Literal(0);
-    let weights: Vec<&Dim> = window.kernel.iter().chain([&group, &output]).collect();
-    let biases = [if bias { &output } else { &none }];
-    let (group, marker) = (group.tokens(), &window.marker);
-    let bias = biases[0].tokens();
-    let layer = if R == 1 { quote!(Conv1d) } else { quote!(Conv2d) };
-    let ty = quote! {
-        ::monomorph::layers::#layer<#scalar, #(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #group, #bias, #marker>
-    };
     let shape = Shape::Known(window.output.iter().cloned().chain([output.clone()]).collect());
+    let weight = Shape::Known(window.kernel.iter().chain([&group, &output]).cloned().collect());
+    let bias = if biased { output.clone() } else { Dim::Literal(0) };
+    let x = builder.ty(input);
+    let (w, y, b) = (weight.ty(scalar), shape.ty(scalar), Shape::Known(vec![bias.clone()]).ty(scalar));
+    let layer = if R == 1 { quote!(Conv1d) } else { quote!(Conv2d) };
+    let marker = &window.marker;
+    let ty = quote!(::monomorph::layers::#layer<#x, #w, #y, #marker, #b>);
     // For a kernel of one pixel the image is computed as one long row, in which a 2 × 2 window is not contiguous.
     let fuses_max_pool = R == 2 && window.kernel.iter().any(|size| matches!(size, Dim::Literal(2..)));
-    let op = Op::Layer(Capabilities { fuses_max_pool, ..Capabilities::DENSE_OR_CONV });
+    let streams = R == 1 && window.is_causal;
+    let op = Op::Layer(Capabilities { fuses_max_pool, streams, has_state: streams, ..Capabilities::DENSE_OR_CONV });
     let given = builder.node(op, arguments.field(ty), arguments.title(), input, shape);
-    builder.count(&[&weights, &biases]);
+    let weights: Vec<&Dim> = window.kernel.iter().chain([&group, &output]).collect();
+    builder.count(&[&weights, &[&bias]]);
+    Some(given)
+}
+
+pub(super) fn embedding(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let text = arguments.text();
+    let vocabulary = builder.dim(&text, "vocabulary", arguments.get("vocabulary")?);
+    let features = builder.dim(&text, "features", arguments.get("features")?);
+    let (vocabulary, features) = (vocabulary?, features?);
+    let Shape::Known(sizes) = &builder.values[input].shape else { return None };
+    let output = Shape::Known(sizes.iter().cloned().chain([features.clone()]).collect());
+    let scalar = &builder.scalar;
+    let table = Shape::Known(vec![vocabulary.clone(), features.clone()]);
+    let (x, w, y) = (builder.ty(input), table.ty(scalar), output.ty(scalar));
+    let ty = quote!(::monomorph::layers::Embedding<#x, #w, #y>);
+    let op = Op::Layer(Capabilities { packs_weights: true, streams: true, ..Capabilities::READS_INPUT });
+    let given = builder.node(op, arguments.field(ty), arguments.title(), input, output);
+    builder.count(&[&[&vocabulary, &features]]);
     Some(given)
 }

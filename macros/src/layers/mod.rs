@@ -10,21 +10,22 @@ mod same_shape;
 mod simple;
 mod window;
 
+use proc_macro2::TokenStream;
 use quote::quote;
-use syn::spanned::Spanned;
+use syn::Ident;
 
 use crate::builder::Builder;
 use crate::errors::did_you_mean;
-use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
+use crate::graph::{Capabilities, Op, Shape, ValueId};
 use crate::layers::activation::{elementwise, tunable};
 use crate::layers::arguments::{Arguments, Signature};
-use crate::layers::linear::{conv, dense};
+use crate::layers::linear::{conv, dense, embedding};
 use crate::layers::norm::{batch_norm, group_norm, norm};
-use crate::layers::simple::{dropout, flatten, rowwise};
+use crate::layers::simple::{activity_regularization, dropout, flatten, rowwise};
 use crate::layers::window::{global_pool, pool, upsample};
-use crate::parse::Call;
+use crate::parse::{Argument, Call};
 
-/// Checks what a layer takes, works out what it gives, and adds it; `None` after a mistake.
+/// Checks the input of a layer, works out its output, and adds it; `None` after an error.
 type Add = fn(&mut Builder, &Arguments, ValueId) -> Option<ValueId>;
 
 /// A row of the table.
@@ -32,6 +33,8 @@ struct Kind {
     signature: Signature,
     /// The name of the field, before its number, if the user gives none.
     field: &'static str,
+    /// Whether it takes integers, such as tokens, instead of numbers of the network's type.
+    takes_whole_numbers: bool,
     add: Add,
 }
 
@@ -43,7 +46,7 @@ const fn kind(
     required: usize,
     add: Add,
 ) -> Kind {
-    Kind { signature: Signature { name, places, names, required }, field, add }
+    Kind { signature: Signature { name, places, names, required }, field, takes_whole_numbers: false, add }
 }
 
 const CONV: &[&str] = &["kernel", "stride", "padding", "dilation", "groups", "bias"];
@@ -52,6 +55,10 @@ const POOL: &[&str] = &["stride", "padding", "dilation"];
 
 const KINDS: &[Kind] = &[
     kind("Dense", "dense", &["units"], &["bias"], 1, dense),
+    Kind {
+        takes_whole_numbers: true,
+        ..kind("Embedding", "embedding", &["vocabulary", "features"], &[], 2, embedding)
+    },
     kind("Conv1d", "conv", &["channels"], CONV, 1, |b, a, v| conv::<1>(b, a, v, false)),
     kind("Conv2d", "conv", &["channels"], CONV, 1, |b, a, v| conv::<2>(b, a, v, false)),
     kind("DepthwiseConv1d", "conv", &["kernel"], DEPTHWISE, 1, |b, a, v| conv::<1>(b, a, v, true)),
@@ -71,6 +78,7 @@ const KINDS: &[Kind] = &[
     kind("RmsNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "RmsNorm", 1e-6)),
     kind("GroupNorm", "norm", &["groups"], &["epsilon"], 1, group_norm),
     kind("Dropout", "dropout", &["rate"], &[], 1, dropout),
+    kind("ActivityRegularization", "activity", &[], &["l1", "l2"], 0, activity_regularization),
     kind("Softmax", "softmax", &[], &[], 0, |b, a, v| rowwise(b, a, v, "Softmax")),
     kind("LogSoftmax", "softmax", &[], &[], 0, |b, a, v| rowwise(b, a, v, "LogSoftmax")),
     kind("Identity", "identity", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Identity", true)),
@@ -88,8 +96,8 @@ const KINDS: &[Kind] = &[
     kind("HardSwish", "swish", &[], &[], 0, |b, a, v| elementwise(b, a, v, "HardSwish", false)),
     kind("HardTanh", "tanh", &[], &[], 0, |b, a, v| elementwise(b, a, v, "HardTanh", true)),
     kind("Mish", "mish", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Mish", false)),
-    kind("Softplus", "softplus", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Softplus", false)),
-    kind("Softsign", "softsign", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Softsign", false)),
+    kind("Softplus", "softplus", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Softplus", true)),
+    kind("Softsign", "softsign", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Softsign", true)),
 ];
 
 /// Names that layers have in other libraries, for error messages.
@@ -114,20 +122,38 @@ pub(crate) fn add(builder: &mut Builder, call: &Call, input: ValueId) -> ValueId
         return output;
     }
     let Some(kind) = KINDS.iter().find(|kind| plain.as_deref() == Some(kind.signature.name)) else {
-        return user_defined(builder, call, plain.as_deref(), input);
+        return user_defined(builder, call, plain.as_deref(), &[input]);
     };
     let name = builder.name(kind.field, call);
     Arguments::new(builder, &kind.signature, name, call)
         .and_then(|arguments| {
+            if kind.takes_whole_numbers {
+                builder.whole_numbers(call.span(), &arguments.text(), input)?;
+            } else {
+                builder.numbers(call.span(), &arguments.text(), input)?;
+            }
             arguments.check_input(builder, input)?;
-            (kind.add)(builder, &arguments, input)
+            let output = (kind.add)(builder, &arguments, input)?;
+            builder.locate(output, call.span());
+            Some(output)
         })
         .unwrap_or_else(|| unknown(builder))
 }
 
-/// Adds a user-defined layer, given by its path. Only its type tells what it takes and gives.
-fn user_defined(builder: &mut Builder, call: &Call, plain: Option<&str>, input: ValueId) -> ValueId {
-    let (span, path) = (call.span(), &call.path);
+/// Adds a layer of several inputs, which is user-defined; returns its output.
+pub(crate) fn add_several(builder: &mut Builder, call: &Call, inputs: &[ValueId]) -> ValueId {
+    let plain = call.path.get_ident().map(ToString::to_string);
+    if let Some(kind) = KINDS.iter().find(|kind| plain.as_deref() == Some(kind.signature.name)) {
+        let message = format!("{} takes one value; `concat(..)` joins several", kind.signature.name);
+        builder.errors.at(call.span(), message);
+        return unknown(builder);
+    }
+    user_defined(builder, call, plain.as_deref(), inputs)
+}
+
+/// Adds a user-defined layer, given by its path. Only its type determines its input and output.
+fn user_defined(builder: &mut Builder, call: &Call, plain: Option<&str>, inputs: &[ValueId]) -> ValueId {
+    let span = call.span();
     if let Some(word) = plain {
         let alias = ALIASES.iter().find(|(alias, _)| *alias == word).map(|(_, name)| *name);
         let close = alias.or_else(|| did_you_mean(word, KINDS.iter().map(|kind| kind.signature.name)));
@@ -139,33 +165,47 @@ fn user_defined(builder: &mut Builder, call: &Call, plain: Option<&str>, input: 
         }
     }
     let name = builder.name("layer", call);
-    if let Some(arguments) = &call.arguments {
-        let span = arguments.first().map_or(span, |argument| argument.value.span());
-        builder
-            .errors
-            .at(span, format!("{name}: a layer of your own takes its sizes as generics: `{}::<..>`", quote!(#path)));
-        return unknown(builder);
+    let Some(ty) = user_type(builder, call, &name, inputs) else { return unknown(builder) };
+    let given: Vec<_> = inputs.iter().map(|input| builder.values[*input].shape.clone()).collect();
+    let has_parameter =
+        |given: &Shape| matches!(given, Shape::Known(dims) if dims.iter().any(|dim| dim.parameter().is_some()));
+    if !given.iter().any(|given| matches!(given, Shape::Unknown) || has_parameter(given)) {
+        let text = name.to_string();
+        let sources = inputs.iter().map(|input| &builder.values[*input].source);
+        let gives = given.iter().map(|given| given.slice(&builder.scalar));
+        let takes = quote!(<<#ty as ::monomorph::Layer>::Input as ::monomorph::__private::Values>::SHAPES);
+        let result = quote!(::monomorph::shapes::taken_inputs(#text, #takes, &[#(#sources),*], &[#(#gives),*]));
+        builder.check(span, result);
     }
-    let scalar = builder.scalar.clone();
-    let ty = quote!(#path);
-    let given = builder.values[input].shape.clone();
-    if !matches!(given, Shape::Unknown) {
-        let (text, source) = (name.to_string(), builder.values[input].source.clone());
-        let gives = given.slice(&scalar);
-        if !matches!(&given, Shape::Known(dims) if dims.iter().any(|dim| matches!(dim, Dim::Parameter(_)))) {
-            let takes = quote!(<<#ty as ::monomorph::Layer<#scalar>>::Input as ::monomorph::Tensor<#scalar>>::SHAPE);
-            builder.check(span, quote!(::monomorph::shapes::taken_input(#text, #takes, #source, #gives)));
+    let output = Shape::Opaque(quote!(<#ty as ::monomorph::Layer>::Output));
+    let kind = call.path.segments.last().map_or_else(String::new, |last| last.ident.to_string());
+    let op = Op::Layer(Capabilities::USER_DEFINED);
+    let output = builder.layer(op, Some((name.clone(), ty)), (name.to_string(), &kind), inputs.to_vec(), output);
+    builder.locate(output, span);
+    output
+}
+
+/// The type of a user-defined layer: `self::Scale::<8>` as it is written; `self::Ripple(8)` with the types of its
+/// inputs before its own sizes, as `self::Ripple<X, 8>`.
+fn user_type(builder: &mut Builder, call: &Call, name: &Ident, inputs: &[ValueId]) -> Option<TokenStream> {
+    let path = &call.path;
+    let Some(arguments) = &call.arguments else { return Some(quote!(#path)) };
+    if path.segments.last().is_some_and(|last| !last.arguments.is_none()) {
+        let message = format!("{name}: a layer takes its sizes in one place: `{}`", quote!(#path));
+        builder.errors.at(call.span(), message);
+        return None;
+    }
+    let mut sizes = Vec::new();
+    for Argument { name: argument, value } in arguments {
+        if let Some(argument) = argument {
+            let message = format!("{name}: a layer of your own takes its sizes by place, in the order of its generics");
+            builder.errors.at(argument.span(), message);
+            return None;
         }
+        sizes.push(builder.number(&name.to_string(), "size", value)?.argument());
     }
-    let output = Shape::Opaque(quote!(<#ty as ::monomorph::Layer<#scalar>>::Output));
-    let kind = path.segments.last().map_or_else(String::new, |last| last.ident.to_string());
-    builder.node(
-        Op::Layer(Capabilities::USER_DEFINED),
-        Some((name.clone(), ty)),
-        (name.to_string(), &kind),
-        input,
-        output,
-    )
+    let types = inputs.iter().map(|input| builder.ty(*input));
+    Some(quote!(#path::<#(#types,)* #(#sizes),*>))
 }
 
 /// A placeholder for the output of a layer that could not be added.

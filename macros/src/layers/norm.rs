@@ -1,4 +1,4 @@
-//! Normalisation.
+//! Normalization.
 
 use proc_macro2::Span;
 use quote::quote;
@@ -12,12 +12,12 @@ use crate::layers::same_shape::{channels, count_channels, same_shape};
 use crate::shapes;
 
 pub(super) fn batch_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    let (x, c) = channels(builder, input)?;
+    let (x, _) = channels(builder, input)?;
     let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
     let momentum = arguments.real(builder, "momentum", 0.1)?;
-    let scalar = &builder.scalar;
-    let ty = quote!(::monomorph::layers::BatchNorm<#scalar, #x, #c, #epsilon, #momentum>);
-    let output = same_shape(builder, Op::Layer(Capabilities::SAVES), arguments, input, ty);
+    let ty = quote!(::monomorph::layers::BatchNorm<#x, #epsilon, #momentum>);
+    let output =
+        same_shape(builder, Op::Layer(Capabilities { streams: true, ..Capabilities::SAVES }), arguments, input, ty);
     count_channels(builder, input, 4);
     Some(output)
 }
@@ -29,11 +29,12 @@ pub(super) fn norm(
     layer: &str,
     epsilon: f64,
 ) -> Option<ValueId> {
-    let (x, c) = channels(builder, input)?;
+    let (x, _) = channels(builder, input)?;
     let epsilon = arguments.real(builder, "epsilon", epsilon)?;
-    let (scalar, ident) = (&builder.scalar, Ident::new(layer, Span::call_site()));
-    let ty = quote!(::monomorph::layers::#ident<#scalar, #x, #c, #epsilon>);
-    let output = same_shape(builder, Op::Layer(Capabilities::SAVES), arguments, input, ty);
+    let ident = Ident::new(layer, Span::call_site());
+    let ty = quote!(::monomorph::layers::#ident<#x, #epsilon>);
+    let output =
+        same_shape(builder, Op::Layer(Capabilities { streams: true, ..Capabilities::SAVES }), arguments, input, ty);
     count_channels(builder, input, if layer == "RmsNorm" { 1 } else { 2 });
     Some(output)
 }
@@ -42,6 +43,10 @@ pub(super) fn group_norm(builder: &mut Builder, arguments: &Arguments, input: Va
     let (x, c) = channels(builder, input)?;
     let (text, written) = (arguments.text(), arguments.get("groups")?);
     let groups = builder.dim(&text, "groups", written)?;
+    if let Dim::Type { .. } = groups {
+        builder.errors.at(written.span(), format!("{text}: groups is a number or a const parameter, not a type"));
+        return None;
+    }
     let last = match &builder.values[input].shape {
         Shape::Known(dims) => dims.last().cloned(),
         _ => None,
@@ -53,15 +58,15 @@ pub(super) fn group_norm(builder: &mut Builder, arguments: &Arguments, input: Va
                 return None;
             }
         }
-        (Dim::Parameter(_), _) | (_, Some(Dim::Parameter(_))) => {}
+        (groups, Some(c)) if groups.parameter().is_some() || c.parameter().is_some() => {}
         _ => {
             let groups = groups.tokens();
             builder.check(written.span(), quote!(::monomorph::shapes::share(#text, "groups", #groups, "channels", #c)));
         }
     }
     let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
-    let (scalar, groups) = (&builder.scalar, groups.tokens());
-    let ty = quote!(::monomorph::layers::GroupNorm<#scalar, #x, #c, #groups, #epsilon>);
+    let groups = groups.tokens();
+    let ty = quote!(::monomorph::layers::GroupNorm<#x, #groups, #epsilon>);
     let output = same_shape(builder, Op::Layer(Capabilities::SAVES_AND_NEEDS_WORKSPACE), arguments, input, ty);
     count_channels(builder, input, 2);
     Some(output)

@@ -9,13 +9,12 @@ use crate::layers::arguments::Arguments;
 
 /// The type of a value and its last size, the number of channels.
 pub(super) fn channels(builder: &mut Builder, input: ValueId) -> Option<(TokenStream, TokenStream)> {
-    let shape = &builder.values[input].shape;
-    let (ty, scalar) = (shape.ty(&builder.scalar), &builder.scalar);
-    match shape {
+    let ty = builder.ty(input);
+    match &builder.values[input].shape {
         Shape::Unknown => None,
         Shape::Known(dims) => Some((ty, dims.last()?.tokens())),
         Shape::Opaque(_) => {
-            let channels = builder.concrete(&quote!({ <#ty as ::monomorph::Tensor<#scalar>>::CHANNELS }));
+            let channels = builder.concrete(&quote!({ <#ty as ::monomorph::Tensor>::CHANNELS }));
             Some((ty, channels))
         }
     }

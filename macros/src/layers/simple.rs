@@ -23,7 +23,7 @@ pub(super) fn flatten(builder: &mut Builder, arguments: &Arguments, input: Value
                 return None;
             }
         },
-        (Shape::Known(dims), None) if dims.iter().any(|dim| matches!(dim, Dim::Parameter(_))) => {
+        (Shape::Known(dims), None) if dims.iter().any(|dim| dim.parameter().is_some()) => {
             let message = "Flatten multiplies a parameter of the network, which stable Rust cannot; make it a constant";
             builder.errors.at(arguments.span, message);
             return None;
@@ -50,11 +50,31 @@ pub(super) fn dropout(builder: &mut Builder, arguments: &Arguments, input: Value
     let rate = arguments.real(builder, "rate", 0.5)?;
     let (x, _) = channels(builder, input)?;
     let ty = quote!(::monomorph::layers::Dropout<#x, #rate>);
-    Some(same_shape(builder, Op::Layer(Capabilities::SAVES), arguments, input, ty))
+    let op = Op::Layer(Capabilities { saves: true, random: true, streams: true, ..Capabilities::NONE });
+    Some(same_shape(builder, op, arguments, input, ty))
 }
 
 pub(super) fn rowwise(builder: &mut Builder, arguments: &Arguments, input: ValueId, layer: &str) -> Option<ValueId> {
     let (x, _) = channels(builder, input)?;
     let layer = Ident::new(layer, Span::call_site());
-    Some(same_shape(builder, Op::Layer(Capabilities::NONE), arguments, input, quote!(::monomorph::layers::#layer<#x>)))
+    Some(same_shape(
+        builder,
+        Op::Layer(Capabilities { streams: true, ..Capabilities::READS_OUTPUT }),
+        arguments,
+        input,
+        quote!(::monomorph::layers::#layer<#x>),
+    ))
+}
+
+pub(super) fn activity_regularization(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let (l1, l2) = (arguments.real(builder, "l1", 0.0)?, arguments.real(builder, "l2", 0.0)?);
+    let (x, _) = channels(builder, input)?;
+    let ty = quote!(::monomorph::layers::ActivityRegularization<#x, #l1, #l2>);
+    Some(same_shape(
+        builder,
+        Op::Layer(Capabilities { streams: true, ..Capabilities::READS_OUTPUT }),
+        arguments,
+        input,
+        ty,
+    ))
 }

@@ -16,10 +16,12 @@ pub(super) struct Window<const R: usize> {
     pub(super) input: Vec<Dim>,
     pub(super) output: [Dim; R],
     pub(super) kernel: [Dim; R],
-    /// The marker type with strides, padding and dilation.
+    /// The marker type with kernel, strides, padding and dilation.
     pub(super) marker: TokenStream,
-    /// Whether the windows have size two along every axis, lie side by side and cover the input.
+    /// Whether the windows have size two along every axis, are adjacent and cover the input.
     pub(super) halves_each_axis: bool,
+    /// Whether it has stride 1 and is padded so that no output depends on a later input.
+    pub(super) is_causal: bool,
 }
 
 pub(super) fn window<const R: usize>(
@@ -44,9 +46,7 @@ pub(super) fn window<const R: usize>(
         let dims = [&sizes[axis], &kernel[axis], &stride[axis], &dilation[axis]];
         let (layer, axis_name) = (arguments.text(), axis_names::<R>()[axis]);
         let at = arguments.get("kernel").map_or(arguments.span, Spanned::span);
-        if let Some(parameter) =
-            dims.iter().find_map(|dim| if let Dim::Parameter(name) = dim { Some(name) } else { None })
-        {
+        if let Some(parameter) = dims.iter().find_map(|dim| dim.parameter()) {
             let message = format!(
                 "{layer} computes its output {axis_name} from the parameter `{parameter}`, which stable Rust cannot; \
                  make it a number or a constant"
@@ -89,10 +89,20 @@ pub(super) fn window<const R: usize>(
         let even = matches!((&sizes[axis], &output[axis]), (Dim::Literal(n), Dim::Literal(half)) if *n == 2 * half);
         even && is(&kernel[axis], 2) && is(&stride[axis], 2) && is(&before[axis], 0) && is(&dilation[axis], 1)
     });
-    let parameters = stride.iter().chain(&before).chain(&dilation).map(Dim::tokens);
+    let parameters = kernel.iter().chain(&stride).chain(&before).chain(&dilation).map(Dim::tokens);
     let marker = if R == 1 { quote!(Window1d) } else { quote!(Window2d) };
     let marker = quote!(::monomorph::layers::#marker<#(#parameters),*>);
-    Some(Window { input: sizes, output: output.try_into().ok()?, kernel, marker, halves_each_axis })
+    let is_causal = (0..R).all(|axis| {
+        let padded = padding[axis].is_causal()
+            || match (&sizes[axis], &output[axis], &kernel[axis], &dilation[axis], &before[axis]) {
+                (Dim::Literal(n), Dim::Literal(out), Dim::Literal(k), Dim::Literal(d), Dim::Literal(before)) => {
+                    n == out && *before == d * (k - 1)
+                }
+                _ => false,
+            };
+        padded && is(&stride[axis], 1)
+    });
+    Some(Window { input: sizes, output: output.try_into().ok()?, kernel, marker, halves_each_axis, is_causal })
 }
 
 /// The names of the spatial axes.
@@ -128,15 +138,13 @@ pub(super) fn pool<const R: usize>(
             }
         }
     }
-    let input_sizes = window.input.iter().map(Dim::tokens);
-    let output_sizes = window.output.iter().map(Dim::tokens);
-    let (kernel, marker) = (window.kernel.iter().map(Dim::tokens), &window.marker);
-    let layer = Ident::new(layer, Span::call_site());
-    let ty = quote!(::monomorph::layers::#layer<#(#input_sizes),*, #(#output_sizes),*, #(#kernel),*, #marker>);
     let shape = Shape::Known(window.output.iter().cloned().chain([window.input[R].clone()]).collect());
+    let (x, y) = (builder.ty(input), shape.ty(&builder.scalar));
+    let (layer, marker) = (Ident::new(layer, Span::call_site()), &window.marker);
+    let ty = quote!(::monomorph::layers::#layer<#x, #y, #marker>);
     let op = Op::Layer(Capabilities {
         is_max_pool_2x2: R == 2 && layer == "MaxPool2d" && window.halves_each_axis,
-        ..Capabilities::NONE
+        ..Capabilities::READS_INPUT
     });
     Some(builder.node(op, arguments.field(ty), arguments.title(), input, shape))
 }
@@ -149,11 +157,11 @@ pub(super) fn global_pool<const R: usize>(
 ) -> Option<ValueId> {
     let takes = if R == 1 { "an input [length, channels]" } else { "an input [height, width, channels]" };
     let sizes = builder.sizes(&arguments.name, arguments.span, takes, R + 1, input)?;
-    let input_sizes = sizes.iter().map(Dim::tokens);
-    let layer = Ident::new(layer, Span::call_site());
-    let ty = quote!(::monomorph::layers::#layer<#(#input_sizes),*>);
+    let (x, layer) = (builder.ty(input), Ident::new(layer, Span::call_site()));
+    let ty = quote!(::monomorph::layers::#layer<#x>);
     let shape = Shape::Known(vec![sizes[R].clone()]);
-    Some(builder.node(Op::Layer(Capabilities::NONE), arguments.field(ty), arguments.title(), input, shape))
+    let op = Op::Layer(Capabilities::READS_INPUT);
+    Some(builder.node(op, arguments.field(ty), arguments.title(), input, shape))
 }
 
 pub(super) fn upsample(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
@@ -170,7 +178,8 @@ pub(super) fn upsample(builder: &mut Builder, arguments: &Arguments, input: Valu
                     return None;
                 }
             },
-            (Dim::Parameter(name), _) | (_, Dim::Parameter(name)) => {
+            (size, factor) if size.parameter().or(factor.parameter()).is_some() => {
+                let name = size.parameter().or(factor.parameter()).unwrap_or_default();
                 let message = format!("{} multiplies the parameter `{name}`, which stable Rust cannot", arguments.name);
                 builder.errors.at(arguments.span, message);
                 return None;
@@ -181,13 +190,8 @@ pub(super) fn upsample(builder: &mut Builder, arguments: &Arguments, input: Valu
             }
         };
     }
-    let (from, to) = (sizes.iter().map(Dim::tokens), output[..2].iter().map(Dim::tokens));
-    let ty = quote!(::monomorph::layers::Upsample2d<#(#from),*, #(#to),*>);
-    Some(builder.node(
-        Op::Layer(Capabilities::NONE),
-        arguments.field(ty),
-        arguments.title(),
-        input,
-        Shape::Known(output),
-    ))
+    let output = Shape::Known(output);
+    let (x, y) = (builder.ty(input), output.ty(&builder.scalar));
+    let ty = quote!(::monomorph::layers::Upsample2d<#x, #y>);
+    Some(builder.node(Op::Layer(Capabilities::NONE), arguments.field(ty), arguments.title(), input, output))
 }

@@ -4,8 +4,8 @@
 use monomorph::prelude::*;
 
 network! {
-    /// Reads a digit in an image of 28×28 grey pixels.
-    #[stored(DigitsHalf: f16, DigitsSmall: i8)]
+    /// Recognizes a digit in an image of 28×28 grey pixels.
+    #[packed(DigitsHalf: f16, DigitsSmall: i8)]
     pub Digits: [28, 28, 1] -> [10] {
         Conv2d(8, kernel = 5, stride = 2), Relu,
         Conv2d(16, kernel = 3, stride = 2), Relu,
@@ -14,26 +14,26 @@ network! {
     }
 }
 
-/// How many test images are in flash.
+/// The number of test images in flash.
 pub const IMAGES: usize = 5;
 
 network! {
-    /// Balances a pole: from position, velocity, angle and angular velocity, each divided by
+    /// Balances a pole: maps position, velocity, angle and angular velocity, each divided by
     /// [`balance::SCALE`], to the force in newtons divided by [`balance::FORCE`].
     #[budget(flash = "2 KiB", ram = "256 B")]
     pub Balance: [4] -> [1] { Dense(16), Tanh, Dense(16), Tanh, Dense(1) }
 }
 
 pub mod balance {
-    //! A pole on a cart (Barto, Sutton and Anderson 1983), and who taught the network.
+    //! A pole on a cart (Barto, Sutton and Anderson 1983), and the network's teacher.
 
-    /// Metres, metres a second, radians, radians a second.
+    /// Metres, metres per second, radians, radians per second.
     pub const SCALE: [f32; 4] = [1.0, 2.0, 0.3, 2.0];
     /// The largest force, in newtons.
     pub const FORCE: f32 = 20.0;
 
     /// The teacher: a linear controller within the limits of the motor. State and force are scaled
-    /// as those of the network.
+    /// as for the network.
     pub fn linear(state: &[f32; 4]) -> f32 {
         const GAIN: [f32; 4] = [3.0, 5.0, 55.0, 11.0];
         let mut force = 0.0;
@@ -50,7 +50,7 @@ pub mod balance {
         const POLE: f32 = 0.1;
         /// From the joint to the middle of the pole.
         const LENGTH: f32 = 0.5;
-        // Good to 0.2 % up to 0.5 rad, further than it ever leans.
+        // Accurate to 0.2 % up to 0.5 rad; the pole never leans further.
         let (sine, cosine) = (angle - angle * angle * angle / 6.0, 1.0 - angle * angle / 2.0);
         let push = (force + POLE * LENGTH * spin * spin * sine) / (CART + POLE);
         let turn = (GRAVITY * sine - cosine * push) / (LENGTH * (4.0 / 3.0 - POLE * cosine * cosine / (CART + POLE)));
@@ -61,7 +61,7 @@ pub mod balance {
 }
 
 network! {
-    /// A policy of the size that robots use, to measure.
+    /// A policy of a size that robots use, for measurements.
     pub Policy: [22] -> [4] { Dense(64), Relu, Dense(64), Relu, Dense(4) }
 }
 

@@ -1,7 +1,7 @@
 //! A control loop at a fixed step: a dense policy balances a pole on a cart, 500 times a second.
 //!
-//! The policy takes the same time whatever the state is, so the step is chosen once: it is late never
-//! or always.
+//! The policy takes the same time for every state, so once you have chosen the step, the loop is
+//! either never late or always late.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use firmware::{Ticker, exit, measure, print, print_number};
@@ -11,10 +11,10 @@ use networks::balance::{FORCE, SCALE, step};
 
 static POLICY: Balance = include_weights!(Balance, "../../weights/balance.safetensors");
 
-/// Steps a second.
+/// Steps per second.
 const RATE: u32 = 500;
 
-/// Everything the loop remembers: a value that its task owns.
+/// All state of the loop: a value owned by its task.
 struct Controller {
     policy: &'static Balance,
 }
@@ -30,7 +30,7 @@ impl Controller {
     }
 }
 
-/// Tasks of RTIC and embassy take what is `Send`; statics that interrupts share must be `Sync`.
+/// RTIC and embassy tasks take `Send` values; statics shared with interrupts must be `Sync`.
 const fn is_shareable<X: Send + Sync>() {}
 const _: () = is_shareable::<Controller>();
 
@@ -52,7 +52,7 @@ fn main() -> ! {
     drop(ticker);
     print("state", &state);
     print_number("late", late);
-    print_number("# macs", Balance::OPERATIONS as u32);
+    print_number("# macs", Balance::MACS as u32);
     for state in [state, [0.0; 4], [-3.0, 2.0, 0.5, 9.0]] {
         measure(16, || {
             core::hint::black_box(controller.force(core::hint::black_box(&state)));

@@ -1,6 +1,6 @@
-//! Digits with weights of 16 bits, read where they lie: the network is a blob in flash, as it could come over the air.
+//! Digits with 16-bit weights, read in place: the network is a blob in flash, which could also arrive over the air.
 //!
-//! `build.rs` has written the blob. That it is the network, and undamaged, is checked when the program starts.
+//! `build.rs` writes the blob. At startup, the program checks that it is this network and undamaged.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use firmware::{IMAGES, digit, exit, fail, load, measure, print, print_number};

@@ -1,14 +1,14 @@
-//! Every layer there is. `run.sh` looks into this program: evaluating can neither panic nor allocate,
-//! or the linker would have put the functions for it here.
+//! Every layer there is. `run.sh` inspects this program: if evaluation could panic or allocate, the
+//! linker would have included the functions for it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::hint::black_box;
 
 use firmware::{exit, measure, print};
 use monomorph::memory::zeroed;
-use monomorph::network::{StoredNetwork, evaluate};
+use monomorph::network::evaluate;
 use monomorph::prelude::*;
-use monomorph::{Layer, Parameters, Tensor};
+use monomorph::{Parameters, Tensor};
 
 network! { Images: [8, 8, 3] -> [10] {
     Conv2d(8, kernel = 3, padding = same), BatchNorm, Relu,
@@ -23,7 +23,7 @@ network! { Signals: [16, 2] -> [7] {
     DepthwiseConv1d(3, padding = 1), LeakyRelu,
     MaxPool1d(2), AvgPool1d(2), Elu,
     add { { GlobalMaxPool1d } { GlobalAvgPool1d } },
-    Dense(7, bias = false), LogSoftmax,
+    ActivityRegularization(l2 = 1e-4), Dense(7, bias = false), LogSoftmax,
 } }
 network! { Activations: [5] -> [5] {
     Dense(5), Identity, Dense(5), Selu, Dense(5), GeluTanh, Dense(5), Sigmoid, Dense(5), Tanh, Dense(5), HardSigmoid,
@@ -36,39 +36,74 @@ network! { Two(image: [2, 2, 1], speed: [2]) -> (turn: [1], brake: [2]) {
     let brake = multiply(both, both) |> inner: Inner;
 } }
 network! { Inner: [5] -> [2] { Dense(2), Sigmoid } }
-network! { #[stored(WideHalf: bf16)] Wide: [5] -> [2] { Dense(32), Tanh, Dense(2) } }
+network! { Words: [u8; 6] -> [3] { Embedding(11, 4), Dense(4), Tanh, GlobalMaxPool1d, Dense(3) } }
+network! { #[streaming] Stream: [8, 2] -> [8, 3] {
+    Conv1d(4, kernel = 3, dilation = 2, padding = causal), LayerNorm, Relu,
+    residual { DepthwiseConv1d(2, padding = causal), RmsNorm }, Dense(3), Softmax,
+} }
+network! { #[packed(WideHalf: bf16)] Wide: [5] -> [2] { Dense(32), Tanh, Dense(2) } }
 
-/// Evaluates a network with numbers that any machine computes alike.
+/// Evaluates a network with numbers that are the same on every machine.
 #[inline(never)]
-fn run<N: Network<Scalar = f32>>(name: &str) {
+fn run<N: Network<Scalar = f32, Input: Tensor<Element = f32>>>(name: &str) {
     let mut net: N = zeroed();
     fill(net.as_mut_slice(), 0.2);
     evaluations(name, &net);
 }
 
-/// The same with weights in fewer bits.
+/// The same with packed weights.
 #[inline(never)]
-fn run_stored<N: StoredNetwork<Scalar = f32>>(name: &str) {
-    let (mut net, mut stored): (N::Of, N) = (zeroed(), zeroed());
+fn run_packed<N: PackedNetwork<Scalar = f32, Input: Tensor<Element = f32>>>(name: &str) {
+    let (mut net, mut packed): (N::Of, N) = (zeroed(), zeroed());
     fill(net.as_mut_slice(), 0.2);
-    stored.store(&net);
-    evaluations(name, &stored);
+    packed.pack(&net);
+    evaluations(name, &packed);
+}
+
+/// The same with tokens.
+#[inline(never)]
+fn run_tokens(name: &str) {
+    let mut net: Words = zeroed();
+    fill(net.as_mut_slice(), 0.2);
+    for tokens in [[0, 1, 2, 3, 4, 5], [10, 9, 8, 7, 6, 5], [0; 6], [10; 6]] {
+        print(name, &net.evaluate(&tokens));
+        measure(8, || {
+            black_box(black_box(&net).evaluate(black_box(&tokens)));
+        });
+    }
+}
+
+/// The same step by step.
+#[inline(never)]
+fn run_steps(name: &str) {
+    let mut net: Stream = zeroed();
+    fill(net.as_mut_slice(), 0.2);
+    let mut state = net.start();
+    for most in [1.0, -3.0, 0.0, 1000.0] {
+        let mut input = [0.0; 2];
+        fill(&mut input, most);
+        print(name, &net.step(&mut state, &input));
+        let mut same = state.clone();
+        measure(8, || {
+            black_box(black_box(&net).step(black_box(&mut same), black_box(&input)));
+        });
+    }
 }
 
 #[inline(always)]
-fn evaluations<N: Network<Scalar = f32>>(name: &str, net: &N) {
-    let mut input: <N as Layer<f32>>::Input = zeroed();
-    // Of either sign, none at all, and so large that functions saturate: it takes the same time.
+fn evaluations<N: Network<Scalar = f32, Input: Tensor<Element = f32>>>(name: &str, net: &N) {
+    let mut input: N::Input = zeroed();
+    // Mixed signs, zeros, and values so large that functions saturate: all take the same time.
     for most in [1.0, -3.0, 0.0, 1000.0] {
-        fill(input.as_mut_slice(), most);
-        print(name, evaluate(net, &input).as_slice());
+        fill(input.numbers_mut(), most);
+        print(name, evaluate(net, &input).numbers());
         measure(8, || {
             black_box(evaluate(black_box(net), black_box(&input)));
         });
     }
 }
 
-/// Positive numbers, because some parameters are variances.
+/// Positive, because some parameters are variances.
 fn fill(numbers: &mut [f32], most: f32) {
     let mut state = 1_u32;
     for number in numbers {
@@ -83,6 +118,8 @@ fn main() -> ! {
     run::<Signals>("signals");
     run::<Activations>("activations");
     run::<Two>("two");
-    run_stored::<WideHalf>("wide");
+    run_packed::<WideHalf>("wide");
+    run_tokens("words");
+    run_steps("stream");
     exit()
 }

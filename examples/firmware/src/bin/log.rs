@@ -1,7 +1,7 @@
-//! What happened, logged by `defmt`: errors and results take a few bytes, and their words stay in the file on the PC.
+//! Errors and results, logged with `defmt`: each takes a few bytes, and the text stays in the file on the PC.
 //!
-//! It needs the features `defmt` of this package and of monomorph. Instead of [`Lines`] real firmware has a logger from
-//! a crate, such as `defmt-rtt`.
+//! It needs the feature `defmt` of this package and of monomorph. Instead of [`Lines`], real firmware uses a logger
+//! from a crate such as `defmt-rtt`.
 #![no_std]
 #![no_main]
 

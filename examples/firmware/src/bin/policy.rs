@@ -1,10 +1,9 @@
-//! Speed: how many instructions a multiply-accumulate takes, and that it is always as many.
+//! Speed: the number of instructions per multiply-accumulate, which is always the same.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::hint::black_box;
 use firmware::{exit, measure, print, print_number};
 use monomorph::memory::zeroed;
-use monomorph::prelude::*;
 use networks::{Policy, noise};
 
 static NET: Policy = {
@@ -17,7 +16,7 @@ static NET: Policy = {
 
 #[cfg_attr(target_os = "none", firmware::entry)]
 fn main() -> ! {
-    print_number("# macs", Policy::OPERATIONS as u32);
+    print_number("# macs", Policy::MACS as u32);
     for value in [0.5, -2.0, 0.0, 1e4] {
         let observation = [value; 22];
         print("action", &NET.evaluate(&observation));

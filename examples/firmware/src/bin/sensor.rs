@@ -1,7 +1,7 @@
 //! Training on the device: a sensor is calibrated against a reference, sample by sample.
 //!
-//! A thermistor's reading is a crooked function of the temperature, and each part differs. The device
-//! sees readings and true temperatures for a while, and learns the way back.
+//! A thermistor's reading is a nonlinear function of the temperature, and each part differs. The device
+//! sees readings and true temperatures for a while, and learns the inverse function.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use firmware::{exit, fail, measure, print, print_number};
@@ -15,7 +15,7 @@ network! { Calibration: [1] -> [1] { Dense(12), Tanh, Dense(1) } }
 static NET: ConstStaticCell<Calibration> = ConstStaticCell::new(zeroed());
 static MEMORY: ConstStaticCell<TrainMemory<Calibration, Adam, 8>> = ConstStaticCell::new(zeroed());
 
-/// What this sensor reads at a temperature; both from −1 to 1.
+/// This sensor's reading at a temperature; both from −1 to 1.
 fn reading(temperature: f32) -> f32 {
     let warm = temperature + 0.3;
     0.7 * temperature + 0.25 * warm * warm * warm - 0.2

@@ -9,7 +9,7 @@ use static_cell::ConstStaticCell;
 
 network! { Xor: [2] -> [1] { Dense(8), Tanh, Dense(1) } }
 
-/// The network, and what a trainer of mini-batches of four works in.
+/// The network, and the memory of a trainer for mini-batches of four.
 static NET: ConstStaticCell<Xor> = ConstStaticCell::new(zeroed());
 static MEMORY: ConstStaticCell<TrainMemory<Xor, Adam, 4>> = ConstStaticCell::new(zeroed());
 
@@ -31,7 +31,7 @@ fn main() -> ! {
         }
     }
     for input in x {
-        // The network gives a logit: positive means 1.
+        // The network outputs a logit: positive means 1.
         print_number("xor", u32::from(net.evaluate(&input)[0] > 0.0));
     }
     measure(1, || {

@@ -1,7 +1,7 @@
-//! Trains the networks on a PC and writes what the firmware includes into `weights`.
+//! Trains the networks on a PC and writes the files that the firmware includes to `weights`.
 //!
 //! Run in `examples/firmware`: `cargo run --release -p train`. It takes about a minute and needs
-//! nothing but the repository.
+//! nothing outside the repository.
 
 use std::error::Error;
 use std::fs;
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     policy(&out)
 }
 
-/// Learns to read digits, and takes some of the test images along.
+/// Learns to recognize digits, and saves some of the test images.
 fn digits(data: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     const BATCH: usize = 32;
     const EPOCHS: u64 = 12;
@@ -38,7 +38,7 @@ fn digits(data: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
         }
     }
     let score = Evaluator::<Digits, BATCH>::new().score(&net, &CrossEntropy, test.inputs(), test.targets())?;
-    println!("digits: {:.2} % of the test images", 100.0 * score.accuracy.unwrap_or(0.0));
+    println!("digits: {:.2} % of the test images correct", 100.0 * score.accuracy.unwrap_or(0.0));
     weights::save(out.join("digits.safetensors"), &net)?;
 
     let images = test.inputs()[..IMAGES].as_flattened().as_flattened().as_flattened();
@@ -48,7 +48,7 @@ fn digits(data: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Learns to do what a linear controller does, from random states.
+/// Learns to imitate a linear controller on random states.
 fn policy(out: &Path) -> Result<(), Box<dyn Error>> {
     const BATCH: usize = 32;
     const EPOCHS: u64 = 40;
@@ -68,7 +68,7 @@ fn policy(out: &Path) -> Result<(), Box<dyn Error>> {
         }
     }
     let score = Evaluator::<Balance, BATCH>::new().score(&net, &Mse, train.inputs(), train.targets())?;
-    println!("balance: {:.4} of the force's square", score.loss);
+    println!("balance: mean squared error of the scaled force {:.4}", score.loss);
     weights::save(out.join("balance.safetensors"), &net)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The pictures of the camera are what the network takes.
+//! The network accepts the camera's pictures.
 
 use monomorph::prelude::*;
 use shape_proofs::{Parts, SIDE, kind};

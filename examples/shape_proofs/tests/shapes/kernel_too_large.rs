@@ -1,4 +1,4 @@
-//! On a thumbnail there is no room for this kernel.
+//! This kernel is larger than a thumbnail.
 
 use monomorph::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A picture of another camera is refused.
+//! A picture from a different camera is rejected.
 
 use monomorph::prelude::*;
 use shape_proofs::{Parts, kind};

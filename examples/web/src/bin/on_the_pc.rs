@@ -1,5 +1,5 @@
-//! Computes what the page computes: images of 28×28 bytes come in, and for each the ten
-//! probabilities go out, as little-endian `f32`. `test.py` compares.
+//! Computes the same as the page: reads images of 28×28 bytes, and writes ten probabilities for
+//! each as little-endian `f32`. `test.py` compares them.
 
 use std::io::{self, Read, Write};
 
@@ -7,7 +7,7 @@ use digits::{evaluate, image, memory_once, probabilities};
 
 fn main() -> io::Result<()> {
     let (mut input, mut output) = (io::stdin().lock(), io::BufWriter::new(io::stdout().lock()));
-    let memory = memory_once().expect("nobody has asked before");
+    let memory = memory_once().expect("this is the first call");
     let mut bytes = [0; 784];
     loop {
         match input.read_exact(&mut bytes) {

@@ -1,0 +1,5 @@
+//! The derives.
+
+mod attributes;
+pub(crate) mod parameters;
+pub(crate) mod plain;

@@ -1,0 +1,19 @@
+//! Tiles of sums and the products that are summed in them, shared by [`gemm`](super::gemm) and the assembly kernels.
+
+use crate::scalar::Scalar;
+
+/// The accumulators of a tile.
+pub(crate) type Tile<T, S, const MR: usize, const NR: usize> = [[<T as Scalar>::Vector<S>; NR]; MR];
+
+/// Both operands of a sum of products: `Σₖ a[m·a_row + k·a_step] · b[k·b_step + n]`, or
+/// `Σₖ a[m·a_row + k·a_step + n] · b[k·b_step + n]` if `by_column`. The right one may be packed in fewer bits.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<T, W = T> {
+    pub(crate) a: *const T,
+    pub(crate) a_row: usize,
+    pub(crate) a_step: isize,
+    pub(crate) by_column: bool,
+    pub(crate) b: *const W,
+    pub(crate) b_step: usize,
+    pub(crate) len: usize,
+}

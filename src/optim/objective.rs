@@ -1,0 +1,122 @@
+//! What is passed to optimizers that evaluate the loss several times per step, and what can go wrong.
+
+use core::fmt;
+
+use crate::parameters::Parameters;
+
+/// The loss of a step's batch as a function of the parameters, for optimizers that evaluate it more than once.
+///
+/// Every evaluation is of the same function: with the same samples, the same random numbers (so `Dropout` drops the
+/// same elements) and the terms that layers add. Batch statistics are the batch's; running statistics do not change.
+///
+/// Trainers provide it. To test an optimizer, you can implement it in a few lines:
+///
+/// ```
+/// use monomorph::Parameters;
+/// use monomorph::optim::{GradientDescent, Objective, Optimizer};
+/// use monomorph::simd::{Simd, Task, dispatch, level};
+///
+/// #[derive(Parameters)]
+/// #[repr(C)]
+/// struct Point {
+///     x: [f64; 1],
+/// }
+///
+/// /// 3x², with its gradient at some point.
+/// struct Parabola(f64, Point);
+///
+/// impl Objective<Point> for Parabola {
+///     fn loss(&self) -> f64 {
+///         self.0
+///     }
+///     fn gradient(&self) -> &Point {
+///         &self.1
+///     }
+///     fn loss_at(&mut self, at: &Point) -> f64 {
+///         3.0 * at.x[0] * at.x[0]
+///     }
+///     fn gradient_at(&mut self, at: &Point) -> f64 {
+///         *self = Self(self.loss_at(at), Point { x: [6.0 * at.x[0]] });
+///         self.0
+///     }
+/// }
+///
+/// struct Step<'a>(&'a mut Point, &'a mut Parabola);
+/// impl Task for Step<'_> {
+///     type Output = ();
+///     fn run<S: Simd>(&mut self, simd: S) {
+///         let mut memory = monomorph::memory::zeroed();
+///         GradientDescent::default().step(simd, 1, 1.0, 1.0, self.0, self.1, &mut memory).unwrap();
+///         // Steps of 1 and ½ and ¼ lead from 1 to −5, −2, −½.
+///         assert_eq!((memory.step, memory.evaluations), (0.25, 3));
+///     }
+/// }
+/// let (mut point, mut parabola) = (Point { x: [1.0] }, Parabola(3.0, Point { x: [6.0] }));
+/// dispatch(level(), Step(&mut point, &mut parabola));
+/// assert_eq!(point.x, [-0.5]);
+/// ```
+pub trait Objective<N: Parameters> {
+    /// The loss at the point where [`gradient`](Self::gradient) was taken: at first, the parameters that the step
+    /// starts from.
+    fn loss(&self) -> N::Scalar;
+
+    /// The gradient; at first, at the parameters that the step starts from. It is not clipped.
+    fn gradient(&self) -> &N;
+
+    /// The loss at other parameters; [`loss`](Self::loss) and [`gradient`](Self::gradient) stay as they are.
+    ///
+    /// A loss that is not finite is returned as it is; one that cannot be computed is NaN.
+    fn loss_at(&mut self, parameters: &N) -> N::Scalar;
+
+    /// Computes the loss and the gradient at other parameters; from then on [`loss`](Self::loss) and
+    /// [`gradient`](Self::gradient) return these.
+    ///
+    /// A loss that is not finite is returned as NaN, and the gradient is then meaningless.
+    fn gradient_at(&mut self, parameters: &N) -> N::Scalar;
+}
+
+/// Why an optimizer took no step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum OptimizerError {
+    /// A hyperparameter out of its range.
+    HyperParameter {
+        /// The optimizer's type.
+        optimizer: &'static str,
+        /// The field.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it must be, such as `above 0 and below 1`.
+        must_be: &'static str,
+    },
+    /// A line search found no step that makes the loss small enough.
+    NoDecrease {
+        /// How many steps were tried.
+        evaluations: u32,
+        /// The shortest of them, as a multiple of the gradient.
+        shortest: f64,
+    },
+    /// The gradient is infinite or NaN, or too large for its square to be a number.
+    NotFinite,
+}
+
+impl fmt::Display for OptimizerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HyperParameter { optimizer, name, value, must_be } => {
+                write!(f, "`{name}` of `{optimizer}` is {value}, but must be {must_be}")
+            }
+            Self::NoDecrease { evaluations, shortest } => write!(
+                f,
+                "no step along the gradient makes the loss of the batch small enough: {evaluations} were tried, the \
+                 shortest {shortest:e} times the gradient; either this is a minimum as far as the numbers can tell, or the \
+                 gradient is not that of the loss"
+            ),
+            Self::NotFinite => write!(f, "the gradient is not finite, or its square is not"),
+        }
+    }
+}
+
+impl core::error::Error for OptimizerError {}

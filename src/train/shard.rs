@@ -1,0 +1,156 @@
+//! The loss and the gradient of a batch, and the step that follows from them.
+
+use super::{Step, TrainError};
+use crate::layer::{Inputs, Layer, Pass};
+use crate::loss::Loss;
+use crate::memory;
+use crate::network::Network;
+use crate::noise::Noise;
+use crate::optim::{Objective, Optimizer, OptimizerError, clip};
+use crate::parameters::Parameters;
+use crate::plain::Plain;
+use crate::scalar::{Real, Scalar};
+use crate::simd::{Simd, outline};
+
+/// A gradient, and the memory that computing it over `B` samples takes.
+#[derive(Plain)]
+pub(crate) struct Shard<N: Network, const B: usize> {
+    pub(crate) gradient: N,
+    saved: <N as Layer>::Saved<B>,
+    output: [N::Output; B],
+    grad_output: [N::Output; B],
+}
+
+impl<N: Network, const B: usize> Shard<N, B> {
+    /// Leaves the gradient of the mean loss in `gradient`; `step` is counted from 1.
+    #[inline(always)]
+    pub(crate) fn compute<S: Simd, L: Loss<N::Scalar, N::Output, Y>, Y>(
+        &mut self,
+        simd: S,
+        network: &N,
+        loss: &L,
+        (input, target): (&[N::Input; B], &[Y; B]),
+        pass: &mut Pass<N::Scalar>,
+        step: u64,
+    ) -> Result<Step<N::Scalar>, TrainError> {
+        let Self { gradient, saved, output, grad_output } = self;
+        memory::clear(gradient);
+        let input = N::batch(input);
+        network.forward(simd, input, output, saved, pass);
+        if let Some(error) = pass.error() {
+            return Err(TrainError::Input(error));
+        }
+        let value = loss.loss(simd, output, target, grad_output)? + pass.terms();
+        if !value.is_finite() {
+            return Err(TrainError::NotFinite { what: "loss", step });
+        }
+        let correct = loss.correct(output, target);
+        network.backward(simd, input, output, saved, grad_output, N::Input::no_gradient(), gradient, pass);
+        Ok(Step { loss: value, correct })
+    }
+}
+
+impl<N: Network, const B: usize> Shard<N, B> {
+    /// The mean loss alone, as `compute` gives it; NaN if it cannot be computed.
+    #[inline(always)]
+    pub(crate) fn value<S: Simd, L: Loss<N::Scalar, N::Output, Y>, Y>(
+        &mut self,
+        simd: S,
+        network: &N,
+        loss: &L,
+        (input, target): (&[N::Input; B], &[Y; B]),
+        pass: &mut Pass<N::Scalar>,
+    ) -> N::Scalar {
+        let Self { saved, output, .. } = self;
+        network.forward(simd, N::batch(input), output, saved, pass);
+        match (pass.error(), loss.value(simd, output, target)) {
+            (None, Ok(value)) => value + pass.terms(),
+            _ => N::Scalar::from_f64(f64::NAN),
+        }
+    }
+}
+
+/// The batch of a [`Trainer`](super::Trainer), for optimizers that evaluate it again.
+pub(super) struct Batch<'a, N: Network, S, L, Y, const B: usize> {
+    pub(super) simd: S,
+    pub(super) shard: &'a mut Shard<N, B>,
+    pub(super) loss: &'a L,
+    pub(super) samples: (&'a [N::Input; B], &'a [Y; B]),
+    /// The state before the first evaluation, so that each evaluation draws the same noise.
+    pub(super) noise: Noise,
+    pub(super) term_weight: N::Scalar,
+    /// The loss at the point of the gradient.
+    pub(super) value: N::Scalar,
+}
+
+impl<N: Network, S: Simd, L: Loss<N::Scalar, N::Output, Y>, Y, const B: usize> Objective<N>
+    for Batch<'_, N, S, L, Y, B>
+{
+    #[inline(always)]
+    fn loss(&self) -> N::Scalar {
+        self.value
+    }
+
+    #[inline(always)]
+    fn gradient(&self) -> &N {
+        &self.shard.gradient
+    }
+
+    #[inline(always)]
+    fn loss_at(&mut self, parameters: &N) -> N::Scalar {
+        let Self { simd, ref mut shard, loss, samples, noise, term_weight, .. } = *self;
+        outline(
+            simd,
+            #[inline(always)]
+            move || shard.value(simd, parameters, loss, samples, &mut Pass::new(noise, term_weight)),
+        )
+    }
+
+    #[inline(always)]
+    fn gradient_at(&mut self, parameters: &N) -> N::Scalar {
+        let Self { simd, ref mut shard, loss, samples, noise, term_weight, .. } = *self;
+        let step = outline(
+            simd,
+            #[inline(always)]
+            move || shard.compute(simd, parameters, loss, samples, &mut Pass::new(noise, term_weight), 0),
+        );
+        self.value = step.map_or(N::Scalar::from_f64(f64::NAN), |step| step.loss);
+        self.value
+    }
+}
+
+/// What a trainer prescribes for a step.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings {
+    /// Which step it is, counted from 1.
+    pub(crate) step: u64,
+    /// The factor by which the schedule multiplies the learning rate.
+    pub(crate) rate: f64,
+    /// The largest norm of a gradient.
+    pub(crate) clip: Option<f64>,
+}
+
+/// The end of a step: moves the network along the gradient of its batch.
+#[inline(always)]
+pub(crate) fn finish<N: Parameters<Scalar: Real>, O: Optimizer<N::Scalar>, S: Simd>(
+    simd: S,
+    optimizer: &O,
+    Settings { step, rate, clip }: Settings,
+    network: &mut N,
+    objective: &mut impl Objective<N>,
+    memory: &mut O::Memory<N>,
+) -> Result<(), TrainError> {
+    let not_finite = TrainError::NotFinite { what: "gradient", step };
+    let mut scale = N::Scalar::ONE;
+    if let Some(largest) = clip {
+        let norm = clip::global_norm(simd, objective.gradient());
+        if !norm.is_finite() {
+            return Err(not_finite);
+        }
+        scale = clip::clip_scale(norm, N::Scalar::from_f64(largest));
+    }
+    optimizer.step(simd, step, rate, scale, network, objective, memory).map_err(|error| match error {
+        OptimizerError::NotFinite => not_finite,
+        error => TrainError::Refused(error),
+    })
+}

@@ -1,0 +1,121 @@
+//! Networks that run step by step give what they give for the whole sequence.
+
+use monomorph::layer::Inputs;
+use monomorph::prelude::*;
+use monomorph::{Streaming, Tensor};
+
+network! {
+    #[streaming]
+    #[packed(ConvolutionsSmall: i8)]
+    pub Convolutions: [32, 1] -> [32, 1] {
+        Dense(4),
+        for d in [1, 2, 4] {
+            residual { Conv1d(4, kernel = 3, dilation = d, padding = causal), Tanh, Conv1d(4, kernel = 1) },
+        }
+        BatchNorm, Relu, ActivityRegularization(l2 = 0.1),
+        Dense(8), Gelu, Dropout(0.1), LayerNorm,
+        DepthwiseConv1d(2, padding = causal), RmsNorm, Softmax, Dense(1),
+    }
+}
+network! {
+    #[streaming]
+    pub Tokens: [u8; 12] -> [12, 5] { Embedding(7, 3), Conv1d(4, kernel = 4, groups = 1, padding = causal), Silu, Dense(5) }
+}
+network! {
+    #[streaming]
+    pub Branches<T>(x: [9, 2]) -> [9, 3] {
+        let a = x |> Conv1d(3, kernel = 2, padding = causal) |> Tanh;
+        let b = x |> Dense(3);
+        add(a, b) |> again: Dense(3) |> LeakyRelu |> again
+    }
+}
+network! {
+    #[streaming]
+    pub Filter<const C: usize>: [6, C] -> [6, C] { Dense(C), Tanh, Dense(C) }
+}
+network! {
+    #[streaming]
+    pub Nested: [9, 2] -> [9, 3] { trunk: self::Branches::<f32>, Tanh, Conv1d(3, kernel = 3, padding = causal) }
+}
+
+/// What the network gives for each step of `input`, and how far that is from its pass over all of them.
+fn worst<N, X, Y, const STEPS: usize>(net: &N, input: &[X; STEPS], whole: &[Y; STEPS]) -> f64
+where
+    N: Streaming<StepInput = X, StepOutput = Y>,
+    X: Tensor,
+    Y: Tensor<Element = N::Scalar>,
+    N::Scalar: Into<f64>,
+{
+    let mut state: N::State = monomorph::memory::zeroed();
+    let mut worst = 0.0_f64;
+    // A second sequence after the first shows that `start` forgets it.
+    for _ in 0..2 {
+        net.start(&mut state);
+        for (x, expected) in input.iter().zip(whole) {
+            let y = monomorph::streaming::step(net, &mut state, x);
+            for (found, expected) in y.numbers().iter().zip(expected.numbers()) {
+                worst = worst.max(((*found).into() - (*expected).into()).abs());
+            }
+        }
+    }
+    worst
+}
+
+fn drawn<N: Network<Input: Tensor<Element = N::Scalar> + Inputs<Owned<1> = [N::Input; 1]>>>() -> (Box<N>, N::Input) {
+    let mut noise = Noise::new(3);
+    let mut net: Box<N> = monomorph::memory::boxed();
+    net.initialize(Init::KaimingUniform, &mut noise);
+    let mut input: N::Input = monomorph::memory::zeroed();
+    for number in input.numbers_mut() {
+        *number = <N::Scalar as monomorph::Scalar>::from_f64(noise.uniform() - 0.5);
+    }
+    (net, input)
+}
+
+#[test]
+fn steps_are_the_whole_sequence() {
+    let (net, input) = drawn::<Convolutions>();
+    assert!(worst(&*net, &input, &net.evaluate(&input)) < 1e-5);
+    let small = ConvolutionsSmall::boxed_from(&net);
+    assert!(worst(&*small, &input, &small.evaluate(&input)) < 1e-5);
+
+    let (net, input) = drawn::<Branches<f64>>();
+    assert!(worst(&*net, &input, &net.evaluate(&input)) < 1e-13);
+    let (net, input) = drawn::<Filter<5>>();
+    assert!(worst(&*net, &input, &net.evaluate(&input)) < 1e-6);
+    let (net, input) = drawn::<Nested>();
+    assert!(worst(&*net, &input, &net.evaluate(&input)) < 1e-5);
+}
+
+#[test]
+fn tokens_come_one_at_a_time() {
+    let mut net = Tokens::zeroed();
+    net.initialize(Init::default(), &mut Noise::new(2));
+    let tokens = [0, 3, 6, 1, 1, 2, 5, 4, 200, 0, 6, 6];
+    let whole = net.evaluate(&tokens);
+    let mut state = net.start();
+    for (token, expected) in tokens.iter().zip(whole) {
+        for (found, expected) in net.step(&mut state, token).into_iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{found} for {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_state_is_a_plain_value() {
+    static STATE: std::sync::Mutex<ConvolutionsState> = std::sync::Mutex::new(ConvolutionsState::new());
+    let (net, input) = drawn::<Convolutions>();
+    let mut state = STATE.lock().expect("no other thread");
+    let first = net.step(&mut state, &input[0]);
+    // A copy of the state goes on as the state does; sequences are as long as one likes.
+    for step in 1..100 {
+        let mut copy = state.clone();
+        let x = &input[step % 32];
+        assert_eq!(net.step(&mut copy, x), net.step(&mut state, x));
+    }
+    *state = net.start();
+    assert_eq!(net.step(&mut state, &input[0]), first);
+    // The earlier steps that each convolution reaches back to, and its place among them; nothing else.
+    let delays = 4 * (2 + 4 + 8) + 8;
+    assert!(size_of::<ConvolutionsState>() <= delays * 4 + 7 * 8, "{}", size_of::<ConvolutionsState>());
+}

@@ -1,0 +1,7 @@
+use monomorph::Parameters;
+
+#[derive(Parameters)]
+#[repr(C)]
+pub struct Nothing;
+
+fn main() {}

@@ -1,8 +1,0 @@
-use monomorph::network;
-
-network! {
-    #[stored(ScaledSmall: i8)]
-    pub Scaled: [16] -> [16] { LayerNorm, Relu }
-}
-
-fn main() {}
