@@ -153,7 +153,11 @@ mod baseline {
 pub fn levels() -> impl Iterator<Item = Level> {
     let best = Level::new();
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    let all = [best.as_avx512().map(Level::Avx512), best.as_avx2().map(Level::Avx2), Some(Level::baseline())];
+    let all = {
+        // A program compiled for AVX2 or more has no level below.
+        let least = (!cfg!(target_feature = "avx2")).then(Level::baseline);
+        [best.as_avx512().map(Level::Avx512), best.as_avx2().map(Level::Avx2), least]
+    };
     #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
     let all = [Some(best)];
     all.into_iter().flatten()
