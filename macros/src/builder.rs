@@ -82,10 +82,18 @@ impl<'a> Builder<'a> {
             Dim::Parameter(_) => {}
             Dim::Type { ty, .. } => {
                 let bound = quote!(#ty: ::monomorph::__private::ArrayLength);
-                self.bounds.push(bound);
+                self.require(bound);
             }
         }
         Some(dim)
+    }
+
+    /// Notes what has to hold for a size, once.
+    fn require(&mut self, bound: TokenStream) {
+        let text = bound.to_string();
+        if self.bounds.iter().all(|other| other.to_string() != text) {
+            self.bounds.push(bound);
+        }
     }
 
     /// A number that the user wrote, which may be 0; reports an expression that cannot be one.
@@ -93,7 +101,7 @@ impl<'a> Builder<'a> {
         let expression = ungroup(expression);
         match sizes::compute(expression, &self.sizes) {
             Some(Ok(Computed { ty, text, bounds })) => {
-                self.bounds.extend(bounds);
+                bounds.into_iter().for_each(|bound| self.require(bound));
                 return Some(Dim::Type { ty, text });
             }
             Some(Err(error)) => {

@@ -98,6 +98,11 @@ impl Shape {
         if let Shape::Known(dims) = self { dims.first() } else { None }
     }
 
+    /// The last size, if the macro knows it.
+    pub(crate) fn last(&self) -> Option<&Dim> {
+        if let Shape::Known(dims) = self { dims.last() } else { None }
+    }
+
     /// The shape of one step of a sequence.
     pub(crate) fn step(&self) -> Self {
         match self {
@@ -163,6 +168,11 @@ impl Value {
             Some(element) => self.shape.ty(&quote!(#element)),
             None => self.shape.ty(scalar),
         }
+    }
+
+    /// One step of it, if it is a sequence.
+    pub(crate) fn step(&self) -> Self {
+        Self { shape: self.shape.step(), ..self.clone() }
     }
 }
 

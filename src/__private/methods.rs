@@ -6,7 +6,7 @@
 #[macro_export]
 macro_rules! __methods {
     (evaluate [$($impl:tt)*] $name:ty; [$($where:tt)*] $visibility:vis $input:ty => $output:ty; $scalar:ty) => {
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a program need not call every method of its network")]
         impl $($impl)* $name $($where)* {
             /// How many bytes its parameters take.
             $visibility const PARAM_BYTES: usize = <Self as $crate::Network>::PARAM_BYTES;
@@ -48,7 +48,7 @@ macro_rules! __methods {
         }
     };
     (train [$($impl:tt)*] $name:ty; [$($where:tt)*] $visibility:vis,) => {
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a program need not call every method of its network")]
         impl $($impl)* $name $($where)* {
             /// How many parameters it has.
             $visibility const PARAMS: usize = <Self as $crate::Network>::PARAMS;
@@ -58,7 +58,7 @@ macro_rules! __methods {
         }
     };
     (sample [$($impl:tt)*] $name:ty; [$($where:tt)*] $visibility:vis $input:ty => $output:ty) => {
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a program need not call every method of its network")]
         impl $($impl)* $name $($where)* {
             /// One of the outputs that the network may give if its stochastic layers, such as dropout, draw as in
             /// training; the workspace is on the stack.
@@ -69,7 +69,7 @@ macro_rules! __methods {
         }
     };
     (pack [$($impl:tt)*] $name:ty; [$($where:tt)*] $visibility:vis $of:ty) => {
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a program need not call every method of its network")]
         impl $($impl)* $name $($where)* {
             /// Packs the parameters of an unpacked network, in place.
             $visibility fn pack(&mut self, network: &$of) {
@@ -78,7 +78,7 @@ macro_rules! __methods {
         }
     };
     (step [$($impl:tt)*] $name:ty; [$($where:tt)*] $visibility:vis $input:ty => $output:ty; $state:ty) => {
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a program need not call every method of its network")]
         impl $($impl)* $name $($where)* {
             /// The state before the first step of a sequence.
             $visibility fn start(&self) -> $state {
@@ -95,7 +95,7 @@ macro_rules! __methods {
         }
     };
     (state [$($impl:tt)*] $name:ty; [$($where:tt)*] $visibility:vis,) => {
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a program need not call every method of its network")]
         impl $($impl)* $name $($where)* {
             /// The state before the first step, for a `static`, if the state of all layers starts with zeros.
             $visibility const fn new() -> Self {

@@ -5,10 +5,11 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{GenericParam, Generics, Ident, Type, parse_quote};
 
-use crate::graph::{Model, Node, Packed, Shape, Value, ValueId};
+use crate::graph::{Model, Node, Packed, Shape, ValueId};
 use crate::sizes::{mentioned, number_type};
 
 /// A model, and the names and types that all parts of the emitted code share.
+#[derive(Clone)]
 pub(super) struct Network<'a> {
     pub(super) model: &'a Model,
     pub(super) name: &'a Ident,
@@ -56,19 +57,14 @@ impl<'a> Network<'a> {
 
     /// The same network, whose passes are those of a packed one.
     pub(super) fn packed_as(&self, packed: &'a Packed) -> Self {
-        let Self { model, name, scalar, arena, stepping, .. } = *self;
-        let (generics, batched) = (self.generics.clone(), self.batched.clone());
-        let (input, output) = (self.input.clone(), self.output.clone());
-        Self { model, name, scalar, generics, batched, input, output, arena, packed: Some(packed), stepping }
+        Self { packed: Some(packed), ..self.clone() }
     }
 
     /// The same network, whose values are single steps of sequences.
     pub(super) fn step_by_step(&self) -> Self {
-        let Self { model, name, scalar, packed, .. } = *self;
-        let step = |value: &Value| Value { shape: value.shape.step(), ..value.clone() }.ty(scalar);
-        let (input, output) = (step(&model.values[0]), model.output.step().ty(scalar));
-        let (generics, batched) = (self.generics.clone(), self.batched.clone());
-        Self { model, name, scalar, generics, batched, input, output, arena: false, packed, stepping: true }
+        let (input, output) = (self.model.values[0].step(), self.model.output.step());
+        let (input, output) = (input.ty(self.scalar), output.ty(self.scalar));
+        Self { input, output, arena: false, stepping: true, ..self.clone() }
     }
 
     /// `Digits` + `Saved` → `DigitsSaved`.
@@ -158,11 +154,8 @@ impl<'a> Network<'a> {
     }
 
     pub(super) fn ty(&self, value: ValueId) -> TokenStream {
-        let Value { shape, element, source } = &self.model.values[value];
-        if self.stepping {
-            return Value { shape: shape.step(), element: element.clone(), source: source.clone() }.ty(self.scalar);
-        }
-        self.model.values[value].ty(self.scalar)
+        let value = &self.model.values[value];
+        if self.stepping { value.step().ty(self.scalar) } else { value.ty(self.scalar) }
     }
 
     /// The type that a node reads one of its inputs as.

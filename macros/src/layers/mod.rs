@@ -167,9 +167,7 @@ fn user_defined(builder: &mut Builder, call: &Call, plain: Option<&str>, inputs:
     let name = builder.name("layer", call);
     let Some(ty) = user_type(builder, call, &name, inputs) else { return unknown(builder) };
     let given: Vec<_> = inputs.iter().map(|input| builder.values[*input].shape.clone()).collect();
-    let has_parameter =
-        |given: &Shape| matches!(given, Shape::Known(dims) if dims.iter().any(|dim| dim.parameter().is_some()));
-    if !given.iter().any(|given| matches!(given, Shape::Unknown) || has_parameter(given)) {
+    if given.iter().all(Shape::is_constant) {
         let text = name.to_string();
         let sources = inputs.iter().map(|input| &builder.values[*input].source);
         let gives = given.iter().map(|given| given.slice(&builder.scalar));

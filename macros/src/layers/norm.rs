@@ -6,7 +6,7 @@ use syn::Ident;
 use syn::spanned::Spanned;
 
 use crate::builder::Builder;
-use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
+use crate::graph::{Capabilities, Dim, Op, ValueId};
 use crate::layers::arguments::Arguments;
 use crate::layers::same_shape::{channels, count_channels, same_shape};
 use crate::shapes;
@@ -47,10 +47,7 @@ pub(super) fn group_norm(builder: &mut Builder, arguments: &Arguments, input: Va
         builder.errors.at(written.span(), format!("{text}: groups is a number or a const parameter, not a type"));
         return None;
     }
-    let last = match &builder.values[input].shape {
-        Shape::Known(dims) => dims.last().cloned(),
-        _ => None,
-    };
+    let last = builder.values[input].shape.last().cloned();
     match (&groups, last) {
         (Dim::Literal(groups), Some(Dim::Literal(c))) => {
             if let Err(error) = shapes::share(&text, "groups", *groups, "channels", c) {

@@ -33,10 +33,6 @@ pub(super) fn same_shape(
 
 /// Sets the parameter count of the last node to `each` for every channel.
 pub(super) fn count_channels(builder: &mut Builder, input: ValueId, each: usize) {
-    let last = match &builder.values[input].shape {
-        Shape::Known(dims) => dims.last().cloned(),
-        _ => None,
-    };
-    let last = last.unwrap_or(Dim::Constant(TokenStream::new()));
+    let last = builder.values[input].shape.last().cloned().unwrap_or(Dim::Constant(TokenStream::new()));
     builder.count(&[&[&Dim::Literal(each), &last]]);
 }

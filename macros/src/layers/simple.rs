@@ -23,7 +23,7 @@ pub(super) fn flatten(builder: &mut Builder, arguments: &Arguments, input: Value
                 return None;
             }
         },
-        (Shape::Known(dims), None) if dims.iter().any(|dim| dim.parameter().is_some()) => {
+        (shape, None) if !shape.is_constant() => {
             let message = "Flatten multiplies a parameter of the network, which stable Rust cannot; make it a constant";
             builder.errors.at(arguments.span, message);
             return None;

@@ -178,13 +178,13 @@ pub(super) fn upsample(builder: &mut Builder, arguments: &Arguments, input: Valu
                     return None;
                 }
             },
-            (size, factor) if size.parameter().or(factor.parameter()).is_some() => {
-                let name = size.parameter().or(factor.parameter()).unwrap_or_default();
-                let message = format!("{} multiplies the parameter `{name}`, which stable Rust cannot", arguments.name);
-                builder.errors.at(arguments.span, message);
-                return None;
-            }
             (size, factor) => {
+                if let Some(name) = size.parameter().or_else(|| factor.parameter()) {
+                    let message =
+                        format!("{} multiplies the parameter `{name}`, which stable Rust cannot", arguments.name);
+                    builder.errors.at(arguments.span, message);
+                    return None;
+                }
                 let (size, factor) = (size.tokens(), factor.tokens());
                 Dim::Constant(quote!((#size) * (#factor)))
             }
