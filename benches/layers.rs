@@ -1,5 +1,5 @@
-//! Every kind of layer that computes something (`Flatten` does not): one evaluation, and forward and backward of a batch of 32, at the
-//! best SIMD level. Also losses with their gradients, for the same batch size.
+//! Every kind of layer that computes something (`Flatten` does not): one evaluation, and forward and backward of a
+//! batch of 32, at the best SIMD level. Also losses with their gradients, for the same batch size.
 //!
 //! ```text
 //! cargo bench --bench layers                       # all, in about three minutes

@@ -6,8 +6,8 @@
 //! cargo bench --bench networks -- 'evaluate 1,'    # one sample, all networks
 //! ```
 //!
-//! An element is a floating-point operation, two for each multiply-accumulate, as in `layers.rs`: `Gelem/s` means GFLOP/s.
-//! A step counts three times as many as an evaluation, minus the gradient of the input, which is not computed.
+//! An element is a floating-point operation, two for each multiply-accumulate, as in `layers.rs`: `Gelem/s` means
+//! GFLOP/s. A step counts three times as many as an evaluation, minus the gradient of the input, which is not computed.
 
 mod random;
 mod settings;

@@ -1,7 +1,7 @@
 //! The curvature of a loss along its gradient, from one pass in dual numbers, and the step that it suggests.
 //!
-//! If the parameters move along `g`, numbers that carry a derivative along with their value carry the slope of the loss,
-//! and the gradient that `backward` computes of them carries `H·g`, the product with the Hessian.
+//! If the parameters move along `g`, numbers that carry a derivative along with their value carry the slope of the
+//! loss, and the gradient that `backward` computes of them carries `H·g`, the product with the Hessian.
 //!
 //! Run: `cargo run --example 05_curvature`. Expected output:
 //! ```text

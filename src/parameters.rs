@@ -222,7 +222,8 @@ pub unsafe trait Parameters: Plain {
     type Scalar: Scalar;
     /// The table of contents, in memory order.
     const ENTRIES: &'static [Entry];
-    /// How many numbers there are, from the first tensor to the last; the [padding](Entry::Padding) between them counts.
+    /// How many numbers there are, from the first tensor to the last; the [padding](Entry::Padding) between them
+    /// counts.
     const COUNT: usize = end(Self::ENTRIES);
 
     /// All numbers in the order of `ENTRIES`.

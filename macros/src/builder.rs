@@ -188,6 +188,21 @@ impl<'a> Builder<'a> {
         });
     }
 
+    /// The size among the network's generics that the tokens mention: const items cannot name it.
+    pub(crate) fn generic_size(&self, tokens: &TokenStream) -> Option<&Ident> {
+        let mentioned = mentioned(tokens.clone());
+        self.parameters.iter().chain(&self.sizes).find(|size| mentioned.contains(&size.to_string()))
+    }
+
+    /// Whether a const item can name the shape.
+    pub(crate) fn is_constant(&self, shape: &Shape) -> bool {
+        match shape {
+            Shape::Known(dims) => !dims.iter().any(|dim| dim.parameter().is_some()),
+            Shape::Opaque(ty) => self.generic_size(ty).is_none(),
+            Shape::Unknown => false,
+        }
+    }
+
     /// The sizes of a value, for a layer that takes `rank` of them; reports a value of another rank.
     pub(crate) fn sizes(
         &mut self,
@@ -213,13 +228,34 @@ impl<'a> Builder<'a> {
                 None
             }
             Shape::Opaque(ty) => {
-                let (name, source) = (name.to_string(), source.clone());
-                let shape = self.concrete(&quote!(<#ty as ::monomorph::Tensor>::SHAPE));
-                let dims = (0..rank).map(|axis| Dim::Constant(quote!(#shape[#axis]))).collect();
-                self.check(span, quote!(::monomorph::shapes::rank(#name, #takes, #rank, #source, #shape)));
-                Some(dims)
+                let (ty, source) = (ty.clone(), source.clone());
+                self.opaque_sizes(span, &name.to_string(), takes, rank, &source, &ty)
             }
         }
+    }
+
+    /// The sizes of a value of which only the type is known; reports a type with a size that only generic code knows.
+    pub(crate) fn opaque_sizes(
+        &mut self,
+        span: Span,
+        name: &str,
+        takes: &str,
+        rank: usize,
+        source: &str,
+        ty: &TokenStream,
+    ) -> Option<Vec<Dim>> {
+        if let Some(size) = self.generic_size(ty) {
+            let message = format!(
+                "{name} needs the sizes of its input, but what {source} gives depends on `{size}`, and stable Rust cannot \
+                 compute sizes from that; move {name} into the type of {source}"
+            );
+            self.errors.at(span, message);
+            return None;
+        }
+        let shape = self.concrete(&quote!(<#ty as ::monomorph::Tensor>::SHAPE));
+        let dims = (0..rank).map(|axis| Dim::Constant(quote!(#shape[#axis]))).collect();
+        self.check(span, quote!(::monomorph::shapes::rank(#name, #takes, #rank, #source, #shape)));
+        Some(dims)
     }
 
     /// Reports integers where numbers of the network's type are needed.
@@ -333,7 +369,7 @@ impl<'a> Builder<'a> {
                     self.errors.at(span, text.as_str());
                 }
             }
-            _ if takes.is_constant() && given.is_constant() => {
+            _ if self.is_constant(&takes) && self.is_constant(&given) => {
                 let (p, q) = (takes.slice(&self.scalar), given.slice(&self.scalar));
                 self.check(span, quote!(::monomorph::shapes::taken_input(#word, #p, #source, #q)));
             }

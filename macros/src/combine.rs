@@ -50,11 +50,13 @@ impl Builder<'_> {
                     return Shape::Unknown;
                 }
             }
-            _ if first.is_constant() && second.is_constant() => {
+            _ if self.is_constant(&first) && self.is_constant(&second) => {
                 let (p, q) = (first.slice(&self.scalar), second.slice(&self.scalar));
                 self.check(span, quote!(::monomorph::shapes::alike(#name, #x, #p, #y, #q)));
             }
             _ if matches!(first, Shape::Unknown) || matches!(second, Shape::Unknown) => return Shape::Unknown,
+            // Only the compiler can compare the types.
+            _ if matches!(first, Shape::Opaque(_)) || matches!(second, Shape::Opaque(_)) => {}
             _ => self.same_parameters(span, name, (&x, &first), (&y, &second)),
         }
         first
@@ -77,17 +79,17 @@ impl Builder<'_> {
                 shape => all.push((self.values[value].source.clone(), shape.clone())),
             }
         }
-        // Only the type of a user-defined layer's output is known, so its rank is assumed to be that of the other values;
-        // a const item checks it.
+        // Only the type of a user-defined layer's output is known, so its rank is assumed to be that of the other
+        // values; a const item checks it.
         let ranks = |(_, shape): &(String, Shape)| if let Shape::Known(dims) = shape { Some(dims.len()) } else { None };
         let rank = all.iter().find_map(ranks).unwrap_or(1);
         for (source, shape) in &mut all {
             if let Shape::Opaque(ty) = &*shape {
-                let sizes = self.concrete(&quote!(<#ty as ::monomorph::Tensor>::SHAPE));
                 let takes = format!("values of rank {rank}");
-                let dims = (0..rank).map(|axis| Dim::Constant(quote!(#sizes[#axis]))).collect();
-                self.check(span, quote!(::monomorph::shapes::rank(#name, #takes, #rank, #source, #sizes)));
-                *shape = Shape::Known(dims);
+                match self.opaque_sizes(span, name, &takes, rank, source, ty) {
+                    Some(dims) => *shape = Shape::Known(dims),
+                    None => return Shape::Unknown,
+                }
             }
         }
         let first = &all[0];
@@ -98,7 +100,7 @@ impl Builder<'_> {
                     self.errors.at(span, text.as_str());
                     return Shape::Unknown;
                 }
-            } else if first.1.is_constant() && shape.is_constant() {
+            } else if self.is_constant(&first.1) && self.is_constant(shape) {
                 let (x, p, q) = (&first.0, first.1.slice(&self.scalar), shape.slice(&self.scalar));
                 self.check(span, quote!(::monomorph::shapes::beside(#name, #x, #p, #source, #q)));
             } else {

@@ -140,15 +140,6 @@ impl Shape {
             }
         }
     }
-
-    /// Whether a const item can name it, which cannot use the generic parameters of the network.
-    pub(crate) fn is_constant(&self) -> bool {
-        match self {
-            Shape::Known(dims) => !dims.iter().any(|dim| dim.parameter().is_some()),
-            Shape::Opaque(_) => true,
-            Shape::Unknown => false,
-        }
-    }
 }
 
 /// Something computed: the input or the output of a node.

@@ -167,8 +167,8 @@ fn free_to_change(model: &Model, places: &Places, value: ValueId, step: usize) -
     uses == 1 && !later_views && !sharing.contains(&model.result)
 }
 
-/// Places for `forward`: whatever `backward` reads is kept. A value that it does not read is overwritten by the next node,
-/// if that can compute in place.
+/// Places for `forward`: whatever `backward` reads is kept. A value that it does not read is overwritten by the next
+/// node, if that can compute in place.
 pub(crate) fn forward(model: &Model) -> Places {
     let mut places = Places::new(model);
     for (step, node) in model.nodes.iter().enumerate() {

@@ -11,7 +11,7 @@ use crate::graph::{Dim, Model, Node, Op, Shape, Value, ValueId, name_hash};
 use crate::layers;
 use crate::parse::{Body, Combine, Declaration, Dims, Flow, Let, Port, Residual, Source, Step};
 use crate::shapes;
-use crate::sizes::{self, mentioned};
+use crate::sizes;
 
 /// Works out the model of a declaration; mistakes go to `errors`.
 pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model {
@@ -301,19 +301,17 @@ impl Resolver<'_> {
             return self.builder.value(Shape::Unknown, part.to_string());
         };
         let (ty, text, key) = (ty.clone(), part.to_string(), name_hash(&part.to_string()));
-        let of_parameters = mentioned(ty.clone());
-        let key =
-            if self.declaration.generics.const_params().any(|size| of_parameters.contains(&size.ident.to_string())) {
-                quote!(#key)
-            } else {
-                // Without a key there is no type, so this mistake is the only one.
-                let whole = name.to_string();
-                let result = quote! {
-                    ::monomorph::shapes::part(#whole, #text, <#ty as ::monomorph::Tensor>::PARTS, #key)
-                };
-                let item = self.builder.work_out(part.span(), quote!(u64), result);
-                quote!({ #item })
+        let key = if self.builder.generic_size(&ty).is_some() {
+            quote!(#key)
+        } else {
+            // Without a key there is no type, so this mistake is the only one.
+            let whole = name.to_string();
+            let result = quote! {
+                ::monomorph::shapes::part(#whole, #text, <#ty as ::monomorph::Tensor>::PARTS, #key)
             };
+            let item = self.builder.work_out(part.span(), quote!(u64), result);
+            quote!({ #item })
+        };
         let shape = Shape::Opaque(quote_spanned!(part.span()=> <#ty as ::monomorph::__private::Field<#key>>::Type));
         let op = Op::Part(part.clone(), Some(key));
         self.builder.fieldless_node(op, format!("{name}.{part}"), "Part", vec![whole], shape)
@@ -346,8 +344,8 @@ impl Resolver<'_> {
         let with = if shortcut == input { "its input is" } else { "its shortcut gives" };
         let (body_shape, other) =
             (self.builder.values[body].shape.clone(), self.builder.values[shortcut].shape.clone());
-        // If only the compiler can compare the two, the layers that follow rely on the shape of the input, or of the body
-        // if there is a shortcut.
+        // If only the compiler can compare the two, the layers that follow rely on the shape of the input, or of the
+        // body if there is a shortcut.
         let mut shape = if shortcut == input { other.clone() } else { body_shape.clone() };
         match (body_shape.literals(), other.literals()) {
             (Some(a), Some(b)) => {
@@ -356,7 +354,7 @@ impl Resolver<'_> {
                     shape = Shape::Unknown;
                 }
             }
-            _ if body_shape.is_constant() && other.is_constant() => {
+            _ if self.builder.is_constant(&body_shape) && self.builder.is_constant(&other) => {
                 let (name, a, b) =
                     (name.to_string(), body_shape.slice(&self.builder.scalar), other.slice(&self.builder.scalar));
                 self.builder.check(span, quote!(::monomorph::shapes::residual(#name, #a, #with, #b)));
@@ -383,12 +381,12 @@ impl Resolver<'_> {
                     self.builder.errors.at(written.span, text.as_str());
                 }
             }
-            _ if declared.is_constant() && computed.is_constant() => {
+            _ if self.builder.is_constant(declared) && self.builder.is_constant(computed) => {
                 let (a, b) = (declared.slice(&self.builder.scalar), computed.slice(&self.builder.scalar));
                 self.builder.check(written.span, quote!(::monomorph::shapes::declared_output(#a, #source, #b)));
             }
             // A const parameter is equal only to itself.
-            _ if !matches!((declared, computed), (Shape::Unknown, _) | (_, Shape::Unknown)) => {
+            _ if matches!((declared, computed), (Shape::Known(_), Shape::Known(_))) => {
                 let (a, b) = (declared.text(), computed.text());
                 if a != b {
                     let message = format!("the network is declared to give {a}, but {source} gives {b}");

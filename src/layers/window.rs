@@ -24,7 +24,8 @@ pub trait Window: 'static {
     type History<X: Tensor>: Tensor<Element = X::Element>;
 }
 
-/// A kernel of `KH`×`KW`, strides `SH`×`SW`, padding `TOP` and `LEFT`, dilation `DH`×`DW`; a marker that is never built.
+/// A kernel of `KH`×`KW`, strides `SH`×`SW`, padding `TOP` and `LEFT`, dilation `DH`×`DW`; a marker that is never
+/// built.
 ///
 /// ```
 /// use monomorph::layers::{Window, Window2d};

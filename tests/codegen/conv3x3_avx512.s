@@ -5,53 +5,53 @@
     add rdx, 96
     xor esi, esi
 .L0:
-    vmovaps ymm4, ymmword ptr [rax + 288]
-    vmovaps ymm7, ymmword ptr [rax]
-    vmovaps ymm8, ymmword ptr [rax + 32]
-    vmovaps ymm5, ymmword ptr [rax + 64]
-    vmovaps ymm2, ymmword ptr [rax + 96]
-    vmovaps ymm9, ymmword ptr [rax + 128]
-    vmovaps ymm1, ymmword ptr [rax + 160]
-    vmovaps ymm0, ymmword ptr [rax + 192]
-    vmovaps ymm11, ymmword ptr [rax + 224]
-    vbroadcastss ymm6, dword ptr [rcx + rsi + 56]
-    vbroadcastss ymm13, dword ptr [rcx + rsi + 52]
-    vmovaps ymm3, ymmword ptr [rax + 256]
+    vmovaps ymm4, ymmword ptr [rcx + 288]
+    vmovaps ymm7, ymmword ptr [rcx]
+    vmovaps ymm8, ymmword ptr [rcx + 32]
+    vmovaps ymm5, ymmword ptr [rcx + 64]
+    vmovaps ymm2, ymmword ptr [rcx + 96]
+    vmovaps ymm9, ymmword ptr [rcx + 128]
+    vmovaps ymm1, ymmword ptr [rcx + 160]
+    vmovaps ymm0, ymmword ptr [rcx + 192]
+    vmovaps ymm11, ymmword ptr [rcx + 224]
+    vbroadcastss ymm6, dword ptr [rax + rsi + 56]
+    vbroadcastss ymm13, dword ptr [rax + rsi + 52]
+    vmovaps ymm3, ymmword ptr [rcx + 256]
     vmulps ymm14, ymm11, ymm13
-    vbroadcastss ymm10, dword ptr [rcx + rsi + 32]
-    vbroadcastss ymm15, dword ptr [rcx + rsi + 28]
-    vbroadcastss ymm12, dword ptr [rcx + rsi + 8]
+    vbroadcastss ymm10, dword ptr [rax + rsi + 32]
+    vbroadcastss ymm15, dword ptr [rax + rsi + 28]
+    vbroadcastss ymm12, dword ptr [rax + rsi + 8]
     vmulps ymm16, ymm9, ymm15
-    vbroadcastss ymm17, dword ptr [rcx + rsi + 4]
+    vbroadcastss ymm17, dword ptr [rax + rsi + 4]
     vmulps ymm18, ymm8, ymm17
-    vbroadcastss ymm19, dword ptr [rcx + rsi]
+    vbroadcastss ymm19, dword ptr [rax + rsi]
     vfmadd132ps ymm19, ymm4, ymm7
     vaddps ymm18, ymm18, ymm19
     vfmadd231ps ymm18, ymm12, ymm5
-    vfmadd231ps ymm18, ymm2, dword ptr [rcx + rsi + 24]{1to8}
+    vfmadd231ps ymm18, ymm2, dword ptr [rax + rsi + 24]{1to8}
     vaddps ymm16, ymm16, ymm18
     vfmadd231ps ymm16, ymm10, ymm1
-    vfmadd231ps ymm16, ymm0, dword ptr [rcx + rsi + 48]{1to8}
+    vfmadd231ps ymm16, ymm0, dword ptr [rax + rsi + 48]{1to8}
     vaddps ymm14, ymm14, ymm16
-    vbroadcastss ymm16, dword ptr [rcx + rsi + 60]
-    vbroadcastss ymm18, dword ptr [rcx + rsi + 36]
-    vbroadcastss ymm19, dword ptr [rcx + rsi + 12]
-    vbroadcastss ymm20, dword ptr [rcx + rsi + 64]
-    vbroadcastss ymm21, dword ptr [rcx + rsi + 40]
-    vbroadcastss ymm22, dword ptr [rcx + rsi + 16]
+    vbroadcastss ymm16, dword ptr [rax + rsi + 60]
+    vbroadcastss ymm18, dword ptr [rax + rsi + 36]
+    vbroadcastss ymm19, dword ptr [rax + rsi + 12]
+    vbroadcastss ymm20, dword ptr [rax + rsi + 64]
+    vbroadcastss ymm21, dword ptr [rax + rsi + 40]
+    vbroadcastss ymm22, dword ptr [rax + rsi + 16]
     vmovaps ymm23, ymm7
     vfmadd213ps ymm23, ymm19, ymm4
     vmulps ymm24, ymm22, ymm8
     vaddps ymm23, ymm23, ymm24
-    vfmadd231ps ymm23, ymm5, dword ptr [rcx + rsi + 20]{1to8}
+    vfmadd231ps ymm23, ymm5, dword ptr [rax + rsi + 20]{1to8}
     vfmadd231ps ymm23, ymm18, ymm2
     vmulps ymm24, ymm21, ymm9
     vaddps ymm23, ymm23, ymm24
-    vfmadd231ps ymm23, ymm1, dword ptr [rcx + rsi + 44]{1to8}
+    vfmadd231ps ymm23, ymm1, dword ptr [rax + rsi + 44]{1to8}
     vfmadd231ps ymm23, ymm16, ymm0
     vmulps ymm24, ymm20, ymm11
     vaddps ymm23, ymm23, ymm24
-    vfmadd231ps ymm23, ymm3, dword ptr [rcx + rsi + 68]{1to8}
+    vfmadd231ps ymm23, ymm3, dword ptr [rax + rsi + 68]{1to8}
     vfmadd231ps ymm14, ymm6, ymm3
     vmovups ymmword ptr [rdx - 96], ymm14
     vmulps ymm14, ymm11, ymm6

@@ -1,6 +1,6 @@
 # rustc 1.95.0 (59807616e 2026-04-14), x86_64-unknown-linux-gnu
-    mov rcx, qword ptr [rdi]
-    mov rsi, qword ptr [rdi + 8]
+    mov rsi, qword ptr [rdi]
+    mov rcx, qword ptr [rdi + 8]
     mov rax, qword ptr [rdi + 16]
     mov rdx, qword ptr [rdi + 24]
     vmovaps ymm0, ymmword ptr [rcx + 256]

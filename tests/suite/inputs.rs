@@ -1,5 +1,5 @@
-//! Inputs other than one tensor: whole numbers, several of them, the parts of what a network gives; and layers of one's own
-//! that take them.
+//! Inputs other than one tensor: whole numbers, several of them, the parts of what a network gives; and layers of one's
+//! own that take them.
 
 use std::any::TypeId;
 
@@ -158,8 +158,8 @@ fn whole_numbers_stand_beside_tensors() {
     assert!(last < 0.1 * first, "{first} → {last}");
 }
 
-/// `y = FACTOR · w · x`, number by number: a layer of one's own with what those of the crate have. It finds its input by
-/// itself, takes a size, applies the function behind it, and its weights can be packed.
+/// `y = FACTOR · w · x`, number by number: a layer of one's own with what those of the crate have. It finds its input
+/// by itself, takes a size, applies the function behind it, and its weights can be packed.
 #[derive(Parameters)]
 #[repr(C)]
 pub struct Scaled<X, W, const FACTOR: usize> {

@@ -1,4 +1,5 @@
-//! Sizes that generic code computes: networks over `typenum` numbers, and arrays of as many numbers as a network has parameters.
+//! Sizes that generic code computes: networks over `typenum` numbers, and arrays of as many numbers as a network has
+//! parameters.
 
 use std::ops::Div;
 
@@ -21,6 +22,13 @@ network! {
 network! {
     pub Wide<f64, D: Unsigned, const N: usize>: [N] -> [D + 1] { Dense((D + 2) * 2 - 1), Relu, Dense(D + 1) }
 }
+network! { pub Ends<f64, D: Unsigned>(x: [D]) -> (same: [D], half: [D / 2]) {
+    let same = x |> Dense(D) |> Tanh;
+    let half = x |> Dense(D / 2);
+} }
+network! { pub OneEnd<f64, D: Unsigned>(x: [D]) -> [D / 2] { let ends = x |> Ends::<D>; ends.half |> Tanh } }
+network! { pub Inner<f64, const N: usize>: [3] -> [N] { Dense(N), Tanh } }
+network! { pub Outer<f64, const N: usize>: [3] -> [N] { Inner::<N>, Sigmoid } }
 network! { pub Fixed<T>: [6] -> [6] { code: Dense(3), Tanh, Dense(6) } }
 network! { #[derive(Clone)] pub Normed: [5] -> [3] { Dense(300), BatchNorm, Relu, Dense(3) } }
 network! { pub Empty: [5] -> [5] { Relu } }
@@ -45,6 +53,8 @@ fn a_size_that_is_a_type_is_a_size() {
     check_gradients(&mut *drawn::<Autoencoder<f64, U7>>(), &[GenericArray::from([0.1; 7])], 1e-7)
         .expect("the gradient");
     check_gradients(&mut *drawn::<Wide<U4, 3>>(), &[[0.1, 0.7, -0.3], [0.5, 0.2, 0.9]], 1e-7).expect("the gradient");
+    check_gradients(&mut *drawn::<OneEnd<U6>>(), &[GenericArray::from([0.1; 6])], 1e-7).expect("the gradient");
+    check_gradients(&mut *drawn::<Outer<5>>(), &[[0.1, 0.7, -0.3]], 1e-7).expect("the gradient");
     assert_eq!(<Wide<U4, 3> as Parameters>::COUNT, 3 * 11 + 11 + 11 * 5 + 5);
 }
 

@@ -21,7 +21,8 @@ network! {
 fn figures_are_constants() {
     const PARAMS: usize = 156 + 2416 + 48_120 + 10_164 + 850;
     const { assert!(LeNet::PARAMS == PARAMS) };
-    // Large layers are aligned to cache lines: this is the padding after the stem, the first and the second dense layer.
+    // Large layers are aligned to cache lines: this is the padding after the stem, the first and the second dense
+    // layer.
     assert_eq!(LeNet::PARAM_BYTES, (4 * (PARAMS + 4 + 8 + 12)).next_multiple_of(64));
     assert_eq!(LeNet::MACS, 28 * 28 * 25 * 6 + 10 * 10 * 150 * 16 + 400 * 120 + 120 * 84 + 84 * 10);
     // Exactly the largest live set: for both convolutions only the maxima are stored.

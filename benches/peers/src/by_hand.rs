@@ -43,7 +43,8 @@ macro_rules! chains {
 }
 pub(crate) use chains;
 
-/// `x · w + sum`, in one instruction if the processor has it: the compiler may not fuse the operations itself, because that rounds less often.
+/// `x · w + sum`, in one instruction if the processor has it: the compiler may not fuse the operations itself, because
+/// that rounds less often.
 #[inline(always)]
 pub fn mul_add(x: f32, w: f32, sum: f32) -> f32 {
     if cfg!(target_feature = "fma") { x.mul_add(w, sum) } else { x * w + sum }

@@ -168,8 +168,9 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// Values as a layer takes them: one alone, several as a tuple. Those of a user-defined layer may have another type of
-    /// the same length; `as_what` is `read` or `gradient`. Where they do not fit, the passes all have the same error.
+    /// Values as a layer takes them: one alone, several as a tuple. Those of a user-defined layer may have another type
+    /// of the same length; `as_what` is `read` or `gradient`. Where they do not fit, the passes all have the same
+    /// error.
     pub(super) fn given(&self, node: &Node, values: Vec<TokenStream>, as_what: &str) -> TokenStream {
         let tuple =
             |parts: Vec<TokenStream>| if let [part] = parts.as_slice() { part.clone() } else { quote!((#(#parts),*)) };

@@ -173,8 +173,8 @@ impl Network<'_> {
         let place = |value: ValueId| memory.places.of[value];
         match &node.op {
             Op::Add | Op::Multiply => {
-                // If one value already is in the place of the output, the other is added to it; else one is copied there
-                // first.
+                // If one value already is in the place of the output, the other is added to it; else one is copied
+                // there first.
                 let in_place = node.inputs.iter().position(|input| place(*input) == place(node.output));
                 let first = in_place.unwrap_or(1);
                 let copy = in_place

@@ -7,6 +7,7 @@ use syn::Ident;
 use crate::expand::network::{Network, index};
 use crate::graph::{Node, Op, Shape, Value};
 use crate::plan;
+use crate::sizes;
 
 impl Network<'_> {
     pub(super) fn structure(&self, fields: &[(&Ident, TokenStream)]) -> TokenStream {
@@ -53,8 +54,8 @@ impl Network<'_> {
         if can && !self.model.unaligned { quote!(#[repr(C, align(64))]) } else { quote!(#[repr(C)]) }
     }
 
-    /// Whether there is padding before the field `index`: a large layer begins at a new cache line, a user-defined one at
-    /// the alignment of its type.
+    /// Whether there is padding before the field `index`: a large layer begins at a new cache line, a user-defined one
+    /// at the alignment of its type.
     ///
     /// A vector load across two cache lines takes twice the time. The weights of most layers fill whole lines; after a
     /// layer whose weights do not, all loads up to the end of the network would cross lines. Small layers are not worth
@@ -161,9 +162,11 @@ impl Network<'_> {
                 }
             }
         });
+        // A generic array can be copied only if the array that its size stands for can, which generic code does not know.
+        let copy = sizes::of(&self.model.declaration.generics).is_empty().then(|| quote!(Copy,));
         quote! {
             #[doc = #docs]
-            #[derive(Clone, Copy, Debug, PartialEq, ::monomorph::memory::Plain)]
+            #[derive(Clone, #copy Debug, PartialEq, ::monomorph::memory::Plain)]
             #[repr(C)]
             #visibility struct #name #impl_generics #where_clause {
                 #(#[doc = #fields] #visibility #names: #types,)*
@@ -174,7 +177,8 @@ impl Network<'_> {
         }
     }
 
-    /// The number of the parameters as a type, if the sizes are known. Without the feature, the macro of the library is empty.
+    /// The number of the parameters as a type, if the sizes are known. Without the feature, the macro of the library is
+    /// empty.
     pub(super) fn counted(&self) -> TokenStream {
         if self.model.parametric {
             return TokenStream::new();

@@ -31,7 +31,8 @@ pub(super) fn tunable(
 ) -> Option<ValueId> {
     let value = arguments.real(builder, parameter, default)?;
     let layer = marker(arguments, layer);
-    // If the slope or α is negative, the output does not tell the sign of the input. A negative literal is an expression.
+    // If the slope or α is negative, the output does not tell the sign of the input. A negative literal is an
+    // expression.
     let literal = arguments.get(parameter).is_none_or(|value| matches!(ungroup(value), Expr::Lit(_)));
     activation(builder, arguments, input, quote!(#layer<#value>), literal.then_some(true))
 }

@@ -101,7 +101,7 @@ impl<'a> Arguments<'a> {
                     return None;
                 }
             }
-            _ if stated.is_constant() && shape.is_constant() => {
+            _ if builder.is_constant(&stated) && builder.is_constant(&shape) => {
                 let (a, b) = (stated.slice(&builder.scalar), shape.slice(&builder.scalar));
                 builder.check(written.span(), quote!(::monomorph::shapes::stated_input(#text, #a, #source, #b)));
             }
@@ -173,7 +173,8 @@ impl<'a> Arguments<'a> {
         Some(core::array::from_fn(|_| dim.clone()))
     }
 
-    /// `same`, `valid`, in one dimension `causal`, a number, a number for each axis, or a pair `(before, after)` for each axis.
+    /// `same`, `valid`, in one dimension `causal`, a number, a number for each axis, or a pair `(before, after)` for
+    /// each axis.
     pub(super) fn padding<const R: usize>(&self, builder: &mut Builder) -> Option<[Side; R]> {
         let Some(value) = self.get("padding").map(ungroup) else {
             return Some(core::array::from_fn(|_| Side::both(Dim::Literal(0))));

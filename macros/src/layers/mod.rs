@@ -167,7 +167,7 @@ fn user_defined(builder: &mut Builder, call: &Call, plain: Option<&str>, inputs:
     let name = builder.name("layer", call);
     let Some(ty) = user_type(builder, call, &name, inputs) else { return unknown(builder) };
     let given: Vec<_> = inputs.iter().map(|input| builder.values[*input].shape.clone()).collect();
-    if given.iter().all(Shape::is_constant) {
+    if builder.generic_size(&ty).is_none() && given.iter().all(|shape| builder.is_constant(shape)) {
         let text = name.to_string();
         let sources = inputs.iter().map(|input| &builder.values[*input].source);
         let gives = given.iter().map(|given| given.slice(&builder.scalar));

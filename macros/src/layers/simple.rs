@@ -23,7 +23,7 @@ pub(super) fn flatten(builder: &mut Builder, arguments: &Arguments, input: Value
                 return None;
             }
         },
-        (shape, None) if !shape.is_constant() => {
+        (shape, None) if !builder.is_constant(shape) => {
             let message = "Flatten multiplies a parameter of the network, which stable Rust cannot; make it a constant";
             builder.errors.at(arguments.span, message);
             return None;

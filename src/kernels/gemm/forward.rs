@@ -79,8 +79,8 @@ impl<T: Scalar, W: Storage<T>, A: Activation<T>, P: Product> Forward<T, W, A, P>
         P::ROWS == 1 && !SCALAR && lanes::<S, T>() * size_of::<T>() >= bytes && P::IN * P::OUT * size_of::<W>() > 49_152
     }
 
-    /// How many registers of a streamed row [`by_rows`] reads at a time; 0 if the whole row fits one tile. It is at most half
-    /// of the row, because otherwise its reads would have a constant stride, too.
+    /// How many registers of a streamed row [`by_rows`] reads at a time; 0 if the whole row fits one tile. It is at
+    /// most half of the row, because otherwise its reads would have a constant stride, too.
     pub(super) const fn vectors<S: Simd>() -> usize {
         if !Self::streams::<S>(64) || P::OUT <= MOST_VECTORS * lanes::<S, T>() {
             return 0;

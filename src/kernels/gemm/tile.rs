@@ -268,7 +268,8 @@ pub(crate) unsafe fn start<T: Scalar, S: Simd, const MR: usize, const NR: usize>
     )
 }
 
-/// Multiplies a finished tile by the scales of its columns and adds the bias: `tile[m][n] ← scale[n] · tile[m][n] + bias[n]`.
+/// Multiplies a finished tile by the scales of its columns and adds the bias: `tile[m][n] ← scale[n] · tile[m][n] +
+/// bias[n]`.
 ///
 /// # Safety
 /// The columns must be readable at `scale`, and at `bias` if there is one.
@@ -378,8 +379,8 @@ pub(crate) fn collect<T: Scalar, S: Simd>(simd: S, sums: &[T::Vector<S>]) -> T::
             for (part, sum) in parts.iter_mut().zip(sums) {
                 *part = *sum;
             }
-            // Adding the two zips of a pair halves the lanes of each sum and puts the two sums next to each other. Pairs
-            // that are half the sums apart end up in order.
+            // Adding the two zips of a pair halves the lanes of each sum and puts the two sums next to each other.
+            // Pairs that are half the sums apart end up in order.
             let mut half = lanes::<S, T>() / 2;
             while half > 0 {
                 for n in 0..half {

@@ -1,6 +1,6 @@
 //! Statistics of every channel over all rows, samples included.
 
-use super::sums::{column_sums, count_of, inverse_deviation, splat};
+use super::sums::{Columns, column_sums, count_of, inverse_deviation, splat};
 use crate::kernels::blocks::{blocks, read, write};
 use crate::scalar::{Real, Vector};
 use crate::simd::{Simd, share};
@@ -99,27 +99,13 @@ pub fn batch_forward<T: Real, S: Simd>(
                         );
                         let center = sum / size;
                         write::<T, S>(center, mean.add(channel), count);
-                        let [sum] = column_sums::<T, S, 1>(
-                            simd,
-                            rows,
-                            #[inline(always)]
-                            |row, [sum]| {
-                                let deviation = read::<T, S>(simd, from.add(row * channels), count) - center;
-                                [deviation.mul_add(deviation, sum)]
-                            },
-                        );
-                        let spread = sum / size;
+                        let columns = Columns { rows, channels, count };
+                        let spread = columns.squared_deviations::<T, S>(simd, from, center) / size;
                         write::<T, S>(spread, variance.add(channel), count);
                         let scale = read::<T, S>(simd, weight.add(channel), count)
                             * inverse_deviation::<T, S>(simd, spread, epsilon);
                         let bias = read::<T, S>(simd, bias.add(channel), count);
-                        let mut row = 0;
-                        while row < rows {
-                            let at = row * channels + channel;
-                            let deviation = read::<T, S>(simd, input.add(at), count) - center;
-                            write::<T, S>(deviation.mul_add(scale, bias), output.add(at), count);
-                            row += 1;
-                        }
+                        columns.normalize::<T, S>(simd, from, output.add(channel), [center, scale, bias]);
                     }
                 },
             );
@@ -195,15 +181,12 @@ pub fn batch_backward<T: Real, S: Simd>(
                         let scale = read::<T, S>(simd, weight.add(channel), count) * inverse;
                         let offset = -(scale * (sum / size));
                         let slope = -(scale * inverse * (product / size));
-                        let mut row = 0;
-                        while row < rows {
-                            let at = row * channels + channel;
-                            let dy = read::<T, S>(simd, grad_output.add(at), count);
-                            let deviation = read::<T, S>(simd, input.add(at), count) - center;
-                            let dx = dy.mul_add(scale, deviation.mul_add(slope, offset));
-                            write::<T, S>(dx, grad_input.add(at), count);
-                            row += 1;
-                        }
+                        let pointers = (input.add(channel), grad_output.add(channel), grad_input.add(channel));
+                        Columns { rows, channels, count }.differentiate::<T, S>(
+                            simd,
+                            pointers,
+                            [center, scale, slope, offset],
+                        );
                     }
                 },
             );

@@ -1,6 +1,6 @@
 //! Statistics of groups of channels in one sample.
 
-use super::sums::{column_sums, count_of, inverse_deviation, row_sums, splat};
+use super::sums::{Columns, column_sums, count_of, inverse_deviation, row_sums, splat};
 use crate::kernels::blocks::{blocks, read, write};
 use crate::scalar::{Real, Scalar, Vector};
 use crate::simd::{Simd, share};
@@ -103,15 +103,8 @@ pub fn group_forward<T: Real, S: Simd>(
                     // SAFETY: as above.
                     unsafe {
                         let center = read::<T, S>(simd, mean.add(channel), count);
-                        let [sum] = column_sums::<T, S, 1>(
-                            simd,
-                            rows,
-                            #[inline(always)]
-                            |row, [sum]| {
-                                let deviation = read::<T, S>(simd, input.add(row * channels + channel), count) - center;
-                                [deviation.mul_add(deviation, sum)]
-                            },
-                        );
+                        let columns = Columns { rows, channels, count };
+                        let sum = columns.squared_deviations::<T, S>(simd, input.add(channel), center);
                         write::<T, S>(sum, inverse.add(channel), count);
                     }
                 },
@@ -137,13 +130,8 @@ pub fn group_forward<T: Real, S: Simd>(
                         let scale = read::<T, S>(simd, weight.add(channel), count)
                             * read::<T, S>(simd, inverse.add(channel), count);
                         let bias = read::<T, S>(simd, bias.add(channel), count);
-                        let mut row = 0;
-                        while row < rows {
-                            let at = row * channels + channel;
-                            let deviation = read::<T, S>(simd, input.add(at), count) - center;
-                            write::<T, S>(deviation.mul_add(scale, bias), output.add(at), count);
-                            row += 1;
-                        }
+                        let (from, to) = (input.add(channel), output.add(channel));
+                        Columns { rows, channels, count }.normalize::<T, S>(simd, from, to, [center, scale, bias]);
                     }
                 },
             );
@@ -249,15 +237,12 @@ pub fn group_backward<T: Scalar, S: Simd>(
                         let scale = read::<T, S>(simd, weight.add(channel), count) * inverse;
                         let offset = -(inverse * read::<T, S>(simd, sums.add(channel), count));
                         let slope = -(inverse * inverse * read::<T, S>(simd, products.add(channel), count));
-                        let mut row = 0;
-                        while row < rows {
-                            let at = row * channels + channel;
-                            let dy = read::<T, S>(simd, grad_output.add(at), count);
-                            let deviation = read::<T, S>(simd, input.add(at), count) - center;
-                            let dx = dy.mul_add(scale, deviation.mul_add(slope, offset));
-                            write::<T, S>(dx, grad_input.add(at), count);
-                            row += 1;
-                        }
+                        let pointers = (input.add(channel), grad_output.add(channel), grad_input.add(channel));
+                        Columns { rows, channels, count }.differentiate::<T, S>(
+                            simd,
+                            pointers,
+                            [center, scale, slope, offset],
+                        );
                     }
                 },
             );

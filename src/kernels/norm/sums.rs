@@ -1,5 +1,6 @@
 //! Sums down columns and along rows, and values derived from them.
 
+use crate::kernels::blocks::{read, write};
 use crate::scalar::{Real, Scalar, Vector, lanes};
 use crate::simd::Simd;
 
@@ -67,6 +68,91 @@ pub(super) fn column_sums<T: Scalar, S: Simd, const N: usize>(
         total = add::<T, S, N>(total, sum);
     }
     total
+}
+
+/// The columns that a block of lanes holds, in rows of `channels` numbers; pointers are to the first row.
+#[derive(Clone, Copy)]
+pub(super) struct Columns {
+    pub rows: usize,
+    pub channels: usize,
+    pub count: usize,
+}
+
+impl Columns {
+    /// `Σ (x − center)²`.
+    ///
+    /// # Safety
+    /// `x` must be valid for reading the columns.
+    #[inline(always)]
+    pub(super) unsafe fn squared_deviations<T: Scalar, S: Simd>(
+        self,
+        simd: S,
+        x: *const T,
+        center: T::Vector<S>,
+    ) -> T::Vector<S> {
+        let [sum] = column_sums::<T, S, 1>(
+            simd,
+            self.rows,
+            #[inline(always)]
+            |row, [sum]| {
+                // SAFETY: rows are below `rows`; the rest is guaranteed by the caller.
+                let x = unsafe { read::<T, S>(simd, x.add(row * self.channels), self.count) };
+                let deviation = x - center;
+                [deviation.mul_add(deviation, sum)]
+            },
+        );
+        sum
+    }
+
+    /// `y = (x − center) · scale + bias`.
+    ///
+    /// # Safety
+    /// `x` must be valid for reading the columns, and `y` for writing them.
+    #[inline(always)]
+    pub(super) unsafe fn normalize<T: Scalar, S: Simd>(
+        self,
+        simd: S,
+        x: *const T,
+        y: *mut T,
+        [center, scale, bias]: [T::Vector<S>; 3],
+    ) {
+        let mut row = 0;
+        while row < self.rows {
+            let at = row * self.channels;
+            // SAFETY: rows are below `rows`; the rest is guaranteed by the caller.
+            unsafe {
+                let deviation = read::<T, S>(simd, x.add(at), self.count) - center;
+                write::<T, S>(deviation.mul_add(scale, bias), y.add(at), self.count);
+            }
+            row += 1;
+        }
+    }
+
+    /// `∂x = ∂y · scale + (x − center) · slope + offset`: what the derivative of [`normalize`](Self::normalize) becomes
+    /// once the sums over the rows are known.
+    ///
+    /// # Safety
+    /// `x` and `dy` must be valid for reading the columns, and `dx` for writing them.
+    #[inline(always)]
+    pub(super) unsafe fn differentiate<T: Scalar, S: Simd>(
+        self,
+        simd: S,
+        (x, dy, dx): (*const T, *const T, *mut T),
+        [center, scale, slope, offset]: [T::Vector<S>; 4],
+    ) {
+        let mut row = 0;
+        while row < self.rows {
+            let at = row * self.channels;
+            // SAFETY: rows are below `rows`; the rest is guaranteed by the caller.
+            unsafe {
+                let gradient = read::<T, S>(simd, dy.add(at), self.count);
+                let deviation = read::<T, S>(simd, x.add(at), self.count) - center;
+                let gradient = gradient.mul_add(scale, deviation.mul_add(slope, offset));
+                write::<T, S>(gradient, dx.add(at), self.count);
+            }
+            row += 1;
+        }
+    }
 }
 
 /// `N` sums over `len` consecutive numbers: `f(offset, count, sums)` adds the summands of the

@@ -1,5 +1,5 @@
-//! A checkpoint without an allocator: training keeps its best parameters, writes them to a page of flash, and finds them
-//! there after a reset.
+//! A checkpoint without an allocator: training keeps its best parameters, writes them to a page of flash, and finds
+//! them there after a reset.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use firmware::{exit, fail, measure, print, print_number};
