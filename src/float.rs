@@ -7,7 +7,7 @@ use crate::{fpu, math};
 // The scalar functions come from `libm`, not from the C library of the platform, so that a seed gives the same network
 // on every platform.
 macro_rules! float {
-    ($T:ident, $name:literal, $sqrt:path, $exp:ident, $ln:ident, $pow:ident) => {
+    ($T:ident, $name:literal, $sqrt:path, $mul_add:path, $exp:ident, $ln:ident, $pow:ident) => {
         #[diagnostic::do_not_recommend]
         impl Scalar for $T {
             type Vector<S: Simd> = Lanes<S, $T>;
@@ -22,6 +22,10 @@ macro_rules! float {
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 self as f64
+            }
+            #[inline(always)]
+            fn mul_add(self, b: Self, c: Self) -> Self {
+                $mul_add(self, b, c)
             }
             #[inline(always)]
             fn is_finite(self) -> bool {
@@ -88,5 +92,5 @@ macro_rules! float {
         }
     };
 }
-float!(f32, "F32", fpu::sqrt, expf, logf, powf);
-float!(f64, "F64", libm::sqrt, exp, log, pow);
+float!(f32, "F32", fpu::sqrt, fpu::mul_add, expf, logf, powf);
+float!(f64, "F64", libm::sqrt, fpu::mul_add_f64, exp, log, pow);

@@ -1,5 +1,8 @@
-//! Square roots, and `f32` from `binary16`: by one instruction on a Cortex-M with a floating-point unit (M4F, M7, M33
-//! and up), because `libm` and the compiler do not use these instructions, and in software on all other processors.
+//! Instructions of floating-point units that `libm` and the compiler do not use.
+//!
+//! A Cortex-M with a floating-point unit (M4F, M7, M33 and up) takes square roots and converts `binary16`; elsewhere
+//! both are computed in software. A RISC-V multiplies and adds with one rounding, which saves a third of the
+//! instructions of a layer; the compiler may not do so by itself, because that changes the result.
 //!
 //! Stable Rust does not expose the floating-point unit in `target_feature`. But there is one if the ABI passes numbers
 //! in its registers, and among Arm's bare-metal targets only those of the M profile have no 64-bit atomics.
@@ -10,6 +13,34 @@ use crate::simd::SCALAR;
 pub(crate) use cortex_m::{sqrt, widen};
 #[cfg(not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64"))))]
 pub(crate) use elsewhere::{sqrt, widen};
+
+macro_rules! mul_add {
+    ($name:ident, $T:ident, $feature:literal, $instruction:literal) => {
+        /// `a · b + c`.
+        #[inline(always)]
+        pub(crate) fn $name(a: $T, b: $T, c: $T) -> $T {
+            #[cfg(all(any(target_arch = "riscv32", target_arch = "riscv64"), target_feature = $feature))]
+            {
+                let sum: $T;
+                // SAFETY: the target has this instruction, which changes only the register of the sum and the unit's flags.
+                unsafe {
+                    core::arch::asm!(
+                        concat!($instruction, " {sum}, {a}, {b}, {c}"),
+                        sum = lateout(freg) sum, a = in(freg) a, b = in(freg) b, c = in(freg) c,
+                        options(pure, nomem, nostack)
+                    );
+                }
+                sum
+            }
+            #[cfg(not(all(any(target_arch = "riscv32", target_arch = "riscv64"), target_feature = $feature)))]
+            {
+                a * b + c
+            }
+        }
+    };
+}
+mul_add!(mul_add, f32, "f", "fmadd.s");
+mul_add!(mul_add_f64, f64, "d", "fmadd.d");
 
 /// The difference between the exponent biases of `f32` and `binary16`, shifted to the position of the exponent.
 pub(crate) const F16_BIAS: u32 = 112 << 23;

@@ -17,3 +17,18 @@ pub(crate) struct Run<T, W = T> {
     pub(crate) b_step: usize,
     pub(crate) len: usize,
 }
+
+/// Several runs of the same form, one after the other, such as the rows of a convolution's window.
+#[derive(Clone, Copy)]
+#[allow(dead_code, reason = "only the kernels of microcontrollers read it")]
+pub(crate) struct Repeat {
+    pub(crate) times: usize,
+    /// How far `a` and `b` are from one run to the next, in numbers.
+    pub(crate) a: usize,
+    pub(crate) b: usize,
+}
+
+impl Repeat {
+    /// One run.
+    pub(crate) const ONCE: Self = Self { times: 1, a: 0, b: 0 };
+}

@@ -4,7 +4,7 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 
 use fearless_simd::{Simd, SimdBase, SimdFloat, SimdFloatElement, SimdMask};
 
-use super::{packed, partial};
+use super::{FUSES, packed, partial};
 use crate::scalar::{Scalar, Storage, Vector};
 
 /// Whether `max` of a register may give a number if an operand is NaN: on x86 the result is then the second operand, on
@@ -79,7 +79,14 @@ impl<S: Simd, T: Scalar + SimdFloatElement> Vector<S, T> for Lanes<S, T> {
     }
 
     #[inline(always)]
-    fn mul_add(self, b: Self, c: Self) -> Self {
+    fn mul_add(self, b: Self, mut c: Self) -> Self {
+        if const { FUSES } {
+            let numbers = self.0.as_slice().iter().zip(b.0.as_slice());
+            for (sum, (&a, &b)) in c.0.as_mut_slice().iter_mut().zip(numbers) {
+                *sum = a.mul_add(b, *sum);
+            }
+            return c;
+        }
         Self(self.0.mul_add(b.0, c.0))
     }
     #[inline(always)]

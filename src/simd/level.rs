@@ -10,6 +10,10 @@ use crate::scalar::lanes;
 pub(crate) const SCALAR: bool =
     cfg!(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")));
 
+/// Whether the processor has a single instruction for `a · b + c` that the compiler uses only where it is asked to: the
+/// scalar `mul_add` of `f32` and `f64` is that instruction then.
+pub(crate) const FUSES: bool = cfg!(all(any(target_arch = "riscv32", target_arch = "riscv64"), target_feature = "f"));
+
 /// Work to run at some SIMD level: a closure that is generic over [`Simd`].
 pub trait Task {
     /// What the work returns.

@@ -16,6 +16,6 @@ pub use crate::scalar::Vector;
 pub use lanes::Lanes;
 #[cfg(feature = "std")]
 pub use level::levels;
+pub(crate) use level::{FUSES, SCALAR, again, unknown};
 pub use level::{Level, Simd, Task, dispatch, level, outline, share};
-pub(crate) use level::{SCALAR, again, unknown};
 pub use single::Single;

@@ -6,9 +6,9 @@ use super::geometry::{Convolution, Geometry};
 use crate::activation::{Activation, Identity};
 use crate::kernels::blocks::larger;
 use crate::kernels::gemm::{self, Columns, Tiles, copy, cover};
-use crate::kernels::run::{Run, Tile};
+use crate::kernels::run::{Repeat, Run, Tile};
 use crate::scalar::{Scalar, Storage, Vector, lanes};
-use crate::simd::Simd;
+use crate::simd::{SCALAR, Simd};
 
 /// A sample and the parameters, starting at the first channel of a group.
 struct Image<T, W, A, G, const POOLED: bool> {
@@ -133,36 +133,43 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
         unsafe {
             let bias = self.image.bias.map(|bias| bias.add(column));
             let mut tile = gemm::start::<T, S, MR, NR>(simd, if W::SCALED { None } else { bias }, columns);
-            for tap_row in row_from..row_to {
+            // `len` taps of a row of the kernel, whose inputs are contiguous.
+            let run = |tap_row, tap, len| {
                 let x_row = Geometry::<G>::ROWS.position(pixel_row, tap_row);
-                let x = |tap| Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, tap));
+                let (x, weight) = (
+                    Geometry::<G>::x(x_row, Geometry::<G>::COLUMNS.position(pixel, tap)),
+                    Geometry::<G>::weight(tap_row, tap) + column,
+                );
                 if const { Geometry::<G>::DEPTHWISE } {
-                    let run = Run {
-                        a: self.image.x.add(x(from) + column),
-                        a_row,
-                        a_step: Geometry::<G>::TAP as isize,
-                        by_column: true,
-                        b: self.image.weight.add(Geometry::<G>::weight(tap_row, from) + column),
-                        b_step: Geometry::<G>::OC,
-                        len: to - from,
-                    };
-                    gemm::accumulate(simd, &mut tile, run, columns);
+                    let (a, b) = (self.image.x.add(x + column), self.image.weight.add(weight));
+                    let (a_step, b_step) = (Geometry::<G>::TAP as isize, Geometry::<G>::OC);
+                    return Run { a, a_row, a_step, by_column: true, b, b_step, len };
+                }
+                let (a, b) = (self.image.x.add(x), self.image.weight.add(weight));
+                let len = len * Geometry::<G>::CG;
+                Run { a, a_row, a_step: 1, by_column: false, b, b_step: Geometry::<G>::OC, len }
+            };
+            let mut first = row_from;
+            if const { SCALAR && Geometry::<G>::ADJACENT && !Geometry::<G>::DEPTHWISE } && row_from < row_to {
+                let repeat = Repeat {
+                    times: row_to - row_from,
+                    a: const { Geometry::<G>::x(Geometry::<G>::ROWS.dilation, 0) },
+                    b: const { Geometry::<G>::weight(1, 0) },
+                };
+                if gemm::accumulate_all(&mut tile, run(row_from, from, to - from), repeat, columns) {
+                    first = row_to;
+                }
+            }
+            for tap_row in first..row_to {
+                if const { Geometry::<G>::DEPTHWISE } {
+                    gemm::accumulate(simd, &mut tile, run(tap_row, from, to - from), columns);
                     continue;
                 }
                 // A run is a row of the kernel, or a single tap.
                 let stretch = if const { Geometry::<G>::ADJACENT } { to - from } else { 1 };
                 let mut tap = from;
                 while tap < to {
-                    let run = Run {
-                        a: self.image.x.add(x(tap)),
-                        a_row,
-                        a_step: 1,
-                        by_column: false,
-                        b: self.image.weight.add(Geometry::<G>::weight(tap_row, tap) + column),
-                        b_step: Geometry::<G>::OC,
-                        len: stretch * Geometry::<G>::CG,
-                    };
-                    gemm::accumulate(simd, &mut tile, run, columns);
+                    gemm::accumulate(simd, &mut tile, run(tap_row, tap, stretch), columns);
                     tap += stretch;
                 }
             }

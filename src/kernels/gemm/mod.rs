@@ -19,6 +19,6 @@ mod write;
 
 pub(crate) use dense::{dense_forward, dense_input_gradient, dense_weight_gradient};
 pub(crate) use forward::Product;
-pub(super) use tile::{Columns, accumulate, add_rows, collect, dot, rescale, start};
+pub(super) use tile::{Columns, accumulate, accumulate_all, add_rows, collect, dot, rescale, start};
 pub(super) use tiling::{Tiles, copy, cover, registers, with};
 pub(super) use write::{add, write, write_across, write_maxima};

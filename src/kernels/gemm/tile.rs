@@ -1,7 +1,7 @@
 //! Tiles: how they are initialized, and the sums that accumulate in them.
 
 use crate::kernels::cortex_m;
-use crate::kernels::run::{Run, Tile};
+use crate::kernels::run::{Repeat, Run, Tile};
 use crate::scalar::{Scalar, Storage, Vector, lanes};
 use crate::simd::{SCALAR, Simd, again, share};
 
@@ -112,7 +112,7 @@ pub(crate) unsafe fn accumulate<T: Scalar, W: Storage<T>, S: Simd, const MR: usi
             // than eight registers would wait for its own sums; several partial sums hide the latency. SAFETY: the
             // caller guarantees exactly this.
             unsafe {
-                if cortex_m::accumulate::<T, W, S, MR, NR>(tile, &run, columns.adjacent::<T, S, NR>()) {
+                if accumulate_all(tile, run, Repeat::ONCE, columns) {
                 } else if const { MR * NR >= 8 || SCALAR } {
                     interleave::<T, W, S, MR, NR, 1>(simd, tile, run, columns);
                 } else if const { MR * NR >= 4 } {
@@ -125,6 +125,22 @@ pub(crate) unsafe fn accumulate<T: Scalar, W: Storage<T>, S: Simd, const MR: usi
             }
         },
     )
+}
+
+/// Adds several runs to a tile by one kernel of the processor's own, if there is one; otherwise returns `false` and does
+/// nothing.
+///
+/// # Safety
+/// As [`accumulate`], for each of the runs.
+#[inline(always)]
+pub(crate) unsafe fn accumulate_all<T: Scalar, W: Storage<T>, S: Simd, const MR: usize, const NR: usize>(
+    tile: &mut Tile<T, S, MR, NR>,
+    run: Run<T, W>,
+    repeat: Repeat,
+    columns: Columns,
+) -> bool {
+    // SAFETY: the caller guarantees exactly this.
+    unsafe { cortex_m::accumulate::<T, W, S, MR, NR>(tile, &run, repeat, columns.adjacent::<T, S, NR>()) }
 }
 
 /// The initial value of a sum: −0 instead of 0, because adding −0 changes no number, not even −0, and so the compiler

@@ -46,8 +46,8 @@ impl<T: Scalar, S: Simd, K: Tiles<T, S>> Cover<T, S, K> {
 /// How many registers a SIMD level has.
 pub(crate) const fn registers<S: Simd, T: Scalar>() -> usize {
     if SCALAR {
-        // Seven vectors of four leave four of 32 registers to spare.
-        return 7;
+        // A vector of four is four of 32 registers, but a number of the left operand is one.
+        return 9;
     }
     if lanes::<S, T>() * size_of::<T>() == 64 || cfg!(target_arch = "aarch64") { 32 } else { 16 }
 }
@@ -67,7 +67,7 @@ pub(super) const MOST_VECTORS: usize = 8;
 const fn best_tile(rows: usize, vectors: usize, registers: usize, shuffles: usize) -> (usize, usize) {
     let (mut best, mut least) = ((1, 1), usize::MAX);
     let mut nr = 1;
-    while nr <= MOST_VECTORS && nr <= vectors {
+    while nr <= vectors && nr <= if SCALAR { 4 } else { MOST_VECTORS } {
         let mut mr = 1;
         while mr <= MOST_ROWS && mr <= rows {
             // The accumulators, a row of the right operand, one number of the left, and one spare register. A single
@@ -92,6 +92,10 @@ const fn best_tile(rows: usize, vectors: usize, registers: usize, shuffles: usiz
 /// The approximate cost of a step of a tile: arithmetic and loads run in parallel, but loads that miss the L1 cache are
 /// added.
 const fn tile_cost(mr: usize, nr: usize, shuffles: usize) -> usize {
+    if SCALAR {
+        // Instructions: products, loads of the left operand, loads of the right one or what widens it, and the loop.
+        return 4 * mr * nr + mr + 4 * nr + 4;
+    }
     let (arithmetic, loads) = (mr * nr, mr + nr);
     4 * (if arithmetic > loads { arithmetic } else { loads }) + loads + 4 + shuffles * mr
 }
