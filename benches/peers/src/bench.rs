@@ -2,12 +2,13 @@
 
 use std::fmt::Display;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use monomorph::simd::Level;
+use monomorph::simd::{Level, level};
 use serde_json::{Value, json};
 
 use crate::graph::{INPUTS, Net, STEPS, Task};
+use crate::limits::{Cache, Limits, time};
 
 /// Outputs agree if they differ by no more than this times the largest output (or 1).
 pub const OUTPUT_TOLERANCE: f32 = 1e-4;
@@ -78,28 +79,23 @@ impl Bench {
         Ok(self.time(|turn| drop(black_box(step(STEPS + turn)))))
     }
 
-    /// The minimum time per run: the best of at least 12 windows of at least 2 ms, or of one run.
-    pub fn time(&self, mut run: impl FnMut(usize)) -> f64 {
-        let (window, total) = (Duration::from_millis(2), Duration::from_millis(if self.quick { 100 } else { 1000 }));
-        let mut turn = 0;
-        let mut measure = |runs: usize| {
-            let start = Instant::now();
-            for _ in 0..runs {
-                run(turn);
-                turn += 1;
-            }
-            start.elapsed()
-        };
-        let mut runs = 1;
-        while measure(runs) < window {
-            runs *= 2;
-        }
-        let (start, mut windows, mut best) = (Instant::now(), 0, Duration::MAX);
-        while windows < 12 || start.elapsed() < total {
-            best = best.min(measure(runs));
-            windows += 1;
-        }
-        best.as_secs_f64() / runs as f64
+    /// The minimum time per run.
+    pub fn time(&self, run: impl FnMut(usize)) -> f64 {
+        time(self.total(), run)
+    }
+
+    /// How long each line is measured.
+    fn total(&self) -> Duration {
+        Duration::from_millis(if self.quick { 100 } else { 1000 })
+    }
+
+    /// The limits of the core, as a line of results.
+    pub fn limits(&self) -> Value {
+        let Limits { flops_per_second, caches } = Limits::measure(self.level.unwrap_or_else(level), self.total());
+        let caches = caches.map(|Cache { name, bytes, bytes_per_second }| {
+            json!({ "level": name, "size": bytes, "bytes_per_second": bytes_per_second })
+        });
+        json!({ "limits": { "flops": flops_per_second, "caches": caches } })
     }
 }
 

@@ -11,6 +11,7 @@ pub mod dfdx;
 #[cfg(feature = "libraries")]
 pub mod export;
 pub mod graph;
+#[path = "../../limits.rs"]
 pub mod limits;
 #[cfg(feature = "libraries")]
 pub mod nalgebra;

@@ -5,7 +5,7 @@ use peers::bench::{self, Bench, Outcome};
 use peers::graph::Work;
 #[cfg(feature = "libraries")]
 use peers::{burn, candle, dfdx, export, nalgebra, tract};
-use peers::{limits, ours, plain};
+use peers::{ours, plain};
 
 /// A library: a function that runs a workload if it can.
 type Peer = fn(&Work, &Bench) -> Outcome;
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["limits"] => println!("{}", serde_json::json!({ "limits": limits::measure(&bench) })),
+        ["limits"] => println!("{}", bench.limits()),
         #[cfg(feature = "libraries")]
         ["export", folder] => export::write(&ours::works(), folder.as_ref())?,
         [name] => {
