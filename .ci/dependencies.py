@@ -5,7 +5,10 @@ import json
 import subprocess
 import sys
 
-LARGEST_TREE = 8
+# Crates of others that the core builds. Our own, the library, its macro and the shape rules that these two share, come
+# from the same source and are no further dependency.
+MOST_OTHERS = 6
+OURS = {"monomorph", "monomorph-macros", "monomorph-shapes"}
 
 
 def cargo(*arguments):
@@ -18,9 +21,10 @@ def version(text):
 
 tree = cargo("tree", "--no-default-features", "--edges", "normal,build", "--prefix", "none", "--no-dedupe")
 crates = sorted({line.split()[0] for line in tree.splitlines() if line.strip()})
-print(f"the core builds {len(crates)} crates, itself included: {', '.join(crates)}")
-if len(crates) > LARGEST_TREE:
-    sys.exit(f"that is more than {LARGEST_TREE}")
+others = [crate for crate in crates if crate not in OURS]
+print(f"the core builds {len(others)} crates of others: {', '.join(others)}")
+if len(others) > MOST_OTHERS:
+    sys.exit(f"that is more than {MOST_OTHERS}")
 
 metadata = json.loads(cargo("metadata", "--format-version", "1", "--all-features"))
 packages = {package["id"]: package for package in metadata["packages"]}

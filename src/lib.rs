@@ -34,7 +34,6 @@ pub mod parameters;
 mod plain;
 pub mod prelude;
 pub mod scalar;
-pub mod shapes;
 pub mod simd;
 pub mod storage;
 pub mod streaming;
@@ -129,6 +128,8 @@ pub use layer::{Activation, Layer};
 ///
 /// There is no loop, no branch, no call, no bounds check and no stack.
 pub use monomorph_macros::network;
+#[doc(inline)]
+pub use monomorph_shapes as shapes;
 pub use network::Network;
 pub use noise::Noise;
 pub use parameters::Parameters;

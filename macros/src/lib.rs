@@ -19,13 +19,12 @@ mod names;
 mod parse;
 mod plan;
 mod resolve;
-#[allow(dead_code, reason = "the library uses the other half of this file")]
-mod shapes;
 mod sizes;
 #[cfg(test)]
 mod tests;
 mod unroll;
 
+use monomorph_shapes as shapes;
 use proc_macro::TokenStream;
 use quote::quote;
 

@@ -67,9 +67,9 @@ fn modules_use_only_what_is_below_them() {
 
 #[test]
 fn files_are_short() {
-    let long: Vec<String> = ["src", "macros/src"]
+    let long: Vec<String> = ["src", "macros/src", "shapes/src"]
         .into_iter()
-        .flat_map(|folder| files(&root().join(folder)))
+        .flat_map(|folder| if_here(&root().join(folder)))
         .map(|file| (name(&file), text(&file).lines().count()))
         .filter(|(_, lines)| *lines > LINES)
         .map(|(file, lines)| format!("{file}: {lines} lines"))
@@ -157,6 +157,15 @@ fn text(file: &Path) -> String {
 
 fn name(file: &Path) -> String {
     file.strip_prefix(root()).unwrap_or(file).display().to_string()
+}
+
+/// All Rust files in a folder, if it is there: the package on crates.io has only the library.
+fn if_here(folder: &Path) -> BTreeSet<PathBuf> {
+    if folder.exists() {
+        return files(folder);
+    }
+    println!("skipped: {} is not here", folder.display());
+    BTreeSet::new()
 }
 
 /// All Rust files in a folder and those below it.
@@ -365,7 +374,8 @@ fn first_names(path: &str) -> Vec<String> {
 /// Names at the root, and the modules that they are re-exported from.
 fn re_exports(root: &str) -> BTreeMap<String, String> {
     let uses = root.match_indices("pub use ").filter_map(|(at, start)| {
-        let (module, rest) = root[at + start.len()..].split_once("::")?;
+        let (path, _) = root[at + start.len()..].split_once(';')?;
+        let (module, rest) = path.split_once("::")?;
         let names = first_names(rest);
         Some(names.into_iter().map(|name| (name, module.to_owned())).collect::<Vec<_>>())
     });

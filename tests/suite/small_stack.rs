@@ -7,7 +7,7 @@ use std::process::Command;
 #[test]
 fn a_large_network_needs_no_large_stack() {
     let output = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--profile", "dev", "--example", "small_stack"])
+        .args(["run", "--quiet", "--profile", "dev", "--example", "small_stack", "--features", "rayon"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");

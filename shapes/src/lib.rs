@@ -1,6 +1,8 @@
-//! The shape rules, in one place: the macro calls them for literals, and the library, which
-//! includes this file through a link, calls them in const assertions for everything else.
+//! The shape rules of [monomorph](https://docs.rs/monomorph), in one place: its macro calls them for literals, its
+//! library calls them in const assertions for everything else.
 
+#![no_std]
+#![forbid(unsafe_code)]
 #![expect(clippy::result_large_err, reason = "const code cannot box a text, and makes one only after a mistake")]
 
 /// Why a layer cannot have a given shape.
