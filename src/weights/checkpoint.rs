@@ -19,6 +19,8 @@ use ::safetensors::tensor::Metadata;
 use ::safetensors::{SafeTensorError, SafeTensors};
 
 use self::numbers::{Kind, decode, encode};
+#[cfg(feature = "std")]
+use super::file::replace;
 use super::{FORMAT, METADATA, VERSION, WeightsError, WeightsProblem};
 use crate::optim::{Optimizer, PartMut, PartRef, for_each_part, for_each_part_mut};
 use crate::parameters::{Entry, Parameters, assert_tensors, for_each_tensor};
@@ -122,7 +124,7 @@ impl<'a> CheckpointWriter<'a> {
         Ok(self.encode())
     }
 
-    /// Writes the file.
+    /// Writes the file, as described [there](super#saving).
     ///
     /// # Errors
     /// As [`CheckpointWriter::to_bytes`], and if the file cannot be written; a file that was there before is then
@@ -212,35 +214,6 @@ impl fmt::Display for Json<'_> {
         }
         f.write_char('"')
     }
-}
-
-/// Writes to a temporary file first, so that the file under its own name is always complete.
-#[cfg(feature = "std")]
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use core::sync::atomic::{AtomicU64, Ordering};
-    use std::fs::{self, File};
-    use std::io::{Error, ErrorKind, Write};
-
-    // Two threads that save to the same path at the same time must not write to the same temporary file.
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the path names no file"))?;
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}-{}.tmp", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
-    let temporary = path.with_file_name(temporary);
-
-    let written = File::create_new(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        // Otherwise a power failure could leave the new name without its content.
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&temporary, path)
-    });
-    if written.is_err() {
-        // The first error is reported; there may be nothing to remove.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
 }
 
 /// A checkpoint that was read, with a valid header.

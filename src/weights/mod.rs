@@ -12,9 +12,15 @@
 //! 1, which Python and other frameworks read as well. A tensor has its name in the network, such as `conv1.weight`; its
 //! shape and the order of its axes are those of the Rust array (dense weights are `[in][out]`, convolutions
 //! `[height][width][in][out]`), and its type is the network's, `F32` or `F64`. The same content gives the same bytes.
-//! Files are written under a temporary name in the same folder and then renamed, so a file is always either the
-//! complete new one or the old one.
 //!
+//! # Saving
+//! Files are written under a temporary name in the same folder and then renamed, so a file is always either the
+//! complete new one or the old one, whenever the program is killed. On Unix, a save that is killed may leave the hidden
+//! file `.name.tmp`, which the next save of the same file removes; elsewhere its name has the number of the process.
+//! Links are followed, and permissions and owner are kept; other names of the same file (hard links) keep the old
+//! content. A path that leads to a pipe or a device is written to directly.
+//!
+//! # Loading
 //! Loading is all or nothing: all names, shapes and types are checked before the first number is copied. Memory for a
 //! file is on the heap, and so may be the network ([`memory::boxed`](crate::memory::boxed)); neither is ever on the
 //! stack. Paths need `std`; bytes only need `alloc`.
@@ -39,6 +45,8 @@ pub mod blob;
 mod checkpoint;
 #[cfg(feature = "safetensors")]
 mod error;
+#[cfg(all(feature = "safetensors", feature = "std"))]
+mod file;
 mod header;
 #[doc(hidden)]
 pub mod include;

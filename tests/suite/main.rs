@@ -4,6 +4,8 @@ mod allocations;
 mod checkpoints;
 mod determinism;
 mod dual;
+#[cfg(unix)]
+mod files;
 mod floors;
 mod gradients;
 mod graphs;
