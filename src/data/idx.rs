@@ -16,9 +16,14 @@ use std::string::ToString;
 use std::vec::Vec;
 use std::{format, fs};
 
+use flate2::bufread::GzDecoder;
+
 use super::Dataset;
 use crate::memory::boxed_slice;
 use crate::tensor::batch_slice_mut;
+
+/// What a gzipped file begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A grayscale image, 0 for background and 1 for ink: rows, columns, one channel.
 pub type Image<const H: usize, const W: usize> = [[[f32; 1]; W]; H];
@@ -125,17 +130,14 @@ impl Idx {
     /// # Errors
     /// If it is damaged.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, IdxError> {
-        if !bytes.starts_with(&[0x1f, 0x8b]) {
+        if !bytes.starts_with(&GZIP) {
             return Ok(Self::read(bytes)?);
         }
-        let mut decoder = flate2::bufread::GzDecoder::new(bytes);
-        let result = Self::read(&mut decoder);
+        let mut content = Members(GzDecoder::new(bytes));
+        let result = Self::read(&mut content);
         // The checksum comes last. If it is wrong, that is the cause of any other error.
-        io::copy(&mut decoder, &mut io::sink()).map_err(IdxProblem::Gzip)?;
-        match decoder.into_inner() {
-            [] => Ok(result?),
-            _ => Err(IdxProblem::Gzip(io::Error::new(io::ErrorKind::InvalidData, "more follows it")).into()),
-        }
+        io::copy(&mut content, &mut io::sink()).map_err(IdxProblem::Gzip)?;
+        Ok(result?)
     }
 
     fn read(mut source: impl Read) -> Result<Self, IdxProblem> {
@@ -217,6 +219,26 @@ impl Idx {
         match labels.iter().position(|label| *label >= classes) {
             Some(index) => Err(IdxProblem::Label { index, label: labels[index], classes }.into()),
             None => Ok(labels),
+        }
+    }
+}
+
+/// The content of a gzipped file: of all its members, one after the other (RFC 1952), up to zeros, to which archives fill
+/// their blocks.
+struct Members<'a>(GzDecoder<&'a [u8]>);
+
+impl Read for Members<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.0.read(buffer)?;
+            let rest = *self.0.get_ref();
+            if read > 0 || buffer.is_empty() || rest.iter().all(|byte| *byte == 0) {
+                return Ok(read);
+            }
+            if !rest.starts_with(&GZIP) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "something else follows it"));
+            }
+            self.0 = GzDecoder::new(rest);
         }
     }
 }
@@ -470,8 +492,30 @@ mod tests {
         assert_eq!(message(&gzip(&bytes)), "the file has 2 bytes more than its header says");
         bytes.truncate(11);
         let mut packed = gzip(&bytes);
-        packed.push(0);
-        assert_eq!(message(&packed), "the gzipped data is damaged: more follows it");
+        packed.push(1);
+        assert_eq!(message(&packed), "the gzipped data is damaged: something else follows it");
+        *packed.last_mut().unwrap() = 0x1f;
+        assert_eq!(message(&packed), "the gzipped data is damaged: something else follows it");
+    }
+
+    #[test]
+    fn several_members_and_zeros_behind_them() {
+        let bytes = file(&[2, 2], &[1, 2, 3, 4]);
+        let idx = Idx::from_bytes(&bytes).unwrap();
+        for at in 0..=bytes.len() {
+            let (first, rest) = bytes.split_at(at);
+            let mut packed = [gzip(first), gzip(&[]), gzip(rest)].concat();
+            assert_eq!(Idx::from_bytes(&packed).unwrap(), idx, "split at {at}");
+            packed.resize(packed.len() + 1000, 0);
+            assert_eq!(Idx::from_bytes(&packed).unwrap(), idx, "split at {at}, filled with zeros");
+            packed.push(1);
+            assert!(matches!(Idx::from_bytes(&packed).unwrap_err().problem, IdxProblem::Gzip(_)));
+        }
+        let twice = [gzip(&bytes), gzip(&bytes)].concat();
+        assert_eq!(message(&twice), "the file has 16 bytes more than its header says");
+        let mut cut = [gzip(&bytes[..5]), gzip(&bytes[5..])].concat();
+        cut.truncate(cut.len() - 1);
+        assert!(matches!(Idx::from_bytes(&cut).unwrap_err().problem, IdxProblem::Gzip(_)));
     }
 
     #[test]
