@@ -301,7 +301,8 @@ impl<'a> Checkpoint<'a> {
         number.map_err(|problem| self.error(problem))
     }
 
-    /// Checks that all tensors of `N` are there under this prefix, with the right shapes and type.
+    /// Checks that all tensors of `N` are there under this prefix, with the right shapes, and of types that need not be
+    /// rounded.
     ///
     /// # Errors
     /// The first tensor that is not.
@@ -325,7 +326,7 @@ impl<'a> Checkpoint<'a> {
 
     /// Reads several groups, all of them or none.
     pub fn reader(&self) -> CheckpointReader<'_> {
-        CheckpointReader { checkpoint: self, groups: Vec::new() }
+        CheckpointReader { checkpoint: self, groups: Vec::new(), skipped: None }
     }
 
     /// Checks that the file has these tensors, and no others with this prefix.
@@ -340,9 +341,8 @@ impl<'a> Checkpoint<'a> {
         let Some(info) = self.header.info(name) else {
             return Err(WeightsProblem::MissingTensor { tensor, unknown: unknown() });
         };
-        let found = info.dtype.to_string();
-        if found != kind.name() {
-            return Err(WeightsProblem::Type { tensor, expected: kind.name(), found });
+        if !Kind::read(info.dtype).is_some_and(|found| found.fits(kind)) {
+            return Err(WeightsProblem::Type { tensor, expected: kind.name(), found: info.dtype.to_string() });
         }
         if info.shape != expected {
             return Err(WeightsProblem::Shape { tensor, expected, found: info.shape.clone() });
@@ -361,16 +361,34 @@ impl<'a> Checkpoint<'a> {
     fn decode<N: Parameters>(&self, prefix: &str, network: &mut N) {
         let numbers = network.as_mut_slice();
         for_each_tensor(N::ENTRIES, &mut |path, _, range| {
-            decode(self.tensor(&format!("{prefix}{path}")), &mut numbers[range]);
+            self.decode_tensor(&format!("{prefix}{path}"), &mut numbers[range]);
         });
     }
 
-    /// The bytes of a tensor; empty if it does not exist.
-    fn tensor(&self, name: &str) -> &[u8] {
-        self.header.info(name).map_or(&[], |info| {
-            let (from, to) = info.data_offsets;
-            &self.bytes[self.start + from..self.start + to]
-        })
+    /// Reads a tensor that has been checked.
+    fn decode_tensor<T: Scalar>(&self, name: &str, numbers: &mut [T]) {
+        let Some(info) = self.header.info(name) else { return };
+        let (from, to) = info.data_offsets;
+        if let Some(kind) = Kind::read(info.dtype) {
+            decode(kind, &self.bytes[self.start + from..self.start + to], numbers);
+        }
+    }
+
+    /// The numbers of a tensor of any shape and type that can be read.
+    pub(crate) fn numbers(&self, name: &str) -> Result<Vec<f64>, WeightsError> {
+        let tensor = String::from(name);
+        let problem = match self.header.info(name) {
+            None => WeightsProblem::MissingTensor { tensor, unknown: Vec::new() },
+            Some(info) if Kind::read(info.dtype).is_none() => {
+                WeightsProblem::Type { tensor, expected: Kind::F64.name(), found: info.dtype.to_string() }
+            }
+            Some(info) => {
+                let mut numbers = vec![0.0; info.shape.iter().product()];
+                self.decode_tensor(name, &mut numbers);
+                return Ok(numbers);
+            }
+        };
+        Err(self.error(problem))
     }
 
     fn error(&self, problem: WeightsProblem) -> WeightsError {
@@ -406,6 +424,7 @@ fn tensor<T: Scalar>(name: String, shape: &'static [usize]) -> Vec<Tensor> {
 pub struct CheckpointReader<'a> {
     checkpoint: &'a Checkpoint<'a>,
     groups: Vec<Target<'a>>,
+    skipped: Option<Skip<'a>>,
 }
 
 /// A group of tensors and numbers to read.
@@ -417,6 +436,9 @@ struct Target<'a> {
     /// Reads the group once it has been checked.
     read: Read<'a>,
 }
+
+/// Chooses tensors by name.
+type Skip<'a> = Box<dyn Fn(&str) -> bool + 'a>;
 
 type Read<'a> = Box<dyn FnOnce(&Checkpoint<'_>) + 'a>;
 
@@ -457,7 +479,7 @@ impl<'a> CheckpointReader<'a> {
                 let name = format!("{prefix}{part}");
                 match value {
                     PartMut::Tensors(network) => checkpoint.decode(&format!("{name}."), network),
-                    PartMut::Numbers(_, numbers) => decode(checkpoint.tensor(&name), numbers),
+                    PartMut::Numbers(_, numbers) => checkpoint.decode_tensor(&name, numbers),
                     PartMut::Counter(counter) => *counter = checkpoint.number(&name).unwrap_or(*counter),
                 }
             });
@@ -466,11 +488,34 @@ impl<'a> CheckpointReader<'a> {
         self
     }
 
+    /// Leaves out the tensors of the file that belong to no group and whose name is chosen by `skipped`, instead of
+    /// refusing the file.
+    ///
+    /// ```
+    /// # use monomorph::layers::Dense;
+    /// # use monomorph::memory;
+    /// # use monomorph::weights::{Checkpoint, CheckpointWriter, WeightsError};
+    /// # type Net = Dense<[f32; 4], [[f32; 2]; 4], [f32; 2]>;
+    /// # type Counter = Dense<[f32; 1], [[f32; 1]; 1], [f32; 1]>;
+    /// # let counter: Counter = memory::zeroed();
+    /// # let mut net: Net = memory::zeroed();
+    /// # let bytes = CheckpointWriter::new().tensors("", &net).tensors("num_batches_tracked.", &counter).to_bytes()?;
+    /// let file = Checkpoint::from_bytes(&bytes)?;
+    /// let reader = file.reader().tensors("", &mut net);
+    /// reader.skip(|name| name.contains("num_batches_tracked")).finish()?;
+    /// # Ok::<(), WeightsError>(())
+    /// ```
+    pub fn skip(mut self, skipped: impl Fn(&str) -> bool + 'a) -> Self {
+        self.skipped = Some(Box::new(skipped));
+        self
+    }
+
     /// Reads all groups.
     ///
     /// # Errors
-    /// If a tensor is missing or has another shape or type, or if the file has one that belongs to no group; likewise
-    /// for the numbers of an optimizer. Then nothing has been changed.
+    /// If a tensor is missing, or has another shape or a type that would have to be rounded, or if the file has one
+    /// that belongs to no group and is not [skipped](Self::skip); likewise for the numbers of an optimizer. Then
+    /// nothing has been changed.
     pub fn finish(self) -> Result<(), WeightsError> {
         let checkpoint = self.checkpoint;
         self.check().map_err(|problem| checkpoint.error(problem))?;
@@ -487,7 +532,8 @@ impl<'a> CheckpointReader<'a> {
         for (prefix, tensors) in groups() {
             tensors.iter().try_for_each(|tensor| file.check_tensor(tensor, || file.unknown(&known, prefix)))?;
         }
-        if let Some(tensor) = file.unknown(&known, "").into_iter().next() {
+        let is_skipped = |name: &String| self.skipped.as_ref().is_some_and(|skipped| skipped(name));
+        if let Some(tensor) = file.unknown(&known, "").into_iter().find(|name| !is_skipped(name)) {
             return Err(WeightsProblem::UnknownTensor { tensor });
         }
         for (prefix, numbers) in self.groups.iter().filter_map(|group| group.numbers.as_ref()) {

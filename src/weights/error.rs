@@ -59,7 +59,7 @@ pub enum WeightsProblem {
         /// Its shape in the file.
         found: Vec<usize>,
     },
-    /// A tensor has another type.
+    /// A tensor has a type whose numbers are no numbers of the network, or would have to be rounded.
     Type {
         /// Its name.
         tensor: String,
@@ -121,7 +121,22 @@ impl fmt::Display for WeightsProblem {
                 }
                 Ok(())
             }
-            Self::UnknownTensor { tensor } => write!(f, "the file has a tensor `{tensor}`, but the network has not"),
+            Self::UnknownTensor { tensor } => {
+                write!(f, "the file has a tensor `{tensor}`, but the network has not; ")?;
+                if tensor.starts_with("optimizer.") {
+                    write!(
+                        f,
+                        "continue with the optimizer of the checkpoint, or read the network alone: \
+                         `Checkpoint::open(path)?.read_into(\"\", &mut net)`"
+                    )
+                } else {
+                    write!(
+                        f,
+                        "to read the file without it, write `Checkpoint::open(path)?.reader().tensors(\"\", &mut \
+                         net).skip(|name| name == \"{tensor}\").finish()`"
+                    )
+                }
+            }
             Self::Shape { tensor, expected, found } => {
                 write!(f, "the tensor `{tensor}` is {found:?} in the file, but {expected:?} in the network")?;
                 let (mut a, mut b) = (expected.to_vec(), found.clone());
@@ -138,10 +153,10 @@ impl fmt::Display for WeightsProblem {
             Self::Type { tensor, expected, found } => {
                 write!(f, "the tensor `{tensor}` is {found} in the file, but {expected} in the network; ")?;
                 match (*expected, found.as_str()) {
-                    ("F32", "F64") | ("F64", "F32") => write!(
+                    ("F32", "F64") => write!(
                         f,
-                        "load it into the same network of {} and convert its numbers, or write the file as {expected}",
-                        if found == "F64" { "f64" } else { "f32" }
+                        "numbers are not rounded when they are read: load it into the same network of f64 and convert its \
+                         numbers, or write the file as F32"
                     ),
                     _ => write!(f, "write the file as {expected}"),
                 }

@@ -21,7 +21,9 @@
 //! content. A path that leads to a pipe or a device is written to directly.
 //!
 //! # Loading
-//! Loading is all or nothing: all names, shapes and types are checked before the first number is copied. Memory for a
+//! Loading is all or nothing: all names, shapes and types are checked before the first number is copied. Numbers are
+//! widened but never rounded: a network of `f32` reads files of `F16`, `BF16` and `F32`, one of `f64` those and `F64`.
+//! A tensor that the network does not have is an error, unless it is [skipped](CheckpointReader::skip). Memory for a
 //! file is on the heap, and so may be the network ([`memory::boxed`](crate::memory::boxed)); neither is ever on the
 //! stack. Paths need `std`; bytes only need `alloc`.
 //!

@@ -42,8 +42,9 @@ pub fn save<T: Scalar, N: Parameters<Scalar = T>>(path: impl AsRef<Path>, net: &
 /// Reads all tensors of a network from a `.safetensors` file.
 ///
 /// # Errors
-/// If the file cannot be read, is damaged, or does not hold exactly the tensors of `net` with their shapes and type.
-/// `net` is then unchanged.
+/// If the file cannot be read, is damaged, or does not hold exactly the tensors of `net` with their shapes and a type that
+/// need not be rounded. `net` is then unchanged. [`CheckpointReader::skip`](super::CheckpointReader::skip) leaves out
+/// further tensors.
 #[cfg(feature = "std")]
 pub fn load<T: Scalar, N: Parameters<Scalar = T>>(path: impl AsRef<Path>, net: &mut N) -> Result<(), WeightsError> {
     Checkpoint::open(path)?.reader().tensors("", net).finish()

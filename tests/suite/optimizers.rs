@@ -252,12 +252,15 @@ fn refused<O: Optimizer<f32>>(path: &PathBuf, optimizer: O) -> String {
 fn a_checkpoint_of_another_optimizer_is_refused() {
     let (adam, sgd) = (saved("other-adam", Adam::default()), saved("other-sgd", Sgd::default()));
     let (descent, counts) = (saved("other-descent", GradientDescent::default()), saved("other-counts", Counts));
-    let unknown = "the file has a tensor `optimizer.m.dense1.weight`, but the network has not";
+    let advice = "continue with the optimizer of the checkpoint, or read the network alone: \
+                  `Checkpoint::open(path)?.read_into(\"\", &mut net)`";
+    let unknown = format!("the file has a tensor `optimizer.m.dense1.weight`, but the network has not; {advice}");
     assert_eq!(refused(&adam, Sgd::default()), unknown);
     assert_eq!(refused(&adam, Counts), unknown);
     assert_eq!(refused(&sgd, Adam::default()), "the file has no tensor `optimizer.m.dense1.weight`");
     assert_eq!(refused(&adam, GradientDescent::default()), "the file has no tensor `optimizer.step`");
-    assert_eq!(refused(&descent, Sgd::default()), "the file has a tensor `optimizer.step`, but the network has not");
+    let unknown = format!("the file has a tensor `optimizer.step`, but the network has not; {advice}");
+    assert_eq!(refused(&descent, Sgd::default()), unknown);
     assert_eq!(refused(&sgd, Counts), "the file has no number `optimizer.steps`; is it a checkpoint?");
     assert_eq!(refused(&counts, Sgd::default()), "the file has a number `optimizer.steps`, but the optimizer has not");
 }

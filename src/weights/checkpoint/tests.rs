@@ -144,7 +144,21 @@ fn a_missing_tensor() {
 #[test]
 fn an_unknown_tensor() {
     let bytes = to_bytes(&*random::<f32, Hidden<f32>>(1));
-    assert_eq!(refused::<f32, Matrix<3, 2>>(&bytes), "the file has a tensor `bias`, but the network has not");
+    assert_eq!(
+        refused::<f32, Matrix<3, 2>>(&bytes),
+        "the file has a tensor `bias`, but the network has not; to read the file without it, write \
+         `Checkpoint::open(path)?.reader().tensors(\"\", &mut net).skip(|name| name == \"bias\").finish()`"
+    );
+    let checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
+    let mut matrix = random::<f32, Matrix<3, 2>>(2);
+    let error = checkpoint.reader().tensors("", &mut *matrix).skip(|name| name == "b").finish().unwrap_err();
+    assert!(matches!(error.problem, WeightsProblem::UnknownTensor { .. }));
+    checkpoint.reader().tensors("", &mut *matrix).skip(|name| name == "bias").finish().unwrap();
+    assert_eq!(matrix.weight, random::<f32, Hidden<f32>>(1).weight);
+    // What the network has is read, whatever is skipped.
+    let mut whole = random::<f32, Hidden<f32>>(2);
+    checkpoint.reader().tensors("", &mut *whole).skip(|_| true).finish().unwrap();
+    assert!(same(&*whole, &*random::<f32, Hidden<f32>>(1)));
 }
 
 #[test]
@@ -164,13 +178,38 @@ fn the_wrong_type() {
     assert_eq!(
         refused::<f32, Net<f32>>(&bytes),
         "the tensor `stem.weight` is F64 in the file, but F32 in the network; \
-         load it into the same network of f64 and convert its numbers, or write the file as F32"
+         numbers are not rounded when they are read: load it into the same network of f64 and convert its numbers, or \
+         write the file as F32"
     );
-    let half = file(r#"{"weight":{"dtype":"BF16","shape":[2,2],"data_offsets":[0,8]}}"#, 8);
+    let integers = file(r#"{"weight":{"dtype":"I16","shape":[2,2],"data_offsets":[0,8]}}"#, 8);
     assert_eq!(
-        refused::<f32, Matrix<2, 2>>(&half),
-        "the tensor `weight` is BF16 in the file, but F32 in the network; write the file as F32"
+        refused::<f32, Matrix<2, 2>>(&integers),
+        "the tensor `weight` is I16 in the file, but F32 in the network; write the file as F32"
     );
+}
+
+#[test]
+fn narrow_numbers_are_widened() {
+    fn read<T: Scalar>(dtype: &str, bytes: &[u8], expected: [f64; 4]) {
+        let end = bytes.len();
+        let header = format!(r#"{{"weight":{{"dtype":"{dtype}","shape":[2,2],"data_offsets":[0,{end}]}}}}"#);
+        let mut file = file(&header, 0);
+        file.extend(bytes);
+        let mut net: Dense<[T; 2], [[T; 2]; 2], [T; 2], [T; 0]> = zeroed();
+        load_bytes(&file, &mut net).unwrap();
+        let numbers: Vec<f64> = net.weight.as_flattened().iter().map(|x| x.to_f64()).collect();
+        assert!(numbers.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{dtype}: {numbers:?}");
+    }
+    let words = |words: [u16; 4]| words.map(u16::to_le_bytes).concat();
+    let smallest = 2.0_f64.powi(-24);
+    let (half, halves) = (words([0x3c00, 0xc000, 0x0001, 0xfc00]), [1.0, -2.0, smallest, f64::NEG_INFINITY]);
+    let (brain, brains) = (words([0x3f81, 0xc000, 0x8000, 0x7f80]), [1.007_812_5, -2.0, -0.0, f64::INFINITY]);
+    let tenth = [0.1_f32, -2.5, f32::MIN_POSITIVE, f32::MAX];
+    read::<f32>("F16", &half, halves);
+    read::<f64>("F16", &half, halves);
+    read::<f32>("BF16", &brain, brains);
+    read::<f64>("BF16", &brain, brains);
+    read::<f64>("F32", &tenth.map(f32::to_le_bytes).concat(), tenth.map(f64::from));
 }
 
 #[test]
@@ -247,7 +286,12 @@ fn a_checkpoint_is_read_as_a_whole_or_not_at_all() {
     assert!(same(&*net2, &*random::<f32, Net<f32>>(3)) && same(&*m2, &*random::<f32, Net<f32>>(4)));
 
     let error = load_bytes(&bytes, &mut *net2).unwrap_err();
-    assert_eq!(error.to_string(), "the file has a tensor `optimizer.m.weight`, but the network has not");
+    assert_eq!(
+        error.to_string(),
+        "the file has a tensor `optimizer.m.weight`, but the network has not; \
+         continue with the optimizer of the checkpoint, or read the network alone: \
+         `Checkpoint::open(path)?.read_into(\"\", &mut net)`"
+    );
     let error = checkpoint.check::<f32, Net<f32>>("optimizer.v.").unwrap_err();
     assert_eq!(error.to_string(), "the file has no tensor `optimizer.v.stem.weight`");
     assert!(checkpoint.read_into("optimizer.m.", &mut *net2).is_err());
