@@ -247,6 +247,45 @@ pub unsafe trait Parameters: Plain {
         unsafe { core::slice::from_raw_parts_mut((&raw mut *self).cast(), Self::COUNT) }
     }
 
+    /// The numbers of the tensor of this name, or nothing if there is none.
+    ///
+    /// ```
+    /// use monomorph::prelude::*;
+    /// network! { Net: [2] -> [1] { hidden: Dense(3), Tanh, Dense(1) } }
+    ///
+    /// let mut net = Net::zeroed();
+    /// net.tensor_mut("hidden.bias").expect("the bias").fill(0.5);
+    /// assert_eq!(net.hidden.bias, [0.5; 3]);
+    /// assert_eq!(net.tensor("dense1.weight"), Some(&[0.0; 3][..]));
+    /// assert_eq!(net.tensor("hidden"), None);
+    /// ```
+    fn tensor(&self, name: &str) -> Option<&[Self::Scalar]> {
+        find_tensor(Self::ENTRIES, name).map(|range| &self.as_slice()[range])
+    }
+
+    /// The numbers of the tensor of this name, mutably, or nothing if there is none.
+    fn tensor_mut(&mut self, name: &str) -> Option<&mut [Self::Scalar]> {
+        find_tensor(Self::ENTRIES, name).map(|range| &mut self.as_mut_slice()[range])
+    }
+
+    /// Calls `f` for every tensor that is not empty, with its name, what is known of it, and its numbers.
+    ///
+    /// ```
+    /// use monomorph::prelude::*;
+    /// network! { Net: [2] -> [1] { hidden: Dense(3), Tanh, Dense(1) } }
+    ///
+    /// let mut sizes = String::new();
+    /// Net::zeroed().for_each_tensor(|name, tensor, numbers| {
+    ///     assert_eq!(numbers.len(), tensor.len());
+    ///     sizes += &format!("{name} {:?} ", tensor.shape);
+    /// });
+    /// assert_eq!(sizes, "hidden.weight [2, 3] hidden.bias [3] dense1.weight [3, 1] dense1.bias [1] ");
+    /// ```
+    fn for_each_tensor(&self, mut f: impl FnMut(Path<'_>, &'static TensorInfo, &[Self::Scalar])) {
+        let numbers = self.as_slice();
+        for_each_tensor(Self::ENTRIES, &mut |name, tensor, range| f(name, tensor, &numbers[range]));
+    }
+
     /// Calls `f` with the bytes of all numbers, in place.
     #[doc(hidden)]
     fn pieces(&self, f: &mut dyn FnMut(&[u8]))
@@ -342,6 +381,29 @@ pub fn for_each_tensor(entries: &'static [Entry], f: &mut dyn FnMut(Path<'_>, &'
         }
     }
     walk(entries, None, &mut 0, f);
+}
+
+/// Where the tensor of this name is in the flat slice.
+fn find_tensor(entries: &'static [Entry], name: &str) -> Option<Range<usize>> {
+    let mut offset = 0;
+    for entry in entries {
+        let len = match entry {
+            Entry::Tensor(tensor) if tensor.name == name && !tensor.is_empty() => {
+                return Some(offset..offset + tensor.len());
+            }
+            Entry::Tensor(tensor) => tensor.len(),
+            Entry::Layer(layer, inner) => {
+                let rest = name.strip_prefix(layer).and_then(|rest| rest.strip_prefix('.'));
+                if let Some(found) = rest.and_then(|rest| find_tensor(inner, rest)) {
+                    return Some(offset + found.start..offset + found.end);
+                }
+                count(inner)
+            }
+            Entry::Padding(len) => *len,
+        };
+        offset += len;
+    }
+    None
 }
 
 /// Calls `f` with every range of the flat slice that has a single [`Role`]; adjacent ranges are merged, including the

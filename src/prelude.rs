@@ -7,6 +7,7 @@ pub use crate::network;
 pub use crate::network::{Network, PackedNetwork, Trainable};
 pub use crate::noise::Noise;
 pub use crate::optim::*;
+pub use crate::parameters::Parameters;
 #[cfg(feature = "alloc")]
 pub use crate::train::{EarlyStopping, Evaluator};
 pub use crate::train::{Score, Trainer};

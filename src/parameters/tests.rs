@@ -21,6 +21,8 @@ type Line = (String, Vec<usize>, Role, Start, Range<usize>);
 fn contents<P: Parameters>() -> Vec<Line> {
     let mut lines = Vec::new();
     for_each_tensor(P::ENTRIES, &mut |path, tensor, range| {
+        assert_eq!(find_tensor(P::ENTRIES, &path.to_string()), Some(range.clone()));
+        assert_eq!(find_tensor(P::ENTRIES, &std::format!("{path}.")), None);
         lines.push((path.to_string(), tensor.shape.to_vec(), tensor.role, tensor.start, range));
     });
     lines

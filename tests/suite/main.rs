@@ -17,6 +17,7 @@ mod packed;
 mod parallel;
 mod plan;
 mod properties;
+mod readme;
 mod real_networks;
 mod reference;
 mod sizes;
