@@ -3,26 +3,30 @@
 //! | marker | `f(x)` | `f′` | from |
 //! | --- | --- | --- | --- |
 //! | [`Identity`] | `x` | `1` | `y` |
-//! | [`Relu`] | `max(x, 0)` | `1` if `y > 0`, else `0` | `y` |
-//! | [`Relu6`] | `min(max(x, 0), 6)` | `1` if `0 < y < 6`, else `0` | `y` |
+//! | [`Relu`] | `max(x, 0)` | `0` if `y <= 0`, else `1` | `y` |
+//! | [`Relu6`] | `min(max(x, 0), 6)` | `0` if `y <= 0` or `y >= 6`, else `1` | `y` |
 //! | [`LeakyRelu`] | `x` if `x > 0`, else `slope · x` | `1` if `y > 0`, else `slope` | `y` |
-//! | [`Elu`] | `x` if `x > 0`, else `α (eˣ − 1)` | `1` if `y > 0`, else `y + α` | `y` |
-//! | [`Selu`] | `λ · Elu` with fixed `λ`, `α` | `λ` if `y > 0`, else `y + λα` | `y` |
+//! | [`Elu`] | `x` if `x > 0`, else `α (eˣ − 1)` | `1` if `x > 0`, else `α eˣ` | `x` |
+//! | [`Selu`] | `λ · Elu` with fixed `λ`, `α` | `λ` if `x > 0`, else `λα eˣ` | `x` |
 //! | [`Sigmoid`] | `σ(x) = 1 / (1 + e⁻ˣ)` | `y (1 − y)` | `y` |
 //! | [`Tanh`] | `tanh x` | `1 − y²` | `y` |
 //! | [`HardSigmoid`] | `min(max(x + 3, 0), 6) / 6` | `⅙` if `0 < y < 1`, else `0` | `y` |
-//! | [`HardTanh`] | `min(max(x, −1), 1)` | `1` if `−1 < y < 1`, else `0` | `y` |
+//! | [`HardTanh`] | `min(max(x, −1), 1)` | `0` if `y <= −1` or `y >= 1`, else `1` | `y` |
 //! | [`Softplus`] | `ln(1 + eˣ)` | `1 − e⁻ʸ` | `y` |
 //! | [`Softsign`] | `x / (1 + abs x)` | `(1 − abs y)²` | `y` |
 //! | [`Gelu`] | `x · Φ(x)` | `Φ(x) + x · φ(x)` | `x` |
 //! | [`GeluTanh`] | its approximation by `tanh` | see there | `x` |
 //! | [`Silu`] | `x · σ(x)` | `σ(x) (1 + x (1 − σ(x)))` | `x` |
-//! | [`HardSwish`] | `x · HardSigmoid(x)` | `x / 3 + ½` if `abs x <= 3`, else that of the limits | `x` |
+//! | [`HardSwish`] | `x · HardSigmoid(x)` | `0` if `x <= −3`, `1` if `x >= 3`, else `x / 3 + ½` | `x` |
 //! | [`Mish`] | `x · tanh(ln(1 + eˣ))` | see there | `x` |
 //!
 //! Where the derivative follows from the output, the preceding layer can apply the function while its results are still
-//! in registers, and the input is not kept. Names, constants and the derivatives at kinks follow PyTorch's convention.
-//! NaN gives NaN.
+//! in registers, and the input is not kept. That of an ELU would follow from the output too, `y + α`, but where `y` is near
+//! `−α` the sum has no correct digit; from the input it costs an exponential and the input's memory in training.
+//!
+//! Names, constants, and the values and derivatives at kinks, at infinity and at NaN follow PyTorch's definitions: `f(NaN)`
+//! is NaN, and so is `f′(NaN)`, but `Relu`, `Relu6` and `HardTanh` pass the gradient on, and `HardSigmoid` stops it. The
+//! functions that are `x` times something that vanishes at −∞ are NaN there.
 
 use core::marker::PhantomData;
 
@@ -111,12 +115,12 @@ fn clamp<T: Scalar, S: Simd>(simd: S, x: T::Vector<S>, low: f64, high: f64) -> T
     all::<T, S>(simd, high).min(all::<T, S>(simd, low).max(x))
 }
 
-/// `slope` where `low < y < high`, 0 elsewhere.
+/// 0 where `y <= low` or `y >= high`, 1 elsewhere, also for NaN.
 #[inline(always)]
-fn between<T: Scalar, S: Simd>(simd: S, y: T::Vector<S>, low: f64, high: f64, slope: f64) -> T::Vector<S> {
+fn within<T: Scalar, S: Simd>(simd: S, y: T::Vector<S>, low: f64, high: f64) -> T::Vector<S> {
     let zero = all::<T, S>(simd, 0.0);
-    let above = T::Vector::<S>::select(all::<T, S>(simd, low).lt(y), all::<T, S>(simd, slope), zero);
-    T::Vector::<S>::select(y.lt(all::<T, S>(simd, high)), above, zero)
+    let above = T::Vector::<S>::select(y.le(all::<T, S>(simd, low)), zero, all::<T, S>(simd, 1.0));
+    T::Vector::<S>::select(all::<T, S>(simd, high).le(y), zero, above)
 }
 
 macro_rules! activation {
@@ -150,7 +154,7 @@ activation! {
     }
     derivative(_x, y) {
         let (zero, one) = (all::<T, S>(simd, 0.0), all::<T, S>(simd, 1.0));
-        T::Vector::<S>::select(zero.lt(y), one, zero)
+        T::Vector::<S>::select(y.le(zero), zero, one)
     }
 }
 
@@ -158,7 +162,7 @@ activation! {
     /// `f(x) = min(max(x, 0), 6)` (Krizhevsky, 2010; MobileNets); `f′(0) = f′(6) = 0`.
     Relu6, from_output = true;
     apply(T: Scalar, simd, x) { clamp::<T, S>(simd, x, 0.0, 6.0) }
-    derivative(_x, y) { between::<T, S>(simd, y, 0.0, 6.0, 1.0) }
+    derivative(_x, y) { within::<T, S>(simd, y, 0.0, 6.0) }
 }
 
 activation! {
@@ -181,16 +185,15 @@ activation! {
     /// `f(x) = x` for `x > 0`, else `α (eˣ − 1)`, the exponential linear unit (Clevert,
     /// Unterthiner and Hochreiter, 2016); `f′(0) = α`.
     ///
-    /// `ALPHA` is the [`bits`] of α. If α is not negative, the derivative follows from the output: `α eˣ = y + α`.
-    Elu<const ALPHA: u64 = 1.0>, from_output = f64::from_bits(ALPHA) >= 0.0;
+    /// `ALPHA` is the [`bits`] of α. `f′(x) = α eˣ` for `x <= 0`.
+    Elu<const ALPHA: u64 = 1.0>, from_output = false;
     apply(T: Real, simd, x) {
         let alpha = all::<T, S>(simd, f64::from_bits(ALPHA));
         T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), x, alpha * T::exp_m1_lanes(simd, x))
     }
-    derivative(x, y) {
+    derivative(x, _y) {
         let (one, alpha) = (all::<T, S>(simd, 1.0), all::<T, S>(simd, f64::from_bits(ALPHA)));
-        let side = if <Self as Activation<T>>::FROM_OUTPUT { y } else { x };
-        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(side), one, y + alpha)
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), one, alpha * T::exp_lanes(simd, x))
     }
 }
 
@@ -201,15 +204,17 @@ const SELU_SCALE_ALPHA: f64 = SELU_SCALE * 1.673_263_242_354_377_2;
 
 activation! {
     /// `f(x) = λ x` for `x > 0`, else `λα (eˣ − 1)`, with the `λ` and `α` that keep activations
-    /// normalized (Klambauer and others, *Self-normalizing neural networks*, 2017).
-    Selu, from_output = true;
+    /// normalized (Klambauer and others, *Self-normalizing neural networks*, 2017); `f′(0) = λα`.
+    ///
+    /// `f′(x) = λα eˣ` for `x <= 0`.
+    Selu, from_output = false;
     apply(T: Real, simd, x) {
         let (scale, alpha) = (all::<T, S>(simd, SELU_SCALE), all::<T, S>(simd, SELU_SCALE_ALPHA));
         T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), scale * x, alpha * T::exp_m1_lanes(simd, x))
     }
-    derivative(_x, y) {
+    derivative(x, _y) {
         let (scale, alpha) = (all::<T, S>(simd, SELU_SCALE), all::<T, S>(simd, SELU_SCALE_ALPHA));
-        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(y), scale, y + alpha)
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), scale, alpha * T::exp_lanes(simd, x))
     }
 }
 
@@ -249,7 +254,9 @@ activation! {
     derivative(x, _y) {
         let (half, one) = (all::<T, S>(simd, 0.5), all::<T, S>(simd, 1.0));
         let tanh = T::tanh_lanes(simd, gelu_inner::<T, S>(simd, x));
-        let inner = (x * x).mul_add(all::<T, S>(simd, 3.0 * 0.044_715 * ROOT_2_OVER_PI), all::<T, S>(simd, ROOT_2_OVER_PI));
+        // Far out `1 − tanh²` is 0, which times an infinite square would be NaN.
+        let square = all::<T, S>(simd, 1e4).min(x * x);
+        let inner = square.mul_add(all::<T, S>(simd, 3.0 * 0.044_715 * ROOT_2_OVER_PI), all::<T, S>(simd, ROOT_2_OVER_PI));
         half * (x * (one - tanh * tanh)).mul_add(inner, one + tanh)
     }
 }
@@ -297,22 +304,27 @@ activation! {
     apply(T: Scalar, simd, x) {
         clamp::<T, S>(simd, x + all::<T, S>(simd, 3.0), 0.0, 6.0) * all::<T, S>(simd, 1.0 / 6.0)
     }
-    derivative(_x, y) { between::<T, S>(simd, y, 0.0, 1.0, 1.0 / 6.0) }
+    derivative(_x, y) {
+        let zero = all::<T, S>(simd, 0.0);
+        let above = T::Vector::<S>::select(zero.lt(y), all::<T, S>(simd, 1.0 / 6.0), zero);
+        T::Vector::<S>::select(y.lt(all::<T, S>(simd, 1.0)), above, zero)
+    }
 }
 
 activation! {
     /// `f(x) = x · min(max(x + 3, 0), 6) / 6` (Howard and others, *Searching for MobileNetV3*,
     /// 2019).
     ///
-    /// `f′ = x/3 + ½` for `−3 <= x <= 3`, 0 below and 1 above.
+    /// `f′ = x/3 + ½` for `−3 < x < 3`, 0 from −3 down and 1 from 3 up.
     HardSwish, from_output = false;
     apply(T: Scalar, simd, x) {
-        x * clamp::<T, S>(simd, x + all::<T, S>(simd, 3.0), 0.0, 6.0) * all::<T, S>(simd, 1.0 / 6.0)
+        // The factor first, because `6 x` overflows.
+        x * (clamp::<T, S>(simd, x + all::<T, S>(simd, 3.0), 0.0, 6.0) * all::<T, S>(simd, 1.0 / 6.0))
     }
     derivative(x, _y) {
         let middle = x.mul_add(all::<T, S>(simd, 1.0 / 3.0), all::<T, S>(simd, 0.5));
-        let above = T::Vector::<S>::select(all::<T, S>(simd, 3.0).lt(x), all::<T, S>(simd, 1.0), middle);
-        T::Vector::<S>::select(x.lt(all::<T, S>(simd, -3.0)), all::<T, S>(simd, 0.0), above)
+        let above = T::Vector::<S>::select(all::<T, S>(simd, 3.0).le(x), all::<T, S>(simd, 1.0), middle);
+        T::Vector::<S>::select(x.le(all::<T, S>(simd, -3.0)), all::<T, S>(simd, 0.0), above)
     }
 }
 
@@ -320,7 +332,7 @@ activation! {
     /// `f(x) = min(max(x, −1), 1)`; `f′(±1) = 0`.
     HardTanh, from_output = true;
     apply(T: Scalar, simd, x) { clamp::<T, S>(simd, x, -1.0, 1.0) }
-    derivative(_x, y) { between::<T, S>(simd, y, -1.0, 1.0, 1.0) }
+    derivative(_x, y) { within::<T, S>(simd, y, -1.0, 1.0) }
 }
 
 activation! {
@@ -336,7 +348,8 @@ activation! {
     derivative(x, _y) {
         let (e, n, x) = mish_parts::<T, S>(simd, x);
         let inverse = all::<T, S>(simd, 1.0) / (n + all::<T, S>(simd, 2.0));
-        let slope = all::<T, S>(simd, 4.0) * x * e * (e + all::<T, S>(simd, 1.0)) * inverse;
+        // `x e` first, because `4 x` overflows.
+        let slope = x * e * (all::<T, S>(simd, 4.0) * (e + all::<T, S>(simd, 1.0))) * inverse;
         (n + slope) * inverse
     }
 }
@@ -376,154 +389,4 @@ step_by_step!(
 );
 
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
-mod tests {
-    use super::*;
-    use crate::memory::zeroed;
-    use crate::simd::{Task, dispatch, levels};
-    use crate::testing::check_gradients;
-    use crate::testing::golden::{Case, assert_close, check_layer, random};
-
-    /// PyTorch's values in both types, and finite differences at odd sizes.
-    fn check<A: Activation<f32> + Activation<f64>>(case: &str) {
-        check_layer::<Activate<A, [f64; 21]>, 3>(case);
-        check_layer::<Activate<A, [f32; 21]>, 3>(case);
-        gradients::<A, [f64; 1], 1>();
-        gradients::<A, [f64; 3], 1>();
-        gradients::<A, [[f64; 17]; 1], 2>();
-        gradients::<A, [[[f64; 3]; 11]; 1], 1>();
-    }
-
-    fn gradients<A: Activation<f64>, X: Tensor<Element = f64>, const B: usize>() {
-        let mut input = random::<X, B>(21);
-        for (index, x) in batch_slice_mut(&mut input[..]).iter_mut().enumerate() {
-            // Spread over all pieces; the fractions stay clear of the kinks, which are integers.
-            *x = (index % 16) as f64 - 8.0 + 0.25 + 0.2 * *x;
-        }
-        check_gradients(&mut zeroed::<Activate<A, X>>(), &input, 1e-7).unwrap();
-    }
-
-    macro_rules! checks {
-        ($($name:ident: $type:ty),* $(,)?) => { $(
-            #[test]
-            fn $name() {
-                check::<$type>(concat!("act_", stringify!($name)));
-            }
-        )* };
-    }
-    checks! {
-        relu: Relu, relu6: Relu6, leaky_relu: LeakyRelu, elu: Elu, selu: Selu, gelu: Gelu, gelu_tanh: GeluTanh,
-        silu: Silu, sigmoid: Sigmoid, tanh: Tanh, hard_swish: HardSwish,
-        hard_tanh: HardTanh, mish: Mish, softplus: Softplus, softsign: Softsign,
-    }
-
-    /// PyTorch's slope is `1.0f / 6.0f` even in `f64`; finite differences confirm ours.
-    #[test]
-    fn hard_sigmoid() {
-        check_layer::<Activate<HardSigmoid, [f32; 21]>, 3>("act_hard_sigmoid");
-        gradients::<HardSigmoid, [f64; 3], 1>();
-        gradients::<HardSigmoid, [[f64; 17]; 1], 2>();
-        let case = Case::open("act_hard_sigmoid");
-        let double = f64::from(1.0_f32 / 6.0) * 6.0;
-        let (x, y, dy) = (case.numbers("x"), case.numbers("y"), case.numbers("dy"));
-        for (index, dx) in case.numbers("dx").into_iter().enumerate() {
-            for level in levels() {
-                let (value, slope) = dispatch(level, At::<f64, HardSigmoid>(x[index], core::marker::PhantomData));
-                assert_close("act_hard_sigmoid", &[value, slope * dy[index]], &[y[index], dx / double], 1e-10);
-            }
-        }
-    }
-
-    #[test]
-    fn parameters_of_activations() {
-        gradients::<Identity, [f64; 5], 2>();
-        gradients::<LeakyRelu<{ bits(0.3) }>, [f64; 17], 1>();
-        gradients::<LeakyRelu<{ bits(-0.3) }>, [f64; 17], 1>();
-        gradients::<Elu<{ bits(0.7) }>, [f64; 17], 1>();
-        gradients::<Elu<{ bits(-0.7) }>, [f64; 17], 1>();
-        const {
-            assert!(<LeakyRelu as Activation<f32>>::FROM_OUTPUT);
-            assert!(!<LeakyRelu<{ bits(-0.3) }> as Activation<f32>>::FROM_OUTPUT);
-        }
-    }
-
-    struct At<T, A>(T, core::marker::PhantomData<A>);
-
-    impl<T: Scalar, A: Activation<T>> Task for At<T, A> {
-        type Output = (T, T);
-        #[inline(always)]
-        fn run<S: Simd>(&mut self, simd: S) -> (T, T) {
-            let x = T::Vector::<S>::splat(simd, self.0);
-            let y = A::apply(simd, x);
-            (y.lane(0), A::derivative(simd, x, y).lane(0))
-        }
-    }
-
-    fn at<A: Activation<f32>>(x: f32, expected: (f32, f32)) {
-        for level in levels() {
-            let (y, slope) = dispatch(level, At::<f32, A>(x, core::marker::PhantomData));
-            let close = |a: f32, b: f32| a == b || (a - b).abs() <= 1e-6 * b.abs() || a.is_nan() && b.is_nan();
-            assert!(
-                close(y, expected.0) && close(slope, expected.1),
-                "{} at {x} is {y} with slope {slope}, not {expected:?}",
-                core::any::type_name::<A>()
-            );
-        }
-    }
-
-    #[test]
-    fn derivatives_at_kinks_are_pytorchs() {
-        at::<Relu>(0.0, (0.0, 0.0));
-        at::<Relu6>(0.0, (0.0, 0.0));
-        at::<Relu6>(6.0, (6.0, 0.0));
-        at::<LeakyRelu>(0.0, (0.0, 0.01));
-        at::<Elu<{ bits(0.7) }>>(0.0, (0.0, 0.7));
-        at::<Selu>(0.0, (0.0, 1.758_099_3));
-        at::<HardTanh>(1.0, (1.0, 0.0));
-        at::<HardTanh>(-1.0, (-1.0, 0.0));
-        at::<HardSigmoid>(-3.0, (0.0, 0.0));
-        at::<HardSigmoid>(3.0, (1.0, 0.0));
-        at::<HardSigmoid>(-2.999_999_8, (3.973_643e-8, 1.0 / 6.0));
-        at::<HardSwish>(-3.0, (0.0, -0.5));
-        at::<HardSwish>(3.0, (3.0, 1.5));
-    }
-
-    #[test]
-    fn far_values_neither_overflow_nor_vanish() {
-        at::<Softplus>(1000.0, (1000.0, 1.0));
-        at::<Softplus>(-80.0, (1.804_851_4e-35, 1.804_851_4e-35));
-        at::<Mish>(1000.0, (1000.0, 1.0));
-        at::<Mish>(-1000.0, (0.0, 0.0));
-        at::<Silu>(1000.0, (1000.0, 1.0));
-        at::<Gelu>(1000.0, (1000.0, 1.0));
-        at::<GeluTanh>(-1000.0, (0.0, 0.0));
-        at::<Elu>(1000.0, (1000.0, 1.0));
-        at::<Tanh>(f32::NEG_INFINITY, (-1.0, 0.0));
-        at::<Sigmoid>(-80.0, (1.804_851_4e-35, 1.804_851_4e-35));
-    }
-
-    #[test]
-    fn nan_comes_through() {
-        fn nan<A: Activation<f32>>() {
-            for level in levels() {
-                let (y, _) = dispatch(level, At::<f32, A>(f32::NAN, core::marker::PhantomData));
-                assert!(y.is_nan(), "{} of NaN is {y}", core::any::type_name::<A>());
-            }
-        }
-        nan::<Relu>();
-        nan::<Relu6>();
-        nan::<LeakyRelu>();
-        nan::<Elu>();
-        nan::<Selu>();
-        nan::<Gelu>();
-        nan::<GeluTanh>();
-        nan::<Silu>();
-        nan::<Sigmoid>();
-        nan::<Tanh>();
-        nan::<HardSigmoid>();
-        nan::<HardSwish>();
-        nan::<HardTanh>();
-        nan::<Mish>();
-        nan::<Softplus>();
-        nan::<Softsign>();
-    }
-}
+mod tests;

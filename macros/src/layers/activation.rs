@@ -28,13 +28,14 @@ pub(super) fn tunable(
     layer: &str,
     parameter: &str,
     default: f64,
+    from_output: bool,
 ) -> Option<ValueId> {
     let value = arguments.real(builder, parameter, default)?;
     let layer = marker(arguments, layer);
-    // If the slope or α is negative, the output does not tell the sign of the input. A negative literal is an
-    // expression.
+    // If a slope is negative, the output does not tell the sign of the input. A negative literal is an expression.
     let literal = arguments.get(parameter).is_none_or(|value| matches!(ungroup(value), Expr::Lit(_)));
-    activation(builder, arguments, input, quote!(#layer<#value>), literal.then_some(true))
+    let from_output = if from_output { literal.then_some(true) } else { Some(false) };
+    activation(builder, arguments, input, quote!(#layer<#value>), from_output)
 }
 
 /// The function's type. What the compiler says of it points at the layer: that numbers have no such functions.
