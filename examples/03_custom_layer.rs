@@ -1,7 +1,8 @@
 //! A custom layer: y = x + a·sin(x), with a learned `a` for every feature.
 //!
 //! A layer is a struct of tensors that implements the trait `Layer`; `network!` refers to it by its
-//! path, and `testing::check_gradients` compares its backward pass with finite differences.
+//! path, `testing::passes` compares all its passes with each other, and `testing::check_gradients` its
+//! backward pass with finite differences.
 //!
 //! Run: `cargo run --example 03_custom_layer`. Expected output:
 //! ```text
@@ -12,7 +13,7 @@
 use monomorph::layer::Pass;
 use monomorph::prelude::*;
 use monomorph::simd::Simd;
-use monomorph::testing::check_gradients;
+use monomorph::testing::{check_gradients, passes};
 use monomorph::{Layer, Parameters, Scalar, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -98,7 +99,9 @@ network! {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut layer = Ripple { amplitude: [0.5, -0.3, 0.8] };
-    check_gradients(&mut layer, &[[0.1, 0.7, -1.2], [2.0, -0.4, 0.9]], 1e-8)?;
+    let x = [[0.1, 0.7, -1.2], [2.0, -0.4, 0.9]];
+    passes(&layer, &x, &[[1.0, -0.5, 0.25]; 2])?;
+    check_gradients(&mut layer, &x, 1e-8)?;
     println!("the gradients agree with finite differences");
 
     // y = sin(3x) on 64 points of [−2, 2].

@@ -1,10 +1,11 @@
 //! The trait that a layer implements.
 
+use crate::memory;
 use crate::noise::Noise;
 use crate::parameters::Parameters;
 use crate::plain::{Element, Plain};
 use crate::scalar::Scalar;
-use crate::simd::{Simd, outline};
+use crate::simd::{Simd, Task, dispatch, level, outline};
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 pub use crate::activation::Activation;
@@ -125,6 +126,42 @@ pub trait Layer: Parameters {
     ) {
         self.forward(simd, input, output, saved, pass);
         apply::<Self::Scalar, S, A>(simd, batch_slice_mut(output));
+    }
+}
+
+/// What a layer makes of a batch, without a network around it: `evaluate` at the best SIMD level.
+///
+/// Output and workspace are on the stack. A layer with several inputs takes a tuple of batches.
+///
+/// ```
+/// use monomorph::layer::evaluate;
+/// use monomorph::layers::{Activate, Relu};
+///
+/// let relu: Activate<Relu, [f32; 3]> = monomorph::memory::zeroed();
+/// assert_eq!(evaluate(&relu, &[[1.0, -2.0, 3.0]]), [[1.0, 0.0, 3.0]]);
+/// ```
+///
+/// [`testing::passes`](crate::testing::passes) runs all passes.
+pub fn evaluate<L: Layer, const B: usize>(layer: &L, input: Batch<'_, L::Input, B>) -> [L::Output; B] {
+    let mut output = memory::zeroed::<[L::Output; B]>();
+    let mut workspace = memory::zeroed::<L::Workspace<B>>();
+    dispatch(level(), Evaluate { layer, input, output: &mut output, workspace: &mut workspace });
+    output
+}
+
+struct Evaluate<'i, 'a, L: Layer, const B: usize> {
+    layer: &'a L,
+    input: Batch<'i, L::Input, B>,
+    output: &'a mut [L::Output; B],
+    workspace: &'a mut L::Workspace<B>,
+}
+
+impl<L: Layer, const B: usize> Task for Evaluate<'_, '_, L, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S) {
+        self.layer.evaluate(simd, self.input, self.output, self.workspace);
     }
 }
 

@@ -1,4 +1,18 @@
-//! Gradient checks, for the layers here and for your own.
+//! Checks of layers, for those here and for your own.
+//!
+//! | | compares |
+//! | --- | --- |
+//! | [`passes`](passes()) | all passes of a layer, at every SIMD level, with each other |
+//! | [`check_gradients`] | `backward` with finite differences of `forward` |
+//! | [`compare_with_file`] | all passes with numbers in a file, such as those of another framework |
+
+#[cfg(all(feature = "safetensors", feature = "std"))]
+mod file;
+mod passes;
+
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub use self::file::{FileError, compare_with_file};
+pub use self::passes::{PassError, Passes, passes};
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -203,12 +217,14 @@ fn set<L: Layer<Scalar = f64>, const B: usize>(batch: &mut Owned<L, B>, index: u
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 pub(crate) mod golden {
     use super::*;
-    use crate::parameters::for_each_tensor;
     use crate::scalar::Scalar;
-    use crate::simd::levels;
     use safetensors::SafeTensors;
     use std::string::{String, ToString};
     use std::{format, println, vec::Vec};
+
+    fn path(name: &str) -> String {
+        format!("{}/tests/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"))
+    }
 
     /// One file of `tests/golden`.
     pub(crate) struct Case {
@@ -218,7 +234,7 @@ pub(crate) mod golden {
 
     impl Case {
         pub(crate) fn open(name: &str) -> Self {
-            let path = format!("{}/tests/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
+            let path = path(name);
             let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
             Self { bytes, name: name.to_string() }
         }
@@ -254,57 +270,11 @@ pub(crate) mod golden {
         }
     }
 
-    fn load<T: Scalar>(to: &mut [T], from: &[f64]) {
-        assert_eq!(to.len(), from.len());
-        for (to, from) in to.iter_mut().zip(from) {
-            *to = T::from_f64(*from);
-        }
-    }
-
-    /// Compares `forward` and `backward` of a layer, at every SIMD level, with a case: `y`, `dx` and the gradient
-    /// `g.<name>` of every learned tensor. The tolerance is 1e-10 in `f64` and 2e-5 in `f32`.
+    /// Compares a layer with a case. The tolerance is 1e-10 in `f64` and 2e-5 in `f32`.
     pub(crate) fn check_layer<L: Layer, const B: usize>(name: &str) {
-        type T<L> = <L as crate::parameters::Parameters>::Scalar;
-        let tolerance = if size_of::<T<L>>() == 8 { 1e-10 } else { 2e-5 };
-        let case = Case::open(name);
-        let mut layer: Box<L> = boxed();
-        for_each_tensor(L::ENTRIES, &mut |path, tensor, range| {
-            if tensor.role == Role::Learned {
-                load(&mut layer.as_mut_slice()[range], &case.numbers(&format!("p.{path}")));
-            }
-        });
-        let mut input: Box<Owned<L, B>> = boxed();
-        L::Input::each_part::<T<L>, B>(&mut input, &mut |part| load(part, &case.numbers("x")));
-        for level in levels() {
-            let mut gradient: Box<L> = boxed();
-            let mut grad_input: Box<Owned<L, B>> = boxed();
-            let mut grad_output: Box<[L::Output; B]> = boxed();
-            load(batch_slice_mut(&mut grad_output[..]), &case.numbers("dy"));
-            let backward = Backward { grad_output, grad_input: &mut *grad_input, gradient: &mut *gradient };
-            let mut output: Box<[L::Output; B]> = boxed();
-            let mut pass = Pass::new(Noise::new(1), <T<L> as Scalar>::ONE);
-            let run = Run {
-                layer: &*layer,
-                input: &input,
-                output: &mut output,
-                saved: boxed(),
-                pass: &mut pass,
-                backward: Some(backward),
-            };
-            dispatch(level, run);
-            let what = |part: &str| format!("{name} at {level:?}: {part}");
-            assert_close(&what("y"), batch_slice(&output[..]), &case.numbers("y"), tolerance);
-            L::Input::each_part::<T<L>, B>(&mut grad_input, &mut |part| {
-                assert_close(&what("dx"), part, &case.numbers("dx"), tolerance);
-            });
-            for_each_tensor(L::ENTRIES, &mut |path, tensor, range| {
-                if tensor.role == Role::Learned {
-                    let expected = case.numbers(&format!("g.{path}"));
-                    assert_close(&what(&format!("g.{path}")), &gradient.as_slice()[range], &expected, tolerance);
-                }
-            });
-        }
-        println!("{name}: agrees with PyTorch in {}", <T<L> as Scalar>::NAME);
+        let tolerance = if size_of::<L::Scalar>() == 8 { 1e-10 } else { 2e-5 };
+        compare_with_file::<L, B>(path(name), tolerance).unwrap_or_else(|error| panic!("{name}: {error}"));
+        println!("{name}: agrees with PyTorch in {}", <L::Scalar as Scalar>::NAME);
     }
 
     /// A random batch in `[-1, 1)`.

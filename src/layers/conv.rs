@@ -52,51 +52,32 @@ pub struct Conv<X, W, Y, P, B = <Y as Tensor>::Last> {
 /// A two-dimensional convolution, `[H, W, C] -> [OH, OW, OC]`.
 ///
 /// ```
+/// use monomorph::layer::evaluate;
 /// use monomorph::layers::{Conv2d, Window2d};
-/// use monomorph::simd::{Simd, Task, dispatch, level};
-/// use monomorph::{Layer, memory};
 ///
 /// // The sum over windows of 2×2 of a 3×3 image with one channel.
 /// type Sum = Conv2d<[[[f32; 1]; 3]; 3], [[[[f32; 1]; 1]; 2]; 2], [[[f32; 1]; 2]; 2], Window2d<2, 2>>;
-/// let mut conv: Sum = memory::zeroed();
-/// conv.weight = [[[[1.0]]; 2]; 2];
+/// let mut sum: Sum = monomorph::memory::zeroed();
+/// sum.weight = [[[[1.0]]; 2]; 2];
 ///
-/// struct Evaluate<'a>(&'a Sum, &'a [[[[f32; 1]; 3]; 3]; 1], &'a mut [[[[f32; 1]; 2]; 2]; 1]);
-/// impl Task for Evaluate<'_> {
-///     type Output = ();
-///     fn run<S: Simd>(&mut self, simd: S) {
-///         self.0.evaluate(simd, self.1, self.2, &mut ());
-///     }
-/// }
 /// let image = [[[1.0], [2.0], [3.0]], [[4.0], [5.0], [6.0]], [[7.0], [8.0], [9.0]]];
-/// let mut y = [[[[0.0]; 2]; 2]];
-/// dispatch(level(), Evaluate(&conv, &[image], &mut y));
-/// assert_eq!(y[0], [[[12.0], [16.0]], [[24.0], [28.0]]]);
+/// assert_eq!(evaluate(&sum, &[image]), [[[[12.0], [16.0]], [[24.0], [28.0]]]]);
 /// ```
 pub type Conv2d<X, W, Y, P, B = <Y as Tensor>::Last> = Conv<X, W, Y, P, B>;
 
 /// A one-dimensional convolution, `[L, C] -> [OL, OC]`.
 ///
 /// ```
+/// use monomorph::layer::evaluate;
 /// use monomorph::layers::{Conv1d, Window1d};
-/// use monomorph::simd::{Simd, Task, dispatch, level};
-/// use monomorph::Layer;
 /// use std::marker::PhantomData;
 ///
 /// // The difference to the number before.
 /// type Difference = Conv1d<[[f32; 1]; 4], [[[f32; 1]; 1]; 2], [[f32; 1]; 4], Window1d<2, 1, 1>, [f32; 0]>;
 /// let difference: Difference = Conv1d { weight: [[[-1.0]], [[1.0]]], bias: [], shapes: PhantomData };
 ///
-/// struct Evaluate<'a>(&'a Difference, &'a [[[f32; 1]; 4]; 1], &'a mut [[[f32; 1]; 4]; 1]);
-/// impl Task for Evaluate<'_> {
-///     type Output = ();
-///     fn run<S: Simd>(&mut self, simd: S) {
-///         self.0.evaluate(simd, self.1, self.2, &mut ());
-///     }
-/// }
-/// let mut y = [[[0.0]; 4]];
-/// dispatch(level(), Evaluate(&difference, &[[[5.0], [7.0], [6.0], [9.0]]], &mut y));
-/// assert_eq!(y[0], [[5.0], [2.0], [-1.0], [3.0]]);
+/// let y = evaluate(&difference, &[[[5.0], [7.0], [6.0], [9.0]]]);
+/// assert_eq!(y, [[[5.0], [2.0], [-1.0], [3.0]]]);
 /// ```
 pub type Conv1d<X, W, Y, P, B = <Y as Tensor>::Last> = Conv<X, W, Y, P, B>;
 

@@ -30,24 +30,13 @@ use crate::weight::Weight;
 /// The bias `B` is `[T; OUT]`, or `[T; 0]` for a layer without bias.
 ///
 /// ```
+/// use monomorph::layer::evaluate;
 /// use monomorph::layers::Dense;
-/// use monomorph::simd::{Simd, Task, dispatch, level};
-/// use monomorph::Layer;
-/// use std::marker::PhantomData;
 ///
-/// type Layer2x3 = Dense<[f32; 2], [[f32; 3]; 2], [f32; 3]>;
-/// struct Evaluate<'a>(&'a Layer2x3, &'a [[f32; 2]; 1], &'a mut [[f32; 3]; 1]);
-/// impl Task for Evaluate<'_> {
-///     type Output = ();
-///     fn run<S: Simd>(&mut self, simd: S) {
-///         self.0.evaluate(simd, self.1, self.2, &mut ());
-///     }
-/// }
-///
-/// let dense = Dense { weight: [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], bias: [0.5, 0.0, -0.5], shapes: PhantomData };
-/// let mut y = [[0.0; 3]];
-/// dispatch(level(), Evaluate(&dense, &[[10.0, 1.0]], &mut y));
-/// assert_eq!(y, [[14.5, 25.0, 35.5]]);
+/// let mut dense: Dense<[f32; 2], [[f32; 3]; 2], [f32; 3]> = monomorph::memory::zeroed();
+/// dense.weight = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
+/// dense.bias = [0.5, 0.0, -0.5];
+/// assert_eq!(evaluate(&dense, &[[10.0, 1.0]]), [[14.5, 25.0, 35.5]]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Parameters)]
 #[repr(C)]

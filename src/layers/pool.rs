@@ -310,7 +310,7 @@ mod tests {
             for level in levels() {
                 let what =
                     |part: &str| format!("{}, maximum {maximum}, at {level:?}: {part}", std::any::type_name::<L>());
-                let passes = Passes::<L, B>::run(level, layer, &input, &grad_output);
+                let passes = Passes::run::<L, B>(level, layer, &input, &grad_output);
                 golden::assert_close(&what("evaluate"), batch_slice(&passes.evaluated[..]), &y, tolerance);
                 golden::assert_close(&what("forward"), batch_slice(&passes.output[..]), &y, tolerance);
                 golden::assert_close(&what("dx"), batch_slice(&passes.grad_input[..]), &dx, tolerance);

@@ -18,19 +18,13 @@ use crate::tensor::Tensor;
 ///
 /// ```
 /// use monomorph::loss::{CrossEntropy, Loss};
-/// use monomorph::simd::{Simd, Task, dispatch, level};
 ///
-/// struct Compare;
-/// impl Task for Compare {
-///     type Output = f32;
-///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
-///         let scores = [[0.5, 2.0, -1.0]];
-///         assert_eq!(CrossEntropy.correct(&scores, &[1_u8]), Some(1));
-///         assert!(CrossEntropy.value(simd, &scores, &[7_u8]).is_err());
-///         CrossEntropy.value(simd, &scores, &[1_u8]).unwrap()
-///     }
-/// }
-/// assert!((dispatch(level(), Compare) - 0.2413).abs() < 1e-4);
+/// let scores = [[0.5_f32, 2.0, -1.0]];
+/// let (loss, gradient) = CrossEntropy.loss_and_gradient(&scores, &[1_u8])?;
+/// assert!((loss - 0.2413).abs() < 1e-4 && gradient[0][1] < 0.0);
+/// assert_eq!(CrossEntropy.correct(&scores, &[1_u8]), Some(1));
+/// assert!(CrossEntropy.loss_and_gradient(&scores, &[7_u8]).is_err());
+/// # Ok::<(), monomorph::loss::LossError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CrossEntropy;
@@ -41,17 +35,11 @@ pub struct CrossEntropy;
 ///
 /// ```
 /// use monomorph::loss::{Loss, SmoothCrossEntropy};
-/// use monomorph::simd::{Simd, Task, dispatch, level};
 ///
-/// struct Compare;
-/// impl Task for Compare {
-///     type Output = f32;
-///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
-///         SmoothCrossEntropy { smoothing: 0.1 }.value(simd, &[[0.0, 40.0]], &[1_u8]).unwrap()
-///     }
-/// }
 /// // Half of the tenth is asked of the class that has no chance.
-/// assert!((dispatch(level(), Compare) - 0.05 * 40.0).abs() < 1e-5);
+/// let (loss, _) = SmoothCrossEntropy { smoothing: 0.1 }.loss_and_gradient(&[[0.0_f32, 40.0]], &[1_u8])?;
+/// assert!((loss - 0.05 * 40.0).abs() < 1e-5);
+/// # Ok::<(), monomorph::loss::LossError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SmoothCrossEntropy {
@@ -73,16 +61,10 @@ impl Default for SmoothCrossEntropy {
 ///
 /// ```
 /// use monomorph::loss::{KlDivergence, Loss};
-/// use monomorph::simd::{Simd, Task, dispatch, level};
 ///
-/// struct Compare;
-/// impl Task for Compare {
-///     type Output = f32;
-///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
-///         KlDivergence.value(simd, &[[3.0, 3.0]], &[[0.5, 0.5]]).unwrap()
-///     }
-/// }
-/// assert!(dispatch(level(), Compare).abs() < 1e-6);
+/// let (loss, gradient) = KlDivergence.loss_and_gradient(&[[3.0_f32, 3.0]], &[[0.5, 0.5]])?;
+/// assert!(loss.abs() < 1e-6 && gradient == [[0.0; 2]]);
+/// # Ok::<(), monomorph::loss::LossError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KlDivergence;
@@ -95,17 +77,11 @@ pub struct KlDivergence;
 ///
 /// ```
 /// use monomorph::loss::{BceWithLogits, Loss};
-/// use monomorph::simd::{Simd, Task, dispatch, level};
 ///
-/// struct Compare;
-/// impl Task for Compare {
-///     type Output = f32;
-///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
-///         assert_eq!(BceWithLogits.correct(&[[2.0, -3.0], [2.0, 3.0]], &[[1.0, 0.0]; 2]), Some(1));
-///         BceWithLogits.value(simd, &[[0.0]], &[[1.0]]).unwrap()
-///     }
-/// }
-/// assert!((dispatch(level(), Compare) - 2.0_f32.ln()).abs() < 1e-6);
+/// let (loss, gradient) = BceWithLogits.loss_and_gradient(&[[0.0_f32]], &[[1.0]])?;
+/// assert!((loss - 2.0_f32.ln()).abs() < 1e-6 && gradient == [[-0.5]]);
+/// assert_eq!(BceWithLogits.correct(&[[2.0_f32, -3.0], [2.0, 3.0]], &[[1.0, 0.0]; 2]), Some(1));
+/// # Ok::<(), monomorph::loss::LossError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BceWithLogits;

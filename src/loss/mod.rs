@@ -21,28 +21,20 @@ pub use regression::*;
 use core::fmt;
 
 use crate::kernels::training::compare;
+use crate::memory;
 use crate::scalar::Scalar;
-use crate::simd::{Simd, outline};
+use crate::simd::{Simd, Task, dispatch, level, outline};
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// A measure of how far an output is from its target.
 ///
 /// ```
 /// use monomorph::loss::{CrossEntropy, Loss};
-/// use monomorph::simd::{Simd, Task, dispatch, level};
 ///
-/// struct Compare;
-/// impl Task for Compare {
-///     type Output = f32;
-///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
-///         let (output, target) = ([[0.0, 0.0], [0.0, 0.0]], [0_u8, 1]);
-///         let mut gradient = [[0.0; 2]; 2];
-///         let loss = CrossEntropy.loss(simd, &output, &target, &mut gradient).unwrap();
-///         assert_eq!(gradient, [[-0.25, 0.25], [0.25, -0.25]]);
-///         loss
-///     }
-/// }
-/// assert!((dispatch(level(), Compare) - 2.0_f32.ln()).abs() < 1e-6);
+/// let (loss, gradient) = CrossEntropy.loss_and_gradient(&[[0.0_f32, 0.0], [0.0, 0.0]], &[0_u8, 1])?;
+/// assert!((loss - 2.0_f32.ln()).abs() < 1e-6);
+/// assert_eq!(gradient, [[-0.25, 0.25], [0.25, -0.25]]);
+/// # Ok::<(), monomorph::loss::LossError>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot compare an output of `{Output}` with a target of `{Target}`",
@@ -74,6 +66,24 @@ pub trait Loss<T: Scalar, Output: Tensor<Element = T>, Target> {
         target: &[Target; B],
     ) -> Result<T, LossError>;
 
+    /// [`loss`](Self::loss) at the best SIMD level: the mean loss over the batch, and ∂L/∂output.
+    ///
+    /// # Errors
+    /// As `loss`.
+    fn loss_and_gradient<const B: usize>(
+        &self,
+        output: &[Output; B],
+        target: &[Target; B],
+    ) -> Result<(T, [Output; B]), LossError>
+    where
+        Self: Sized,
+    {
+        let mut gradient = memory::zeroed::<[Output; B]>();
+        let compare = Compare { loss: self, output, target, gradient: &mut gradient };
+        let loss = dispatch(level(), compare)?;
+        Ok((loss, gradient))
+    }
+
     /// The number of correctly classified samples, for losses where that is meaningful.
     ///
     /// A sample with NaN in its output does not count.
@@ -81,6 +91,24 @@ pub trait Loss<T: Scalar, Output: Tensor<Element = T>, Target> {
     fn correct<const B: usize>(&self, output: &[Output; B], target: &[Target; B]) -> Option<usize> {
         let _ = (output, target);
         None
+    }
+}
+
+struct Compare<'a, L, Output, Target, const B: usize> {
+    loss: &'a L,
+    output: &'a [Output; B],
+    target: &'a [Target; B],
+    gradient: &'a mut [Output; B],
+}
+
+impl<L: Loss<Output::Element, Output, Target>, Output: Tensor<Element: Scalar>, Target, const B: usize> Task
+    for Compare<'_, L, Output, Target, B>
+{
+    type Output = Result<Output::Element, LossError>;
+
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
+        self.loss.loss(simd, self.output, self.target, self.gradient)
     }
 }
 

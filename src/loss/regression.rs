@@ -9,16 +9,9 @@ use crate::tensor::Tensor;
 ///
 /// ```
 /// use monomorph::loss::{Loss, Mse};
-/// use monomorph::simd::{Simd, Task, dispatch, level};
 ///
-/// struct Compare;
-/// impl Task for Compare {
-///     type Output = f32;
-///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
-///         Mse.value(simd, &[[1.0, 5.0]], &[[1.0, 2.0]]).unwrap()
-///     }
-/// }
-/// assert_eq!(dispatch(level(), Compare), 4.5);
+/// assert_eq!(Mse.loss_and_gradient(&[[1.0_f32, 5.0]], &[[1.0, 2.0]])?, (4.5, [[0.0, 3.0]]));
+/// # Ok::<(), monomorph::loss::LossError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mse;
@@ -28,16 +21,9 @@ pub struct Mse;
 ///
 /// ```
 /// use monomorph::loss::{Loss, Mae};
-/// use monomorph::simd::{Simd, Task, dispatch, level};
 ///
-/// struct Compare;
-/// impl Task for Compare {
-///     type Output = f32;
-///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
-///         Mae.value(simd, &[[1.0, 5.0]], &[[1.0, 2.0]]).unwrap()
-///     }
-/// }
-/// assert_eq!(dispatch(level(), Compare), 1.5);
+/// assert_eq!(Mae.loss_and_gradient(&[[1.0_f32, 5.0]], &[[1.0, 2.0]])?, (1.5, [[0.0, 0.5]]));
+/// # Ok::<(), monomorph::loss::LossError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mae;
@@ -49,16 +35,10 @@ pub struct Mae;
 ///
 /// ```
 /// use monomorph::loss::{Huber, Loss};
-/// use monomorph::simd::{Simd, Task, dispatch, level};
 ///
-/// struct Compare;
-/// impl Task for Compare {
-///     type Output = f32;
-///     fn run<S: Simd>(&mut self, simd: S) -> f32 {
-///         Huber { delta: 1.0 }.value(simd, &[[1.0, 5.0]], &[[0.0, 2.0]]).unwrap()
-///     }
-/// }
-/// assert_eq!(dispatch(level(), Compare), (0.5 + 2.5) / 2.0);
+/// let (loss, gradient) = Huber { delta: 1.0 }.loss_and_gradient(&[[1.0_f32, 5.0]], &[[0.0, 2.0]])?;
+/// assert_eq!((loss, gradient), ((0.5 + 2.5) / 2.0, [[0.5, 0.5]]));
+/// # Ok::<(), monomorph::loss::LossError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Huber {

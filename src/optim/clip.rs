@@ -6,7 +6,7 @@ use super::for_each_stretch;
 use crate::kernels::training::{Sum, sum_of_squares};
 use crate::parameters::{Parameters, Role};
 use crate::scalar::{Real, Scalar};
-use crate::simd::{Simd, outline};
+use crate::simd::{Simd, Task, dispatch, level, outline};
 
 /// The norm of the whole gradient as one vector, `√Σ g²`, over the learned parameters.
 ///
@@ -14,6 +14,32 @@ use crate::simd::{Simd, outline};
 #[inline(always)]
 pub fn global_norm<T: Real, N: Parameters<Scalar = T>, S: Simd>(simd: S, gradient: &N) -> T {
     squares(simd, gradient).sqrt()
+}
+
+/// [`global_norm`] at the best SIMD level.
+///
+/// ```
+/// use monomorph::optim::clip::gradient_norm;
+/// use monomorph::prelude::*;
+///
+/// network! { Line: [1] -> [1] { Dense(1) } }
+/// let mut gradient = Line::zeroed();
+/// (gradient.dense1.weight, gradient.dense1.bias) = ([[3.0]], [-4.0]);
+/// assert_eq!(gradient_norm(&gradient), 5.0);
+/// ```
+pub fn gradient_norm<T: Real, N: Parameters<Scalar = T>>(gradient: &N) -> T {
+    dispatch(level(), Norm(gradient))
+}
+
+struct Norm<'a, N>(&'a N);
+
+impl<N: Parameters<Scalar: Real>> Task for Norm<'_, N> {
+    type Output = N::Scalar;
+
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S) -> N::Scalar {
+        global_norm(simd, self.0)
+    }
 }
 
 /// `Σ g²` over the learned parameters.

@@ -40,7 +40,7 @@ use core::ops::Range;
 use crate::kernels::training;
 use crate::parameters::{Parameters, Role, for_each_role, has_state};
 use crate::scalar::Scalar;
-use crate::simd::{Simd, Vector, outline};
+use crate::simd::{Simd, Task, Vector, dispatch, level, outline};
 
 /// A rule that moves parameters along their gradient.
 ///
@@ -244,6 +244,85 @@ pub trait Optimizer<T: Scalar>: 'static {
     ) -> Result<(), OptimizerError> {
         self.update(simd, step, rate, gradient_scale, parameters, objective.gradient(), memory);
         Ok(())
+    }
+
+    /// [`update`](Self::update) at the best SIMD level, without a trainer: with the learning rate and the gradient as they
+    /// are. Steps are numbered from 1.
+    ///
+    /// ```
+    /// use monomorph::prelude::*;
+    ///
+    /// network! { Line: [1] -> [1] { Dense(1) } }
+    /// let (mut net, mut gradient) = (Line::zeroed(), Line::zeroed());
+    /// gradient.dense1.bias = [2.0];
+    /// let sgd = Sgd { learning_rate: 0.1, ..Sgd::default() };
+    /// sgd.apply(1, &mut net, &gradient, &mut []);
+    /// assert_eq!(net.dense1.bias, [-0.2]);
+    /// ```
+    fn apply<N: Parameters<Scalar = T>>(
+        &self,
+        step: u64,
+        parameters: &mut N,
+        gradient: &N,
+        memory: &mut Self::Memory<N>,
+    ) where
+        Self: Sized,
+    {
+        dispatch(level(), Apply { optimizer: self, step, parameters, gradient, memory });
+    }
+
+    /// [`step`](Self::step) at the best SIMD level, without a trainer, as [`apply`](Self::apply); [`Objective`] has an
+    /// example.
+    ///
+    /// # Errors
+    /// As `step`.
+    fn minimize<N: Parameters<Scalar = T>>(
+        &self,
+        step: u64,
+        parameters: &mut N,
+        objective: &mut impl Objective<N>,
+        memory: &mut Self::Memory<N>,
+    ) -> Result<(), OptimizerError>
+    where
+        Self: Sized,
+    {
+        dispatch(level(), Minimize { optimizer: self, step, parameters, objective, memory })
+    }
+}
+
+struct Apply<'a, O: Optimizer<N::Scalar>, N: Parameters> {
+    optimizer: &'a O,
+    step: u64,
+    parameters: &'a mut N,
+    gradient: &'a N,
+    memory: &'a mut O::Memory<N>,
+}
+
+impl<O: Optimizer<N::Scalar>, N: Parameters> Task for Apply<'_, O, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S) {
+        let Self { optimizer, step, parameters, gradient, memory } = self;
+        optimizer.update(simd, *step, 1.0, N::Scalar::ONE, *parameters, gradient, memory);
+    }
+}
+
+struct Minimize<'a, O: Optimizer<N::Scalar>, N: Parameters, F> {
+    optimizer: &'a O,
+    step: u64,
+    parameters: &'a mut N,
+    objective: &'a mut F,
+    memory: &'a mut O::Memory<N>,
+}
+
+impl<O: Optimizer<N::Scalar>, N: Parameters, F: Objective<N>> Task for Minimize<'_, O, N, F> {
+    type Output = Result<(), OptimizerError>;
+
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
+        let Self { optimizer, step, parameters, objective, memory } = self;
+        optimizer.step(simd, *step, 1.0, N::Scalar::ONE, *parameters, *objective, memory)
     }
 }
 

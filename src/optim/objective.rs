@@ -14,7 +14,6 @@ use crate::parameters::Parameters;
 /// ```
 /// use monomorph::Parameters;
 /// use monomorph::optim::{GradientDescent, Objective, Optimizer};
-/// use monomorph::simd::{Simd, Task, dispatch, level};
 ///
 /// #[derive(Parameters)]
 /// #[repr(C)]
@@ -41,19 +40,13 @@ use crate::parameters::Parameters;
 ///     }
 /// }
 ///
-/// struct Step<'a>(&'a mut Point, &'a mut Parabola);
-/// impl Task for Step<'_> {
-///     type Output = ();
-///     fn run<S: Simd>(&mut self, simd: S) {
-///         let mut memory = monomorph::memory::zeroed();
-///         GradientDescent::default().step(simd, 1, 1.0, 1.0, self.0, self.1, &mut memory).unwrap();
-///         // Steps of 1 and ½ and ¼ lead from 1 to −5, −2, −½.
-///         assert_eq!((memory.step, memory.evaluations), (0.25, 3));
-///     }
-/// }
 /// let (mut point, mut parabola) = (Point { x: [1.0] }, Parabola(3.0, Point { x: [6.0] }));
-/// dispatch(level(), Step(&mut point, &mut parabola));
+/// let mut memory = monomorph::memory::zeroed();
+/// GradientDescent::default().minimize(1, &mut point, &mut parabola, &mut memory)?;
+/// // Steps of 1 and ½ and ¼ lead from 1 to −5, −2, −½.
+/// assert_eq!((memory.step, memory.evaluations), (0.25, 3));
 /// assert_eq!(point.x, [-0.5]);
+/// # Ok::<(), monomorph::optim::OptimizerError>(())
 /// ```
 pub trait Objective<N: Parameters> {
     /// The loss at the point where [`gradient`](Self::gradient) was taken: at first, the parameters that the step

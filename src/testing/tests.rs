@@ -1,3 +1,5 @@
+mod passes;
+
 use std::string::ToString;
 
 use super::*;

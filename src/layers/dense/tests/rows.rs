@@ -83,8 +83,8 @@ fn steps<T: Real, const STEPS: usize, const IN: usize, const OUT: usize, const B
     let (all_x, all_y) = (xs.try_into().expect("all steps"), grad_ys.try_into().expect("all steps"));
     let tolerance = 200.0 * T::EPSILON.to_f64();
     for level in levels() {
-        let whole = Passes::<_, 2>::run(level, &*rows, &x, &grad_y);
-        let batch = Passes::<_, ALL>::run(level, &*single, all_x, all_y);
+        let whole = Passes::run::<_, 2>(level, &*rows, &x, &grad_y);
+        let batch = Passes::run::<_, ALL>(level, &*single, all_x, all_y);
         assert!(whole.evaluated.as_flattened() == &batch.evaluated[..], "{level:?}");
         assert!(whole.output.as_flattened() == &batch.output[..], "{level:?}");
         assert!(whole.grad_input.as_flattened() == &batch.grad_input[..], "{level:?}");
@@ -92,7 +92,7 @@ fn steps<T: Real, const STEPS: usize, const IN: usize, const OUT: usize, const B
 
         let mut gradient = vec![0.0; single.as_slice().len()];
         for step in 0..ALL {
-            let alone = Passes::<_, 1>::run(level, &*single, &[xs[step]], &[grad_ys[step]]);
+            let alone = Passes::run::<_, 1>(level, &*single, &[xs[step]], &[grad_ys[step]]);
             let close = |part: &str, whole: &[T], alone: &[T]| {
                 golden::assert_close(part, whole, &numbers(alone), tolerance);
             };
