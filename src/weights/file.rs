@@ -104,7 +104,7 @@ impl Temporary {
 
     fn write(&self, bytes: &[u8], before: Option<&Metadata>, target: &Path) -> Result<()> {
         if let Some(before) = before {
-            keep(&self.file, before)?;
+            keep(&self.file, before);
         }
         (&self.file).write_all(bytes)?;
         // Otherwise a power failure could leave the new name without its content.
@@ -152,13 +152,13 @@ fn is_at(file: &File, path: &Path) -> bool {
     (open.dev(), open.ino()) == (there.dev(), there.ino())
 }
 
-/// Gives a file the permissions and the owner of the one that it replaces. Only an administrator can give files away;
-/// for everybody else the new file is their own.
-fn keep(file: &File, before: &Metadata) -> Result<()> {
+/// Gives a file the permissions and the owner of the one that it replaces, as far as the system allows: only an
+/// administrator can give files away, and not all file systems have permissions. What fails leaves a file that nobody
+/// else can read, which is no reason to lose the weights.
+fn keep(file: &File, before: &Metadata) {
     #[cfg(unix)]
-    {
+    if let Ok(now) = file.metadata() {
         use std::os::unix::fs::{MetadataExt, fchown};
-        let now = file.metadata()?;
         if now.gid() != before.gid() {
             let _ = fchown(file, None, Some(before.gid()));
         }
@@ -166,5 +166,5 @@ fn keep(file: &File, before: &Metadata) -> Result<()> {
             let _ = fchown(file, Some(before.uid()), None);
         }
     }
-    file.set_permissions(before.permissions())
+    let _ = file.set_permissions(before.permissions());
 }
