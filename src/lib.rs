@@ -18,6 +18,7 @@ pub mod dual;
 pub mod guide {}
 mod float;
 mod fpu;
+pub mod hyperparameters;
 pub mod init;
 mod kernels;
 pub mod layer;

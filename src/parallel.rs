@@ -13,13 +13,15 @@ use rayon::prelude::*;
 
 use crate::kernels::training;
 use crate::layer::{InputError, Pass};
-use crate::loss::{Loss, LossError};
+use crate::loss::{Loss, LossError, Reduction};
 use crate::memory;
 use crate::network::{Network, Workspace, evaluate_in};
 use crate::noise::Noise;
-use crate::optim::{Objective, Optimizer};
+use crate::optim::{Objective, Optimizer, clip};
+use crate::parameters::Parameters;
 use crate::scalar::{Real, Scalar};
 use crate::simd::{Level, Simd, Task, Vector, dispatch, level};
+use crate::tensor::assert_batch_size;
 use crate::train::{Recipe, Settings, Shard, Step, TrainError, TrainMemory, Trainer, finish};
 
 /// Evaluates any number of samples, `B` at a time, on the threads of a pool.
@@ -68,6 +70,7 @@ impl<N: Network, const B: usize> Default for ParallelEvaluator<N, B> {
 impl<N: Network, const B: usize> ParallelEvaluator<N, B> {
     /// An evaluator without memory; the first evaluation allocates what it needs.
     pub fn new() -> Self {
+        const { assert_batch_size(B) };
         Self { workspaces: Vec::new() }
     }
 
@@ -214,25 +217,31 @@ impl<N: Network<Scalar: Real>, O: Optimizer<N::Scalar>, L, const B: usize> Paral
         if self.others.len() + 1 < batches.len() {
             self.others.resize_with(batches.len() - 1, memory::boxed);
         }
-        let Trainer { optimizer, loss, schedule, clip, term_weight, steps, noise, memory, .. } = &mut self.trainer;
-        let (step, mut next_noise) = (*steps + 1, *noise);
+        let settings = self.trainer.settings()?;
+        let (batches, targets) = (batches, targets.as_chunks::<B>().0);
+        let divisor = targets.iter().map(|targets| self.trainer.loss.divisor(targets)).sum();
+        if divisor == 0.0 {
+            return Err(TrainError::Loss(LossError::NothingCounts));
+        }
+        let Trainer { optimizer, loss, term_weight, steps, noise, memory, .. } = &mut self.trainer;
+        let mut next_noise = *noise;
         let TrainMemory { moments, shard } = &mut **memory;
         let mut batch = Batch {
             level,
             first: shard,
             others: &mut self.others[..batches.len() - 1],
             outcomes: &mut self.steps,
-            samples: (batches, targets.as_chunks::<B>().0),
+            samples: (batches, targets),
             loss: &*loss,
+            divisor,
             seed: next_noise.next_u64(),
             term_weight: N::Scalar::from_f64(*term_weight),
-            step,
+            step: settings.step,
             value: N::Scalar::ZERO,
         };
         let outcome = batch.compute::<true>(network)?;
-        let settings = Settings { step, rate: schedule.rate(step), clip: *clip };
         dispatch(level, UpdateTask { optimizer: &*optimizer, settings, network, batch: &mut batch, moments })?;
-        (*steps, *noise) = (step, next_noise);
+        (*steps, *noise) = (settings.step, next_noise);
         Ok(outcome)
     }
 }
@@ -245,6 +254,8 @@ struct Batch<'a, N: Network, L, Y, const B: usize> {
     outcomes: &'a mut Vec<Result<Step<N::Scalar>, TrainError>>,
     samples: (&'a [[N::Input; B]], &'a [[Y; B]]),
     loss: &'a L,
+    /// That of the loss, summed over all shards.
+    divisor: f64,
     /// The seed of the noise of all shards; the same at every evaluation.
     seed: u64,
     term_weight: N::Scalar,
@@ -254,9 +265,10 @@ struct Batch<'a, N: Network, L, Y, const B: usize> {
 }
 
 impl<N: Network, L: Loss<N::Scalar, N::Output, Y> + Sync, Y: Sync, const B: usize> Batch<'_, N, L, Y, B> {
-    /// The mean loss and, if requested, the gradient, which is then in the first shard.
+    /// The loss and, if requested, the gradient, which is then in the first shard.
     fn compute<const GRADIENT: bool>(&mut self, network: &N) -> Result<Step<N::Scalar>, TrainError> {
-        let &mut Self { level, loss, samples: (inputs, targets), seed, term_weight, step, .. } = self;
+        let &mut Self { level, loss, samples: (inputs, targets), divisor, seed, term_weight, step, .. } = self;
+        let shards = inputs.len() as f64;
         rayon::iter::once(&mut *self.first)
             .chain(self.others.par_iter_mut().map(|shard| &mut **shard))
             .zip(inputs.par_iter().zip(targets))
@@ -265,7 +277,12 @@ impl<N: Network, L: Loss<N::Scalar, N::Output, Y> + Sync, Y: Sync, const B: usiz
             .map(|(index, (shard, batch))| {
                 let noise = Noise::new(Noise::new(seed.wrapping_add(index as u64)).next_u64());
                 let pass = Pass::new(noise, term_weight);
-                dispatch(level, ShardTask::<_, _, B, _, GRADIENT> { shard, network, loss, batch, pass, step })
+                // The mean over the shards is taken in the end.
+                let share = N::Scalar::from_f64(match L::REDUCTION {
+                    Reduction::Mean => loss.divisor(batch.1) * shards / divisor,
+                    Reduction::Sum => shards,
+                });
+                dispatch(level, ShardTask::<_, _, B, _, GRADIENT> { shard, network, loss, batch, pass, step, share })
             })
             .collect_into_vec(self.outcomes);
         let whole = mean(self.outcomes, B)?;
@@ -300,6 +317,9 @@ impl<N: Network, L: Loss<N::Scalar, N::Output, Y> + Sync, Y: Sync, const B: usiz
     fn gradient_at(&mut self, parameters: &N) -> N::Scalar {
         self.value = N::Scalar::from_f64(f64::NAN);
         let _ = self.compute::<true>(parameters);
+        if !dispatch(self.level, Squares(self.gradient())).is_finite() {
+            self.value = N::Scalar::from_f64(f64::NAN);
+        }
         self.value
     }
 }
@@ -313,11 +333,10 @@ fn mean<T: Scalar>(shards: &[Result<Step<T>, TrainError>], size: usize) -> Resul
     for (index, shard) in shards.iter().enumerate() {
         let mut shard = *shard;
         // The sample is counted within the shard; the caller counts within the batch.
-        if let Err(
-            TrainError::Loss(LossError::ClassOutOfRange { sample, .. }) | TrainError::Input(InputError { sample, .. }),
-        ) = &mut shard
-        {
-            *sample += index * size;
+        match &mut shard {
+            Err(TrainError::Loss(error)) => *error = error.later_by(index * size),
+            Err(TrainError::Input(InputError { sample, .. })) => *sample += index * size,
+            _ => {}
         }
         let step = shard?;
         loss += step.loss.to_f64();
@@ -334,6 +353,7 @@ struct ShardTask<'a, N: Network, L, const B: usize, Y, const GRADIENT: bool> {
     batch: (&'a [N::Input; B], &'a [Y; B]),
     pass: Pass<N::Scalar>,
     step: u64,
+    share: N::Scalar,
 }
 
 impl<N, L, const B: usize, Y, const GRADIENT: bool> Task for ShardTask<'_, N, L, B, Y, GRADIENT>
@@ -345,12 +365,24 @@ where
 
     #[inline(always)]
     fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
-        let Self { shard, network, loss, batch, pass, step } = self;
+        let Self { shard, network, loss, batch, pass, step, share } = self;
         if GRADIENT {
-            shard.compute(simd, network, *loss, *batch, pass, *step)
+            shard.compute(simd, network, *loss, *batch, pass, *step, *share)
         } else {
-            Ok(Step { loss: shard.value(simd, network, *loss, *batch, pass), correct: None })
+            Ok(Step { loss: shard.value(simd, network, *loss, *batch, pass, *share), correct: None })
         }
+    }
+}
+
+/// `Σ g²` of a gradient.
+struct Squares<'a, N>(&'a N);
+
+impl<N: Parameters> Task for Squares<'_, N> {
+    type Output = N::Scalar;
+
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S) -> N::Scalar {
+        clip::squares(simd, self.0)
     }
 }
 

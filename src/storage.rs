@@ -6,6 +6,9 @@
 //! | [`F16`] | 16 | IEEE 754 `binary16` | ≤ 2⁻¹¹, from 6.1e-5 on | to 65,504 |
 //! | `i8` | 8 | `scale · q`, with one scale per output channel | ≤ `scale / 2` absolute | −127 … 127 |
 //!
+//! A weight that the format cannot hold is stored so that it shows, as NaN, which the outputs are then: one that was not
+//! finite already, and one beyond the range. A channel in `i8` that has such a weight gets a scale of NaN.
+//!
 //! Computation stays in the network's own number type: weights are widened as they are loaded into registers, so a
 //! network takes half or a quarter of the memory and of the time to read it.
 
@@ -44,6 +47,9 @@ impl Element for Bf16 {}
 impl Element for F16 {}
 
 impl Bf16 {
+    /// Not a number.
+    pub const NAN: Self = Self(0x7fc0);
+
     /// The nearest number to `value`, ties to even.
     pub fn nearest(value: f64) -> Self {
         let bits = odd(value);
@@ -61,6 +67,9 @@ impl Bf16 {
 }
 
 impl F16 {
+    /// Not a number.
+    pub const NAN: Self = Self(0x7e00);
+
     /// The nearest number to `value`, ties to even; infinite from 65,520 on.
     pub fn nearest(value: f64) -> Self {
         /// 2¹⁶ and 2⁻¹⁴ as bits of `f32`.
@@ -142,7 +151,9 @@ macro_rules! half {
             }
             fn store(weights: &[T], _channels: usize, to: &mut [Self], _scale: &mut [T]) {
                 for (to, weight) in to.iter_mut().zip(weights) {
-                    *to = Self::nearest(weight.to_f64());
+                    let nearest = Self::nearest(weight.to_f64());
+                    // An infinite weight would not show behind a ReLU or a sigmoid.
+                    *to = if nearest.to_f32().is_finite() { nearest } else { Self::NAN };
                 }
             }
         }
@@ -170,7 +181,11 @@ unsafe impl<T: Scalar> Storage<T> for i8 {
         scale.fill(T::ZERO);
         for row in weights.chunks_exact(channels) {
             for (largest, weight) in scale.iter_mut().zip(row) {
-                *largest = largest.max(weight.abs());
+                let size = weight.abs();
+                // NaN compares with nothing, so that it stays once it is there.
+                if !size.is_finite() || size > *largest {
+                    *largest = if size.is_finite() { size } else { size - size };
+                }
             }
         }
         for scale in scale.iter_mut() {
@@ -312,7 +327,32 @@ mod tests {
         <i8 as Storage<f32>>::store(&weights, 4, &mut stored, &mut scale);
         assert_eq!(scale, [2.5 / 127.0, 1.0, 3.0 / 127.0, 1.0]);
         assert_eq!(stored, [51, 0, -127, 0, -127, 0, 42, 0]);
-        // Weights that are not finite do not stop it.
-        <i8 as Storage<f32>>::store(&[f32::NAN, f32::INFINITY], 1, &mut stored[..2], &mut scale[..1]);
+    }
+
+    #[test]
+    fn what_is_not_finite_shows() {
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for at in 0..3 {
+                let mut weights = [1.0, 2.0, 1e3, 4.0, -1.0, 6.0];
+                weights[2 * at] = wrong;
+                let (mut stored, mut scale) = ([1_i8; 6], [0.0; 2]);
+                <i8 as Storage<f32>>::store(&weights, 2, &mut stored, &mut scale);
+                assert!(scale[0].is_nan() && scale[1] == 6.0 / 127.0, "{scale:?}");
+            }
+            shows::<F16>(wrong);
+            shows::<Bf16>(wrong);
+        }
+        // Beyond the range of the format.
+        shows::<F16>(-70e3);
+        shows::<Bf16>(f32::MAX);
+        let mut stored = [F16(0); 2];
+        F16::store(&[65504.0_f32, -65519.0], 1, &mut stored, &mut []);
+        assert_eq!(stored, [F16(0x7bff), F16(0xfbff)]);
+    }
+
+    fn shows<W: Storage<f32>>(wrong: f32) {
+        let mut stored = [W::default(); 2];
+        W::store(&[1.0, wrong], 1, &mut stored, &mut []);
+        assert!(stored[0].widen() == 1.0 && stored[1].widen().is_nan(), "{wrong} as {stored:?}");
     }
 }

@@ -147,6 +147,11 @@ mod generic {
     nested!(GenericArray<X, N>, Generic<N>, N::USIZE, [N: ArrayLength]);
 }
 
+/// Fails to compile for batches of no samples.
+pub(crate) const fn assert_batch_size(size: usize) {
+    assert!(size > 0, "a batch has at least one sample, but here the batch size is 0");
+}
+
 /// All numbers of a batch in memory order.
 #[inline(always)]
 pub fn batch_slice<X: Tensor>(batch: &[X]) -> &[X::Element] {

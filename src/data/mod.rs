@@ -15,6 +15,7 @@ use std::vec::Vec;
 
 use crate::memory::{Plain, boxed_slice};
 use crate::noise::Noise;
+use crate::tensor::assert_batch_size;
 
 /// Inputs and their targets: the outputs the network should give.
 ///
@@ -142,11 +143,13 @@ impl<X, Y> Dataset<X, Y> {
     /// The last `len % B` samples do not fill a batch and are left out; they are the
     /// [`Dataset::remainder`]. After [`Dataset::shuffle`], others are left out in each epoch.
     pub fn batches<const B: usize>(&self) -> Batches<'_, X, Y, B> {
+        const { assert_batch_size(B) };
         Batches { inputs: self.inputs.as_chunks().0.iter(), targets: self.targets.as_chunks().0.iter() }
     }
 
     /// The inputs and targets that [`Dataset::batches`] leaves out, fewer than `B`.
     pub fn remainder<const B: usize>(&self) -> (&[X], &[Y]) {
+        const { assert_batch_size(B) };
         (self.inputs.as_chunks::<B>().1, self.targets.as_chunks::<B>().1)
     }
 }

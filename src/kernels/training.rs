@@ -84,14 +84,16 @@ pub fn update<T: Scalar, S: Simd, const K: usize>(
     }
 }
 
-/// `Σ x²`.
+/// `Σ x²`; infinite or NaN if a square or the sum is not finite.
 #[inline(always)]
 pub fn sum_of_squares<T: Scalar, S: Simd>(simd: S, values: &[T]) -> T {
     let lanes = lanes::<S, T>();
-    let mut total = Sum::default();
+    let zero = T::Vector::<S>::splat(simd, T::ZERO);
+    // Compensated as in `Sum`, but lane by lane, and without a comparison (Knuth's TwoSum): blocks do not wait for each
+    // other.
+    let (mut total, mut lost) = (zero, zero);
     for block in values.chunks(BLOCK) {
         let (pointer, len) = (block.as_ptr(), block.len());
-        let zero = T::Vector::<S>::splat(simd, T::ZERO);
         // Four sums, because an addition must wait for the previous one.
         let (mut a, mut b, mut c, mut d) = (zero, zero, zero, zero);
         let mut index = 0;
@@ -116,9 +118,13 @@ pub fn sum_of_squares<T: Scalar, S: Simd>(simd: S, values: &[T]) -> T {
             a = x.mul_add(x, a);
             index += count;
         }
-        total.add(((a + b) + (c + d)).reduce_sum());
+        let summand = (a + b) + (c + d);
+        let sum = total + summand;
+        let added = sum - total;
+        lost = lost + ((total - (sum - added)) + (summand - added));
+        total = sum;
     }
-    total.value()
+    Sum { sum: total.reduce_sum(), lost: lost.reduce_sum() }.value()
 }
 
 /// `Σ l` over all numbers, where `(l, l′) = f(output, target)`; writes `gradient ← scale·l′`.

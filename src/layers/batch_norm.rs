@@ -15,6 +15,7 @@
 
 use core::marker::PhantomData;
 
+use crate::hyperparameters::{epsilon, share};
 use crate::kernels::norm;
 use crate::layer::{Layer, Pass, Reads, outline_layer};
 use crate::parameters::Parameters;
@@ -26,8 +27,15 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 /// Normalizes every channel over the batch and over space: `X → X`, where `C` is the last axis of `X`.
 ///
 /// `EPS` and `MOMENTUM` are [`bits`] of numbers. The running statistics are state: `backward` adds
-/// `momentum · (running − statistic)` to their gradient, which the trainer subtracts once per step. If a channel has
-/// only a single value, the variance for the running statistic is 0.
+/// `momentum · (running − statistic)` to their gradient, which the trainer subtracts once per step. A step whose
+/// statistics are not finite is refused. Training on batches in which a channel has a single value, its own mean, does
+/// not compile:
+///
+/// ```compile_fail,E0080
+/// use monomorph::prelude::*;
+/// network! { pub Net: [2] -> [1] { Dense(4), BatchNorm, Dense(1) } }
+/// let _ = Trainer::<Net, _, 1>::new(Sgd::default(), Mse).step(&mut Net::zeroed(), &[[0.0; 2]], &[[0.0]]);
+/// ```
 ///
 /// ```
 /// use monomorph::layers::BatchNorm;
@@ -63,12 +71,23 @@ pub struct BatchNorm<X: Tensor<Element: Scalar>, const EPS: u64 = { bits(1e-5) }
 }
 
 impl<T: Real, X: Tensor<Element = T>, const EPS: u64, const MOMENTUM: u64> BatchNorm<X, EPS, MOMENTUM> {
+    /// How many values a channel has in a batch.
+    const fn rows(batch: usize) -> usize {
+        let rows = batch * (X::LEN / X::CHANNELS);
+        assert!(
+            rows != 1,
+            "BatchNorm is trained on more than one value per channel: with a single one, which is its own mean, the output \
+             is always the bias; give the trainer larger batches, or use LayerNorm"
+        );
+        rows
+    }
+
     /// Moves what `evaluate` does, `y = x · scale + shift`, into two vectors; the layer itself becomes the identity, up
     /// to rounding.
     ///
     /// `scale = weight / √(running_var + ε)` and `shift = bias − running_mean · scale`.
     pub fn take_scale_shift(&mut self, scale: &mut X::Last, shift: &mut X::Last) {
-        let epsilon = T::from_f64(f64::from_bits(EPS));
+        let epsilon = T::from_f64(const { epsilon(EPS) });
         let (scale, shift) = (scale.numbers_mut(), shift.numbers_mut());
         let [weight, bias, mean, variance] =
             [&mut self.weight, &mut self.bias, &mut self.running_mean, &mut self.running_var].map(Tensor::numbers_mut);
@@ -146,7 +165,7 @@ impl<T: Real, X: Tensor<Element = T>, const EPS: u64, const MOMENTUM: u64> Layer
                     self.bias.numbers(),
                     self.running_mean.numbers(),
                     self.running_var.numbers(),
-                    T::from_f64(f64::from_bits(EPS)),
+                    T::from_f64(const { epsilon(EPS) }),
                 );
             },
         );
@@ -161,6 +180,7 @@ impl<T: Real, X: Tensor<Element = T>, const EPS: u64, const MOMENTUM: u64> Layer
         (mean, variance): &mut (X::Last, X::Last),
         _pass: &mut Pass<T>,
     ) {
+        const { Self::rows(B) };
         outline_layer::<Self, B, _, _>(
             simd,
             #[inline(always)]
@@ -171,7 +191,7 @@ impl<T: Real, X: Tensor<Element = T>, const EPS: u64, const MOMENTUM: u64> Layer
                     batch_slice_mut(output),
                     self.weight.numbers(),
                     self.bias.numbers(),
-                    T::from_f64(f64::from_bits(EPS)),
+                    T::from_f64(const { epsilon(EPS) }),
                     mean.numbers_mut(),
                     variance.numbers_mut(),
                 );
@@ -202,17 +222,15 @@ impl<T: Real, X: Tensor<Element = T>, const EPS: u64, const MOMENTUM: u64> Layer
                     batch_slice(grad_output),
                     grad_input.map(|gradient| batch_slice_mut(gradient)),
                     self.weight.numbers(),
-                    T::from_f64(f64::from_bits(EPS)),
+                    T::from_f64(const { epsilon(EPS) }),
                     mean,
                     variance,
                     gradient.weight.numbers_mut(),
                     gradient.bias.numbers_mut(),
                 );
-                let rows = B * (X::LEN / X::CHANNELS);
-                // The unbiased variance of a single value would be 0 / 0.
-                let degrees = if rows > 1 { rows - 1 } else { 1 };
-                let unbiased = T::from_f64(rows as f64 / degrees as f64);
-                let momentum = T::from_f64(f64::from_bits(MOMENTUM));
+                let rows = const { Self::rows(B) };
+                let unbiased = T::from_f64(rows as f64 / (rows - 1) as f64);
+                let momentum = T::from_f64(const { share(MOMENTUM) });
                 let (grad_mean, grad_var) = (gradient.running_mean.numbers_mut(), gradient.running_var.numbers_mut());
                 let (running_mean, running_var) = (self.running_mean.numbers(), self.running_var.numbers());
                 for c in 0..X::CHANNELS {
@@ -234,7 +252,7 @@ step_by_step!(
         self.bias.numbers(),
         self.running_mean.numbers(),
         self.running_var.numbers(),
-        T::from_f64(f64::from_bits(EPS)),
+        T::from_f64(const { epsilon(EPS) }),
     )
 );
 
@@ -288,8 +306,6 @@ mod tests {
         agrees::<f64, [[f64; 16]; 2], 16, 1>();
         agrees::<f32, [f32; 100], 100, 5>();
         agrees::<f64, [f64; 1], 1, 2>();
-        // A single value per channel is its own mean.
-        agrees::<f64, [f64; 15], 15, 1>();
     }
 
     #[test]

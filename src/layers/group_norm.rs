@@ -12,6 +12,7 @@
 
 use core::marker::PhantomData;
 
+use crate::hyperparameters::epsilon;
 use crate::kernels::norm;
 use crate::layer::{Layer, Pass, Reads, outline_layer};
 use crate::parameters::Parameters;
@@ -83,7 +84,7 @@ impl<T: Real, X: Tensor<Element = T>, const GROUPS: usize, const EPS: u64> Layer
                         output[sample].numbers_mut(),
                         self.weight.numbers(),
                         self.bias.numbers(),
-                        T::from_f64(f64::from_bits(EPS)),
+                        T::from_f64(const { epsilon(EPS) }),
                         mean.numbers_mut(),
                         inverse.numbers_mut(),
                     );
@@ -115,7 +116,7 @@ impl<T: Real, X: Tensor<Element = T>, const GROUPS: usize, const EPS: u64> Layer
                         output[sample].numbers_mut(),
                         self.weight.numbers(),
                         self.bias.numbers(),
-                        T::from_f64(f64::from_bits(EPS)),
+                        T::from_f64(const { epsilon(EPS) }),
                         mean.numbers_mut(),
                         inverse.numbers_mut(),
                     );

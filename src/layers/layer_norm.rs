@@ -9,6 +9,7 @@
 
 use core::marker::PhantomData;
 
+use crate::hyperparameters::epsilon;
 use crate::kernels::norm;
 use crate::layer::{Layer, Pass, Reads, outline_layer};
 use crate::parameters::Parameters;
@@ -63,7 +64,7 @@ impl<T: Real, X: Tensor<Element = T>, const EPS: u64> Layer for LayerNorm<X, EPS
                     batch_slice_mut(output),
                     self.weight.numbers(),
                     self.bias.numbers(),
-                    T::from_f64(f64::from_bits(EPS)),
+                    T::from_f64(const { epsilon(EPS) }),
                     None,
                 );
             },
@@ -89,7 +90,7 @@ impl<T: Real, X: Tensor<Element = T>, const EPS: u64> Layer for LayerNorm<X, EPS
                     batch_slice_mut(output),
                     self.weight.numbers(),
                     self.bias.numbers(),
-                    T::from_f64(f64::from_bits(EPS)),
+                    T::from_f64(const { epsilon(EPS) }),
                     Some([batch_slice_mut(mean), batch_slice_mut(inverse)]),
                 );
             },
@@ -136,7 +137,7 @@ step_by_step!(
         y,
         self.weight.numbers(),
         self.bias.numbers(),
-        T::from_f64(f64::from_bits(EPS)),
+        T::from_f64(const { epsilon(EPS) }),
         None,
     )
 );

@@ -8,6 +8,7 @@
 
 use core::marker::PhantomData;
 
+use crate::hyperparameters::epsilon;
 use crate::kernels::norm;
 use crate::layer::{Layer, Pass, Reads, outline_layer};
 use crate::parameters::Parameters;
@@ -60,7 +61,7 @@ impl<T: Real, X: Tensor<Element = T>, const EPS: u64> Layer for RmsNorm<X, EPS> 
                     batch_slice_mut(output),
                     self.weight.numbers(),
                     &[],
-                    T::from_f64(f64::from_bits(EPS)),
+                    T::from_f64(const { epsilon(EPS) }),
                     None,
                 );
             },
@@ -86,7 +87,7 @@ impl<T: Real, X: Tensor<Element = T>, const EPS: u64> Layer for RmsNorm<X, EPS> 
                     batch_slice_mut(output),
                     self.weight.numbers(),
                     &[],
-                    T::from_f64(f64::from_bits(EPS)),
+                    T::from_f64(const { epsilon(EPS) }),
                     Some([&mut [], batch_slice_mut(inverse)]),
                 );
             },
@@ -133,7 +134,7 @@ step_by_step!(
         y,
         self.weight.numbers(),
         &[],
-        T::from_f64(f64::from_bits(EPS)),
+        T::from_f64(const { epsilon(EPS) }),
         None,
     )
 );

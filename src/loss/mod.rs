@@ -6,20 +6,27 @@
 //! | [`Mae`] | any tensor | the same | mean of `abs(x − t)` |
 //! | [`Huber`] | any tensor | the same | mean of `(x − t)²/2` if `abs(x − t) ≤ δ`, else of `δ·(abs(x − t) − δ/2)` |
 //! | [`BceWithLogits`] | any tensor of logits | probabilities | mean of `−t·ln σ(x) − (1−t)·ln(1−σ(x))` |
-//! | [`CrossEntropy`] | `[T; C]`, logits | a class or `[T; C]` | `−Σ t·ln softmax(x)` |
-//! | [`SmoothCrossEntropy`] | `[T; C]`, logits | a class or `[T; C]` | the same with smoothed `t` |
-//! | [`KlDivergence`] | `[T; C]`, logits | `[T; C]` | `Σ t·(ln t − ln softmax(x))` |
+//! | [`CrossEntropy`] | rows `[.., C]` of logits | a class or `[T; C]` for each row | mean of `−Σ t·ln softmax(x)` |
+//! | [`SmoothCrossEntropy`] | the same | the same | the same with smoothed `t` |
+//! | [`NegativeLogLikelihood`] | rows of log-probabilities | the same | mean of `−Σ t·x` |
+//! | [`KlDivergence`] | rows of logits | `[T; C]` for each row | mean of `Σ t·(ln t − ln softmax(x))` |
 //!
-//! The loss of a batch is the mean over its samples. A class is a `u8`, `u16`, `u32` or `usize`.
+//! The loss of a batch is the mean over its samples; [`Sum`] makes it their sum. [`Weighted`] gives classes weights. A
+//! class is a `u8`, `u16`, `u32` or `usize`.
 
-mod classification;
+mod binary;
+mod classes;
+mod reduction;
 mod regression;
 
-pub use classification::*;
+pub use binary::*;
+pub use classes::*;
+pub use reduction::*;
 pub use regression::*;
 
 use core::fmt;
 
+use crate::hyperparameters::OutOfRange;
 use crate::kernels::training::compare;
 use crate::memory;
 use crate::scalar::Scalar;
@@ -39,11 +46,14 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot compare an output of `{Output}` with a target of `{Target}`",
     label = "does not fit the loss and the network's output",
-    note = "for `CrossEntropy` and `SmoothCrossEntropy` the output is `[f32; CLASSES]`, and a target is a class, counted from 0 (`u8`, `u16`, `u32` or `usize`), or `[f32; CLASSES]`",
-    note = "for `KlDivergence` both are `[f32; CLASSES]`; for all other losses a target has the type of the output"
+    note = "for `CrossEntropy` and its relatives the last axis of the output holds the classes: with an output `[f32; CLASSES]` a target is a class, counted from 0 (`u8`, `u16`, `u32` or `usize`); with `[[f32; CLASSES]; N]` there is a class for each row, `[u8; N]`; with an image, one for each pixel, `[[u8; W]; H]`",
+    note = "or a target has the type of the output, as for all other losses"
 )]
 pub trait Loss<T: Scalar, Output: Tensor<Element = T>, Target> {
-    /// The mean loss over the batch; writes ∂L/∂output into `gradient`.
+    /// What the loss of a batch is: a mean, unless stated otherwise.
+    const REDUCTION: Reduction = Reduction::Mean;
+
+    /// The loss of the batch; writes ∂L/∂output into `gradient`.
     ///
     /// # Errors
     /// If a target does not fit the output; `gradient` is then unchanged.
@@ -55,7 +65,7 @@ pub trait Loss<T: Scalar, Output: Tensor<Element = T>, Target> {
         gradient: &mut [Output; B],
     ) -> Result<T, LossError>;
 
-    /// The mean loss over the batch without the gradient, for validation.
+    /// The loss of the batch without the gradient, for validation.
     ///
     /// # Errors
     /// As [`loss`](Self::loss).
@@ -84,7 +94,18 @@ pub trait Loss<T: Scalar, Output: Tensor<Element = T>, Target> {
         Ok((loss, gradient))
     }
 
-    /// The number of correctly classified samples, for losses where that is meaningful.
+    /// The number by which a mean divides the sum over the batch: the number of samples, unless stated otherwise. If it is
+    /// 0, the loss and its gradient are 0.
+    ///
+    /// It combines the losses of several batches: the mean over all of them divides by the sum of these numbers.
+    #[inline(always)]
+    fn divisor<const B: usize>(&self, target: &[Target; B]) -> f64 {
+        let _ = target;
+        B as f64
+    }
+
+    /// The number of correctly classified samples, for losses where that is meaningful; of rows such as pixels, if each
+    /// has a class.
     ///
     /// A sample with NaN in its output does not count.
     #[inline]
@@ -92,6 +113,22 @@ pub trait Loss<T: Scalar, Output: Tensor<Element = T>, Target> {
         let _ = (output, target);
         None
     }
+
+    /// How many samples or rows [`correct`](Self::correct) judges.
+    #[inline]
+    fn counted<const B: usize>(&self, target: &[Target; B]) -> usize {
+        let _ = target;
+        B
+    }
+}
+
+/// What the loss of a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduction {
+    /// The mean of the losses of its samples, or of what they consist of.
+    Mean,
+    /// Their sum.
+    Sum,
 }
 
 struct Compare<'a, L, Output, Target, const B: usize> {
@@ -113,7 +150,7 @@ impl<L: Loss<Output::Element, Output, Target>, Output: Tensor<Element: Scalar>, 
 }
 
 /// Why a loss could not be computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum LossError {
@@ -126,6 +163,21 @@ pub enum LossError {
         /// How many classes the output has.
         classes: usize,
     },
+    /// All targets are left out, or of classes without weight, so there is nothing to take the mean of.
+    NothingCounts,
+    /// A parameter of the loss is out of its range.
+    OutOfRange(OutOfRange),
+}
+
+impl LossError {
+    /// The same error in a batch in which this many samples come before.
+    #[must_use]
+    pub fn later_by(mut self, samples: usize) -> Self {
+        if let Self::ClassOutOfRange { sample, .. } = &mut self {
+            *sample += samples;
+        }
+        self
+    }
 }
 
 impl fmt::Display for LossError {
@@ -137,6 +189,10 @@ impl fmt::Display for LossError {
                  from 0: correct the label, or give the last layer at least {} outputs",
                 class.saturating_add(1)
             ),
+            Self::NothingCounts => f.write_str(
+                "no target counts, because all are of the ignored class or of classes whose weight is 0: leave such batches out",
+            ),
+            Self::OutOfRange(error) => error.fmt(f),
         }
     }
 }

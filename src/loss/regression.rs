@@ -1,6 +1,7 @@
 //! Losses that compare number by number: any output with a target of the same shape.
 
 use super::{Loss, LossError, mean_of_numbers};
+use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector};
 use crate::tensor::Tensor;
@@ -42,7 +43,7 @@ pub struct Mae;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Huber {
-    /// δ, where the parabola turns into a line; by default 1.
+    /// δ, where the parabola turns into a line; above 0, by default 1.
     pub delta: f64,
 }
 
@@ -56,6 +57,11 @@ impl Default for Huber {
 trait Residual<T: Scalar> {
     /// The loss of `d` and its derivative.
     fn of<S: Simd>(&self, simd: S, d: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>);
+    /// Checks the parameters.
+    #[inline(always)]
+    fn check(&self) -> Result<(), OutOfRange> {
+        Ok(())
+    }
 }
 
 impl<T: Scalar> Residual<T> for Mse {
@@ -77,6 +83,11 @@ impl<T: Scalar> Residual<T> for Mae {
 }
 
 impl<T: Scalar> Residual<T> for Huber {
+    #[inline(always)]
+    fn check(&self) -> Result<(), OutOfRange> {
+        check::<T>("Huber", &[("delta", self.delta, Range::Positive)])
+    }
+
     #[inline(always)]
     fn of<S: Simd>(&self, simd: S, d: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
         let delta = T::Vector::<S>::splat(simd, T::from_f64(self.delta));
@@ -121,6 +132,7 @@ macro_rules! residual {
                 target: &[X; B],
                 gradient: &mut [X; B],
             ) -> Result<T, LossError> {
+                Residual::<T>::check(self).map_err(LossError::OutOfRange)?;
                 Ok(mean(self, simd, output, target, Some(gradient)))
             }
 
@@ -131,7 +143,13 @@ macro_rules! residual {
                 output: &[X; B],
                 target: &[X; B],
             ) -> Result<T, LossError> {
+                Residual::<T>::check(self).map_err(LossError::OutOfRange)?;
                 Ok(mean(self, simd, output, target, None))
+            }
+
+            #[inline(always)]
+            fn divisor<const B: usize>(&self, _target: &[X; B]) -> f64 {
+                (B * X::LEN) as f64
             }
         }
     )* };

@@ -1,7 +1,8 @@
 //! Adagrad: Duchi, Hazan and Singer, *Adaptive subgradient methods for online learning and
 //! stochastic optimization* (2011).
 
-use super::{Optimizer, splat, update};
+use super::{Optimizer, check_rate, splat, update};
+use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::parameters::Parameters;
 use crate::scalar::Real;
 use crate::simd::{Simd, Vector};
@@ -38,6 +39,18 @@ impl<T: Real> Optimizer<T> for Adagrad {
     const MEMORY: &'static [&'static str] = &["v"];
     type Memory<N: Parameters<Scalar = T>> = [N; 1];
 
+    fn check(&self, rate: f64) -> Result<(), OutOfRange> {
+        check_rate::<T>("Adagrad", self.learning_rate, rate)?;
+        check::<T>(
+            "Adagrad",
+            &[
+                ("learning_rate_decay", self.learning_rate_decay, Range::NotNegative),
+                ("epsilon", self.epsilon, Range::Positive),
+                ("weight_decay", self.weight_decay, Range::NotNegative),
+            ],
+        )
+    }
+
     #[inline(always)]
     fn update<N: Parameters<Scalar = T>, S: Simd>(
         &self,
@@ -52,6 +65,7 @@ impl<T: Real> Optimizer<T> for Adagrad {
         let (decay, epsilon) = (splat::<T, S>(simd, self.weight_decay), splat::<T, S>(simd, self.epsilon));
         let slower = 1.0 + step.saturating_sub(1) as f64 * self.learning_rate_decay;
         let down = splat::<T, S>(simd, -self.learning_rate * rate / slower);
+        let infinity = splat::<T, S>(simd, f64::INFINITY);
         update(
             simd,
             gradient_scale,
@@ -61,7 +75,9 @@ impl<T: Real> Optimizer<T> for Adagrad {
             #[inline(always)]
             move |p, g, [v]| {
                 let g = decay.mul_add(p, g);
-                let v = g.mul_add(g, v);
+                // A sum that would overflow stays as it is: divided by infinity, the parameter would never move again.
+                let sum = g.mul_add(g, v);
+                let v = T::Vector::<S>::select(sum.lt(infinity), sum, v);
                 (p + down * g / (T::sqrt_lanes(simd, v) + epsilon), [v])
             },
         );
@@ -71,18 +87,18 @@ impl<T: Real> Optimizer<T> for Adagrad {
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
     use super::*;
-    use crate::optim::check;
+    use crate::optim::testing;
 
     // The hyperparameters are those from the metadata of the case.
     #[test]
     fn adagrad() {
-        check::optimizer("optim_adagrad", &Adagrad { learning_rate: 0.05, ..Adagrad::default() });
+        testing::optimizer("optim_adagrad", &Adagrad { learning_rate: 0.05, ..Adagrad::default() });
     }
 
     #[test]
     fn the_rate_decays() {
         // v = 9, then 25: steps of 0.1·3/3 and 0.1/(1 + 1)·4/5.
         let optimizer = Adagrad { learning_rate: 0.1, learning_rate_decay: 1.0, epsilon: 0.0, ..Adagrad::default() };
-        check::by_hand(&optimizer, 1.0, &[3.0, 4.0], &[0.9, 0.86]);
+        testing::by_hand(&optimizer, 1.0, &[3.0, 4.0], &[0.9, 0.86]);
     }
 }

@@ -1,7 +1,8 @@
 //! Adam: Kingma and Ba, *Adam: a method for stochastic optimization* (2015).
 //! AdamW: Loshchilov and Hutter, *Decoupled weight decay regularization* (2019).
 
-use super::{Optimizer, splat, update};
+use super::{Optimizer, check_rate, splat, update};
+use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::parameters::Parameters;
 use crate::scalar::Real;
 use crate::simd::{Simd, Vector};
@@ -71,6 +72,11 @@ impl<T: Real> Optimizer<T> for Adam {
     const MEMORY: &'static [&'static str] = &["m", "v"];
     type Memory<N: Parameters<Scalar = T>> = [N; 2];
 
+    fn check(&self, rate: f64) -> Result<(), OutOfRange> {
+        let Self { learning_rate, beta1, beta2, epsilon, weight_decay } = *self;
+        check_moments::<T>("Adam", [learning_rate, beta1, beta2, epsilon, weight_decay], rate)
+    }
+
     #[inline(always)]
     fn update<N: Parameters<Scalar = T>, S: Simd>(
         &self,
@@ -90,6 +96,14 @@ impl<T: Real> Optimizer<T> for AdamW {
     const MEMORY: &'static [&'static str] = &["m", "v"];
     type Memory<N: Parameters<Scalar = T>> = [N; 2];
 
+    fn check(&self, rate: f64) -> Result<(), OutOfRange> {
+        let Self { learning_rate, beta1, beta2, epsilon, weight_decay } = *self;
+        check_moments::<T>("AdamW", [learning_rate, beta1, beta2, epsilon, weight_decay], rate)?;
+        // More than all of a parameter cannot decay.
+        let share = learning_rate * rate * weight_decay;
+        check::<T>("AdamW", &[("learning_rate times weight_decay", share, Range::Share)])
+    }
+
     #[inline(always)]
     fn update<N: Parameters<Scalar = T>, S: Simd>(
         &self,
@@ -106,6 +120,24 @@ impl<T: Real> Optimizer<T> for AdamW {
         let keep = 1.0 - learning_rate * rate * weight_decay;
         moments(&adam, simd, keep, step, rate, gradient_scale, parameters, gradient, memory);
     }
+}
+
+/// What both check.
+fn check_moments<T: Real>(
+    of: &'static str,
+    [learning_rate, beta1, beta2, epsilon, weight_decay]: [f64; 5],
+    rate: f64,
+) -> Result<(), OutOfRange> {
+    check_rate::<T>(of, learning_rate, rate)?;
+    check::<T>(
+        of,
+        &[
+            ("beta1", beta1, Range::Decay),
+            ("beta2", beta2, Range::Decay),
+            ("epsilon", epsilon, Range::Positive),
+            ("weight_decay", weight_decay, Range::NotNegative),
+        ],
+    )
 }
 
 /// The step of both; `keep` is the fraction of a parameter that decoupled weight decay leaves.
@@ -166,24 +198,24 @@ fn power(mut base: f64, mut exponent: u64) -> f64 {
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
     use super::*;
-    use crate::optim::check;
+    use crate::optim::testing;
 
     // The hyperparameters are those from the metadata of the cases.
     #[test]
     fn adam() {
-        check::optimizer("optim_adam", &Adam { learning_rate: 0.01, ..Adam::default() });
+        testing::optimizer("optim_adam", &Adam { learning_rate: 0.01, ..Adam::default() });
     }
 
     #[test]
     fn adam_w() {
-        check::optimizer("optim_adamw", &AdamW { learning_rate: 0.01, weight_decay: 0.1, ..AdamW::default() });
+        testing::optimizer("optim_adamw", &AdamW { learning_rate: 0.01, weight_decay: 0.1, ..AdamW::default() });
     }
 
     #[test]
     fn a_penalty_only_turns_the_gradient() {
         // The first step of Adam is η against the sign of g + λθ = 1 − 0.5·4 = −1.
         let optimizer = Adam { learning_rate: 0.1, weight_decay: -0.5, epsilon: 0.0, ..Adam::default() };
-        check::by_hand(&optimizer, 4.0, &[1.0], &[4.1]);
+        testing::by_hand(&optimizer, 4.0, &[1.0], &[4.1]);
     }
 
     #[test]

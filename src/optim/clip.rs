@@ -44,7 +44,7 @@ impl<N: Parameters<Scalar: Real>> Task for Norm<'_, N> {
 
 /// `Σ g²` over the learned parameters.
 #[inline(always)]
-pub(super) fn squares<T: Scalar, N: Parameters<Scalar = T>, S: Simd>(simd: S, gradient: &N) -> T {
+pub(crate) fn squares<T: Scalar, N: Parameters<Scalar = T>, S: Simd>(simd: S, gradient: &N) -> T {
     let mut total = Sum::default();
     for_each_stretch::<T, N>(
         #[inline(always)]
@@ -60,6 +60,16 @@ pub(super) fn squares<T: Scalar, N: Parameters<Scalar = T>, S: Simd>(simd: S, gr
         },
     );
     total.value()
+}
+
+/// Whether every number that is subtracted from a [state](Role::State) tensor is finite.
+pub(crate) fn state_is_finite<T: Scalar, N: Parameters<Scalar = T>>(gradient: &N) -> bool {
+    let mut finite = true;
+    for_each_stretch::<T, N>(|role, range| {
+        let numbers = gradient.as_slice().get(range).unwrap_or_default();
+        finite &= role == Role::Learned || numbers.iter().all(|x| x.is_finite());
+    });
+    finite
 }
 
 /// The factor that scales a gradient of norm `norm` down to at most `max_norm`: `min(1, max_norm / (norm + 10⁻⁶))`.

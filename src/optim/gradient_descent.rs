@@ -4,6 +4,7 @@
 //! convergence rates* (2019).
 
 use super::{Memory, Objective, Optimizer, OptimizerError, Part, clip, update};
+use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::memory_parts;
 use crate::parameters::Parameters;
 use crate::plain::Plain;
@@ -29,7 +30,7 @@ use crate::simd::{Simd, Vector};
 /// - [State](crate::parameters::Role::State) decreases by its gradient once, as in any step.
 ///
 /// # Errors
-/// At each step: a hyperparameter out of its range, before anything is changed; and a search that finds no step in
+/// A search that finds no step in
 /// `max_evaluations`, which leaves the network bit for bit unchanged and is counted in
 /// [`failures`](GradientDescentMemory::failures). That happens at a minimum, where the loss does not measurably
 /// decrease any more: match on it to stop, or to continue with other samples.
@@ -99,28 +100,6 @@ impl<N: Parameters> Memory<N> for GradientDescentMemory<N> {
     const PARTS: &'static [Part<Self, N>] = memory_parts! { step: numbers, evaluations: counter, failures: counter };
 }
 
-impl GradientDescent {
-    fn check(&self) -> Result<(), OptimizerError> {
-        const POSITIVE: &str = "above 0 and finite";
-        const SHARE: &str = "above 0 and below 1";
-        let Self { initial_step, max_step, shrink, growth, sufficient_decrease, max_evaluations } = *self;
-        let (positive, share) = (|x: f64| x > 0.0 && x.is_finite(), |x: f64| x > 0.0 && x < 1.0);
-        for (name, value, holds, must_be) in [
-            ("initial_step", initial_step, positive(initial_step), POSITIVE),
-            ("max_step", max_step, positive(max_step), POSITIVE),
-            ("shrink", shrink, share(shrink), SHARE),
-            ("growth", growth, growth >= 1.0 && growth.is_finite(), "at least 1 and finite"),
-            ("sufficient_decrease", sufficient_decrease, share(sufficient_decrease), SHARE),
-            ("max_evaluations", max_evaluations.into(), max_evaluations > 0, "at least 1"),
-        ] {
-            if !holds {
-                return Err(OptimizerError::HyperParameter { optimizer: "GradientDescent", name, value, must_be });
-            }
-        }
-        Ok(())
-    }
-}
-
 /// `θ ← θ − length·g`, with state as in every step.
 #[inline(always)]
 fn descend<T: Scalar, N: Parameters<Scalar = T>, S: Simd>(
@@ -144,6 +123,21 @@ fn descend<T: Scalar, N: Parameters<Scalar = T>, S: Simd>(
 
 impl<T: Scalar> Optimizer<T> for GradientDescent {
     type Memory<N: Parameters<Scalar = T>> = GradientDescentMemory<N>;
+
+    fn check(&self, _rate: f64) -> Result<(), OutOfRange> {
+        let Self { initial_step, max_step, shrink, growth, sufficient_decrease, max_evaluations } = *self;
+        check::<T>(
+            "GradientDescent",
+            &[
+                ("initial_step", initial_step, Range::Positive),
+                ("max_step", max_step, Range::Positive),
+                ("shrink", shrink, Range::Between),
+                ("growth", growth, Range::AtLeastOne),
+                ("sufficient_decrease", sufficient_decrease, Range::Between),
+                ("max_evaluations", max_evaluations.into(), Range::AtLeastOne),
+            ],
+        )
+    }
 
     /// Moves by the last step that a search found, without searching.
     #[inline(always)]
@@ -171,7 +165,6 @@ impl<T: Scalar> Optimizer<T> for GradientDescent {
         objective: &mut impl Objective<N>,
         memory: &mut GradientDescentMemory<N>,
     ) -> Result<(), OptimizerError> {
-        self.check()?;
         let squares = clip::squares(simd, objective.gradient()).to_f64() * gradient_scale.to_f64();
         if !squares.is_finite() {
             return Err(OptimizerError::NotFinite);
@@ -437,13 +430,9 @@ mod tests {
             (|d, x| d.growth = x, "growth", &[0.99, -1.0, f64::NAN, f64::INFINITY], "at least 1 and finite"),
             (|d, x| d.sufficient_decrease = x, "sufficient_decrease", &[0.0, 1.0, f64::NAN], "above 0 and below 1"),
         ];
-        let refused = |descent: GradientDescent| {
-            let mut search = Search::<f32>::new(descent, bowl, [1.0, 1.0]);
-            let error = dispatch(level(), &mut search).expect_err("out of range");
-            assert_eq!((search.point.x, search.point.running), ([1.0, 1.0], [1.0]));
-            assert_eq!((search.memory.step, search.memory.evaluations, search.memory.failures), (0.0, 0, 0));
-            error.to_string()
-        };
+        let refused =
+            |descent: GradientDescent| Optimizer::<f32>::check(&descent, 1.0).expect_err("out of range").to_string();
+        assert_eq!(Optimizer::<f32>::check(&GradientDescent::default(), 1.0), Ok(()));
         for (change, name, values, must_be) in set {
             for value in values {
                 let mut descent = GradientDescent::default();
@@ -453,6 +442,6 @@ mod tests {
             }
         }
         let error = refused(GradientDescent { max_evaluations: 0, ..GradientDescent::default() });
-        assert_eq!(error, "`max_evaluations` of `GradientDescent` is 0, but must be at least 1");
+        assert_eq!(error, "`max_evaluations` of `GradientDescent` is 0, but must be at least 1 and finite");
     }
 }

@@ -35,8 +35,9 @@ pub use sgd::*;
 
 pub use crate::memory_parts;
 
-use core::ops::Range;
+use core::ops;
 
+use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::kernels::training;
 use crate::parameters::{Parameters, Role, for_each_role, has_state};
 use crate::scalar::Scalar;
@@ -208,6 +209,16 @@ pub trait Optimizer<T: Scalar>: 'static {
     /// What it keeps between steps; it starts as zeros. `[N; K]` serves most optimizers.
     type Memory<N: Parameters<Scalar = T>>: Memory<N>;
 
+    /// Checks the hyperparameters; `rate` is the factor by which the schedule multiplies the learning rate. Trainers call
+    /// it before every step. By default, everything is accepted.
+    ///
+    /// # Errors
+    /// The first hyperparameter that is out of its range.
+    fn check(&self, rate: f64) -> Result<(), OutOfRange> {
+        let _ = rate;
+        Ok(())
+    }
+
     /// Updates the parameters from a gradient. Steps are numbered from 1.
     ///
     /// `rate` multiplies the learning rate, as given by a [`Schedule`]; `gradient_scale` multiplies the gradient, as
@@ -230,7 +241,8 @@ pub trait Optimizer<T: Scalar>: 'static {
     /// `objective` has the batch's loss and gradient at `parameters`, and computes both at other points.
     ///
     /// # Errors
-    /// The reason that no step was taken; `parameters` must then be unchanged. `update` never fails.
+    /// The reason that no step was taken; `parameters` must then be unchanged. `update` never fails: trainers have checked
+    /// the hyperparameters, and that the norm of the gradient is finite.
     #[inline(always)]
     fn step<N: Parameters<Scalar = T>, S: Simd>(
         &self,
@@ -386,6 +398,17 @@ pub fn update<T: Scalar, N: Parameters<Scalar = T>, S: Simd, const K: usize>(
     );
 }
 
+/// What optimizers with a learning rate check.
+fn check_rate<T: Scalar>(of: &'static str, learning_rate: f64, rate: f64) -> Result<(), OutOfRange> {
+    check::<T>(
+        of,
+        &[
+            ("learning_rate", learning_rate, Range::LearningRate),
+            ("learning_rate times the rate of the schedule", learning_rate * rate, Range::LearningRate),
+        ],
+    )
+}
+
 /// A hyperparameter in all lanes.
 #[inline(always)]
 fn splat<T: Scalar, S: Simd>(simd: S, value: f64) -> T::Vector<S> {
@@ -394,7 +417,7 @@ fn splat<T: Scalar, S: Simd>(simd: S, value: f64) -> T::Vector<S> {
 
 /// [`for_each_role`], without walking the entries if there is no state.
 #[inline(always)]
-fn for_each_stretch<T: Scalar, N: Parameters<Scalar = T>>(mut f: impl FnMut(Role, Range<usize>)) {
+fn for_each_stretch<T: Scalar, N: Parameters<Scalar = T>>(mut f: impl FnMut(Role, ops::Range<usize>)) {
     if const { has_state(N::ENTRIES) } {
         for_each_role(N::ENTRIES, &mut f);
     } else {
@@ -404,7 +427,7 @@ fn for_each_stretch<T: Scalar, N: Parameters<Scalar = T>>(mut f: impl FnMut(Role
 
 /// What the tests of all optimizers share.
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
-mod check {
+mod testing {
     use super::*;
     use crate::memory::zeroed;
     use crate::noise::Noise;

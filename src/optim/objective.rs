@@ -64,7 +64,7 @@ pub trait Objective<N: Parameters> {
     /// Computes the loss and the gradient at other parameters; from then on [`loss`](Self::loss) and
     /// [`gradient`](Self::gradient) return these.
     ///
-    /// A loss that is not finite is returned as NaN, and the gradient is then meaningless.
+    /// If the loss or the norm of the gradient is not finite, NaN is returned, and the gradient is then meaningless.
     fn gradient_at(&mut self, parameters: &N) -> N::Scalar;
 }
 
@@ -73,17 +73,6 @@ pub trait Objective<N: Parameters> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum OptimizerError {
-    /// A hyperparameter out of its range.
-    HyperParameter {
-        /// The optimizer's type.
-        optimizer: &'static str,
-        /// The field.
-        name: &'static str,
-        /// Its value.
-        value: f64,
-        /// What it must be, such as `above 0 and below 1`.
-        must_be: &'static str,
-    },
     /// A line search found no step that makes the loss small enough.
     NoDecrease {
         /// How many steps were tried.
@@ -98,9 +87,6 @@ pub enum OptimizerError {
 impl fmt::Display for OptimizerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::HyperParameter { optimizer, name, value, must_be } => {
-                write!(f, "`{name}` of `{optimizer}` is {value}, but must be {must_be}")
-            }
             Self::NoDecrease { evaluations, shortest } => write!(
                 f,
                 "no step along the gradient makes the loss of the batch small enough: {evaluations} were tried, the \

@@ -1,7 +1,8 @@
 //! RMSProp: Tieleman and Hinton, *Lecture 6.5: divide the gradient by a running average of its
 //! recent magnitude* (2012).
 
-use super::{Optimizer, splat, update};
+use super::{Optimizer, check_rate, splat, update};
+use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::parameters::Parameters;
 use crate::scalar::Real;
 use crate::simd::{Simd, Vector};
@@ -38,6 +39,18 @@ impl<T: Real> Optimizer<T> for RmsProp {
     const MEMORY: &'static [&'static str] = &["v"];
     type Memory<N: Parameters<Scalar = T>> = [N; 1];
 
+    fn check(&self, rate: f64) -> Result<(), OutOfRange> {
+        check_rate::<T>("RmsProp", self.learning_rate, rate)?;
+        check::<T>(
+            "RmsProp",
+            &[
+                ("alpha", self.alpha, Range::Decay),
+                ("epsilon", self.epsilon, Range::Positive),
+                ("weight_decay", self.weight_decay, Range::NotNegative),
+            ],
+        )
+    }
+
     #[inline(always)]
     fn update<N: Parameters<Scalar = T>, S: Simd>(
         &self,
@@ -71,18 +84,18 @@ impl<T: Real> Optimizer<T> for RmsProp {
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
     use super::*;
-    use crate::optim::check;
+    use crate::optim::testing;
 
     // The hyperparameters are those from the metadata of the case.
     #[test]
     fn rms_prop() {
-        check::optimizer("optim_rmsprop", &RmsProp::default());
+        testing::optimizer("optim_rmsprop", &RmsProp::default());
     }
 
     #[test]
     fn a_penalty_joins_the_gradient() {
         // g + λθ = 2; v = 0.25·4 = 1; θ = 1 − 0.1·2/1.
         let optimizer = RmsProp { learning_rate: 0.1, alpha: 0.75, epsilon: 0.0, weight_decay: 1.0 };
-        check::by_hand(&optimizer, 1.0, &[1.0], &[0.8]);
+        testing::by_hand(&optimizer, 1.0, &[1.0], &[0.8]);
     }
 }

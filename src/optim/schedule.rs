@@ -2,6 +2,8 @@
 
 use core::f64::consts::PI;
 
+use crate::hyperparameters::{OutOfRange, Range, check};
+
 /// A multiplier of the optimizer's learning rate for each step.
 ///
 /// Steps count from 1, as in [`Optimizer::update`](super::Optimizer::update); after the last step of a schedule the
@@ -65,6 +67,26 @@ impl Schedule {
         Self::OneCycle { total, warmup_fraction: 0.3, start_div: 25.0, final_div: 1e4 }
     }
 
+    /// Checks the parameters of the schedule. Trainers call it before every step.
+    ///
+    /// # Errors
+    /// The first that is out of its range.
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        match *self {
+            Self::Constant => Ok(()),
+            Self::Step { factor, .. } => check::<f64>("Schedule::Step", &[("factor", factor, Range::NotNegative)]),
+            Self::Cosine { floor, .. } => check::<f64>("Schedule::Cosine", &[("floor", floor, Range::NotNegative)]),
+            Self::OneCycle { warmup_fraction, start_div, final_div, .. } => check::<f64>(
+                "Schedule::OneCycle",
+                &[
+                    ("warmup_fraction", warmup_fraction, Range::Share),
+                    ("start_div", start_div, Range::Positive),
+                    ("final_div", final_div, Range::Positive),
+                ],
+            ),
+        }
+    }
+
     /// The multiplier at a step; steps count from 1.
     pub fn rate(&self, step: u64) -> f64 {
         let passed = step.saturating_sub(1);
@@ -117,7 +139,7 @@ fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn check(schedule: Schedule, expected: &[(u64, f64)]) {
+    fn rates(schedule: Schedule, expected: &[(u64, f64)]) {
         for (step, rate) in expected {
             let actual = schedule.rate(*step);
             assert!((actual - rate).abs() < 1e-12, "{schedule:?} at {step}: {actual} is not {rate}");
@@ -126,39 +148,56 @@ mod tests {
 
     #[test]
     fn constant() {
-        check(Schedule::default(), &[(1, 1.0), (u64::MAX, 1.0)]);
+        rates(Schedule::default(), &[(1, 1.0), (u64::MAX, 1.0)]);
     }
 
     #[test]
     fn steps() {
         let schedule = Schedule::Step { every: 3, factor: 0.1 };
-        check(schedule, &[(0, 1.0), (1, 1.0), (3, 1.0), (4, 0.1), (6, 0.1), (7, 0.01)]);
-        check(Schedule::Step { every: 0, factor: 0.1 }, &[(1, 1.0), (100, 1.0)]);
+        rates(schedule, &[(0, 1.0), (1, 1.0), (3, 1.0), (4, 0.1), (6, 0.1), (7, 0.01)]);
+        rates(Schedule::Step { every: 0, factor: 0.1 }, &[(1, 1.0), (100, 1.0)]);
     }
 
     #[test]
     fn cosine() {
         let schedule = Schedule::Cosine { warmup: 4, total: 16, floor: 0.1 };
-        check(schedule, &[(1, 0.25), (2, 0.5), (4, 1.0), (5, 1.0)]);
+        rates(schedule, &[(1, 0.25), (2, 0.5), (4, 1.0), (5, 1.0)]);
         // A third of the way down cos is 1/2, half of the way 0.
-        check(schedule, &[(9, 0.1 + 0.9 * 0.75), (11, 0.55), (13, 0.1 + 0.9 * 0.25), (17, 0.1), (99, 0.1)]);
-        check(Schedule::Cosine { warmup: 0, total: 2, floor: 0.0 }, &[(1, 1.0), (2, 0.5), (3, 0.0)]);
+        rates(schedule, &[(9, 0.1 + 0.9 * 0.75), (11, 0.55), (13, 0.1 + 0.9 * 0.25), (17, 0.1), (99, 0.1)]);
+        rates(Schedule::Cosine { warmup: 0, total: 2, floor: 0.0 }, &[(1, 1.0), (2, 0.5), (3, 0.0)]);
         // No descent at all.
-        check(Schedule::Cosine { warmup: 2, total: 1, floor: 0.5 }, &[(1, 0.5), (2, 1.0), (3, 1.0), (4, 0.5)]);
+        rates(Schedule::Cosine { warmup: 2, total: 1, floor: 0.5 }, &[(1, 0.5), (2, 1.0), (3, 1.0), (4, 0.5)]);
     }
 
     #[test]
     fn one_cycle() {
         // Up for 0.4·10 = 4 steps, so the peak is at step 4; then six steps down to step 10.
         let schedule = Schedule::OneCycle { total: 10, warmup_fraction: 0.4, start_div: 10.0, final_div: 100.0 };
-        check(schedule, &[(1, 0.1), (2, 0.1 + 0.9 * 0.25), (3, 0.1 + 0.9 * 0.75), (4, 1.0)]);
-        check(schedule, &[(6, 0.001 + 0.999 * 0.75), (7, 0.001 + 0.999 * 0.5), (10, 0.001), (11, 0.001)]);
-        check(Schedule::one_cycle(100), &[(1, 0.04), (30, 1.0), (100, 4e-6)]);
+        rates(schedule, &[(1, 0.1), (2, 0.1 + 0.9 * 0.25), (3, 0.1 + 0.9 * 0.75), (4, 1.0)]);
+        rates(schedule, &[(6, 0.001 + 0.999 * 0.75), (7, 0.001 + 0.999 * 0.5), (10, 0.001), (11, 0.001)]);
+        rates(Schedule::one_cycle(100), &[(1, 0.04), (30, 1.0), (100, 4e-6)]);
         for total in 0..4 {
             for step in 0..6 {
                 let rate = Schedule::one_cycle(total).rate(step);
                 assert!((0.0..=1.0).contains(&rate), "{total} {step} {rate}");
             }
+        }
+    }
+
+    #[test]
+    fn parameters_out_of_range_are_refused() {
+        let refused = |schedule: Schedule| schedule.check().unwrap_err().name;
+        assert_eq!(refused(Schedule::Step { every: 3, factor: -0.1 }), "factor");
+        assert_eq!(refused(Schedule::Step { every: 3, factor: f64::NAN }), "factor");
+        assert_eq!(refused(Schedule::Cosine { warmup: 1, total: 2, floor: -1.0 }), "floor");
+        let cycle = |warmup_fraction, start_div, final_div| {
+            refused(Schedule::OneCycle { total: 9, warmup_fraction, start_div, final_div })
+        };
+        assert_eq!(cycle(1.5, 1.0, 1.0), "warmup_fraction");
+        assert_eq!(cycle(0.5, 0.0, 1.0), "start_div");
+        assert_eq!(cycle(0.5, 1.0, -1.0), "final_div");
+        for schedule in [Schedule::Constant, Schedule::one_cycle(9)] {
+            assert_eq!(schedule.check(), Ok(()));
         }
     }
 }

@@ -4,7 +4,8 @@
 //! speeding up the convergence of iteration methods* (1964); Nesterov (1983), in the form of
 //! Sutskever et al., *On the importance of initialization and momentum in deep learning* (2013).
 
-use super::{Optimizer, splat, update};
+use super::{Optimizer, check_rate, splat, update};
+use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector};
@@ -36,6 +37,11 @@ impl Default for Sgd {
 impl<T: Scalar> Optimizer<T> for Sgd {
     const MEMORY: &'static [&'static str] = &[];
     type Memory<N: Parameters<Scalar = T>> = [N; 0];
+
+    fn check(&self, rate: f64) -> Result<(), OutOfRange> {
+        check_rate::<T>("Sgd", self.learning_rate, rate)?;
+        check::<T>("Sgd", &[("weight_decay", self.weight_decay, Range::NotNegative)])
+    }
 
     #[inline(always)]
     fn update<N: Parameters<Scalar = T>, S: Simd>(
@@ -95,6 +101,14 @@ impl<T: Scalar> Optimizer<T> for Momentum {
     const MEMORY: &'static [&'static str] = &["m"];
     type Memory<N: Parameters<Scalar = T>> = [N; 1];
 
+    fn check(&self, rate: f64) -> Result<(), OutOfRange> {
+        check_rate::<T>("Momentum", self.learning_rate, rate)?;
+        check::<T>(
+            "Momentum",
+            &[("momentum", self.momentum, Range::Decay), ("weight_decay", self.weight_decay, Range::NotNegative)],
+        )
+    }
+
     #[inline(always)]
     fn update<N: Parameters<Scalar = T>, S: Simd>(
         &self,
@@ -143,26 +157,26 @@ impl<T: Scalar> Optimizer<T> for Momentum {
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
     use super::*;
-    use crate::optim::check;
+    use crate::optim::testing;
 
     // The hyperparameters are those from the metadata of the cases.
     #[test]
     fn plain() {
-        check::optimizer("optim_sgd", &Sgd { learning_rate: 0.05, weight_decay: 0.0 });
-        check::optimizer("optim_sgd_l2", &Sgd { learning_rate: 0.05, weight_decay: 0.1 });
+        testing::optimizer("optim_sgd", &Sgd { learning_rate: 0.05, weight_decay: 0.0 });
+        testing::optimizer("optim_sgd_l2", &Sgd { learning_rate: 0.05, weight_decay: 0.1 });
     }
 
     #[test]
     fn momentum() {
         let momentum = Momentum { learning_rate: 0.05, momentum: 0.9, nesterov: false, weight_decay: 0.0 };
-        check::optimizer("optim_momentum", &momentum);
-        check::optimizer("optim_nesterov", &Momentum { nesterov: true, ..momentum });
+        testing::optimizer("optim_momentum", &momentum);
+        testing::optimizer("optim_nesterov", &Momentum { nesterov: true, ..momentum });
     }
 
     #[test]
     fn the_penalty_joins_the_momentum() {
         // θ = 2, g = 1, λ = 0.5: g + λθ = 2 = m; η = 0.1: θ = 1.8. Then g + λθ = 1.9, m = 3.7.
         let optimizer = Momentum { learning_rate: 0.1, weight_decay: 0.5, ..Momentum::default() };
-        check::by_hand(&optimizer, 2.0, &[1.0, 1.0], &[1.8, 1.8 - 0.1 * 3.7]);
+        testing::by_hand(&optimizer, 2.0, &[1.0, 1.0], &[1.8, 1.8 - 0.1 * 3.7]);
     }
 }

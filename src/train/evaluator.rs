@@ -2,13 +2,14 @@
 
 use alloc::boxed::Box;
 
-use super::Score;
+use super::{Score, ScoreError};
 use crate::layer::Layer;
-use crate::loss::{Loss, LossError};
+use crate::loss::{Loss, LossError, Reduction};
 use crate::memory;
 use crate::network::{Network, Workspace, evaluate_in};
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Task, dispatch, level};
+use crate::tensor::assert_batch_size;
 
 /// Evaluates a network on any number of samples, `B` at a time, in memory that it keeps.
 ///
@@ -19,7 +20,7 @@ use crate::simd::{Simd, Task, dispatch, level};
 /// let mut evaluator = Evaluator::<Line, 2>::new();
 /// let score = evaluator.score(&net, &Mse, &[[1.0], [2.0], [3.0]], &[[1.0], [1.0], [1.0]])?;
 /// assert_eq!(score.loss, 1.0);
-/// # Ok::<(), monomorph::loss::LossError>(())
+/// # Ok::<(), monomorph::train::ScoreError>(())
 /// ```
 pub struct Evaluator<N: Network, const B: usize> {
     memory: Box<EvaluateMemory<N, B>>,
@@ -37,6 +38,7 @@ impl<N: Network, const B: usize> Default for Evaluator<N, B> {
 impl<N: Network, const B: usize> Evaluator<N, B> {
     /// An evaluator with its memory on the heap.
     pub fn new() -> Self {
+        const { assert_batch_size(B) };
         Self { memory: memory::boxed() }
     }
 
@@ -49,37 +51,48 @@ impl<N: Network, const B: usize> Evaluator<N, B> {
         });
     }
 
-    /// The mean loss, and the accuracy if the loss is a classification loss.
-    ///
-    /// Samples beyond the end of the shorter slice are ignored.
+    /// The loss of all samples, and the accuracy if the loss is a classification loss.
     ///
     /// # Errors
-    /// A target that does not fit the output.
-    pub fn score<Y, L>(&mut self, network: &N, loss: &L, inputs: &[N::Input], targets: &[Y]) -> Result<Score, LossError>
+    /// No sample, or not one target for each; a target that does not fit the output.
+    pub fn score<Y, L>(
+        &mut self,
+        network: &N,
+        loss: &L,
+        inputs: &[N::Input],
+        targets: &[Y],
+    ) -> Result<Score, ScoreError>
     where
         L: Loss<N::Scalar, N::Output, Y>,
     {
-        let samples = inputs.len().min(targets.len());
-        let (mut sum, mut correct, mut counted, mut failed) = (0.0, 0, 0, None);
-        self.batches(network, &inputs[..samples], &mut |first, outputs| {
-            for (output, target) in outputs.iter().zip(&targets[first..]) {
+        if inputs.len() != targets.len() || inputs.is_empty() {
+            return Err(ScoreError::Samples { inputs: inputs.len(), targets: targets.len() });
+        }
+        let (mut sum, mut divisor, mut correct, mut counted, mut failed) = (0.0, 0.0, 0, 0, None);
+        self.batches(network, inputs, &mut |first, outputs| {
+            for (offset, (output, target)) in outputs.iter().zip(&targets[first..]).enumerate() {
                 let (output, target) = (core::array::from_ref(output), core::array::from_ref(target));
+                let share = loss.divisor(target);
                 match dispatch(level(), Value::<N, L, Y> { loss, output, target }) {
-                    Ok(value) => sum += value.to_f64(),
-                    Err(error) => failed = failed.or(Some(error)),
+                    Ok(value) => (sum, divisor) = (sum + value.to_f64() * share, divisor + share),
+                    Err(error) => failed = failed.or(Some(error.later_by(first + offset))),
                 }
                 if let Some(right) = loss.correct(output, target) {
-                    (correct, counted) = (correct + right, counted + 1);
+                    (correct, counted) = (correct + right, counted + loss.counted(target));
                 }
             }
         });
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(Score {
-                loss: sum / samples.max(1) as f64,
-                accuracy: (counted > 0).then(|| correct as f64 / counted as f64),
-            }),
+        if let Some(error) = failed {
+            return Err(ScoreError::Loss(error));
         }
+        if divisor == 0.0 {
+            return Err(ScoreError::Loss(LossError::NothingCounts));
+        }
+        let loss = match L::REDUCTION {
+            Reduction::Mean => sum / divisor,
+            Reduction::Sum => sum,
+        };
+        Ok(Score { loss, accuracy: (counted > 0).then(|| correct as f64 / counted as f64) })
     }
 
     fn batches(&mut self, network: &N, inputs: &[N::Input], each: &mut dyn FnMut(usize, &[N::Output])) {

@@ -9,7 +9,10 @@ mod stopping;
 mod trainer;
 
 pub(crate) use self::shard::{Settings, Shard, finish};
-pub use self::{error::TrainError, trainer::Trainer};
+pub use self::{
+    error::{ScoreError, TrainError},
+    trainer::Trainer,
+};
 #[cfg(feature = "alloc")]
 pub use self::{evaluator::Evaluator, stopping::EarlyStopping};
 
@@ -52,9 +55,10 @@ pub struct TrainMemory<N: Network, O: Optimizer<N::Scalar>, const B: usize> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Step<T> {
-    /// The mean loss.
+    /// The loss.
     pub loss: T,
-    /// The number of correctly classified samples, if the loss is a classification loss.
+    /// The number of correctly classified samples, if the loss is a classification loss; of pixels, if every pixel has a
+    /// class.
     pub correct: Option<usize>,
 }
 
@@ -62,8 +66,9 @@ pub struct Step<T> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Score {
-    /// The mean loss.
+    /// The loss.
     pub loss: f64,
-    /// The fraction of correctly classified samples, if the loss is a classification loss.
+    /// The fraction of correctly classified samples, if the loss is a classification loss; of pixels, if every pixel has
+    /// a class.
     pub accuracy: Option<f64>,
 }

@@ -1,6 +1,7 @@
 //! The loss and the gradient of a batch, and the step that follows from them.
 
 use super::{Step, TrainError};
+use crate::kernels::elementwise::scale;
 use crate::layer::{Inputs, Layer, Pass};
 use crate::loss::Loss;
 use crate::memory;
@@ -11,6 +12,7 @@ use crate::parameters::Parameters;
 use crate::plain::Plain;
 use crate::scalar::{Real, Scalar};
 use crate::simd::{Simd, outline};
+use crate::tensor::batch_slice_mut;
 
 /// A gradient, and the memory that computing it over `B` samples takes.
 #[derive(Plain)]
@@ -22,7 +24,7 @@ pub(crate) struct Shard<N: Network, const B: usize> {
 }
 
 impl<N: Network, const B: usize> Shard<N, B> {
-    /// Leaves the gradient of the mean loss in `gradient`; `step` is counted from 1.
+    /// Leaves the gradient of `share` times the loss in `gradient`; `step` is counted from 1.
     #[inline(always)]
     pub(crate) fn compute<S: Simd, L: Loss<N::Scalar, N::Output, Y>, Y>(
         &mut self,
@@ -32,6 +34,7 @@ impl<N: Network, const B: usize> Shard<N, B> {
         (input, target): (&[N::Input; B], &[Y; B]),
         pass: &mut Pass<N::Scalar>,
         step: u64,
+        share: N::Scalar,
     ) -> Result<Step<N::Scalar>, TrainError> {
         let Self { gradient, saved, output, grad_output } = self;
         memory::clear(gradient);
@@ -40,7 +43,10 @@ impl<N: Network, const B: usize> Shard<N, B> {
         if let Some(error) = pass.error() {
             return Err(TrainError::Input(error));
         }
-        let value = loss.loss(simd, output, target, grad_output)? + pass.terms();
+        let value = loss.loss(simd, output, target, grad_output)? * share + pass.terms();
+        if share != N::Scalar::ONE {
+            scale(simd, batch_slice_mut(grad_output), share);
+        }
         if !value.is_finite() {
             return Err(TrainError::NotFinite { what: "loss", step });
         }
@@ -51,7 +57,7 @@ impl<N: Network, const B: usize> Shard<N, B> {
 }
 
 impl<N: Network, const B: usize> Shard<N, B> {
-    /// The mean loss alone, as `compute` gives it; NaN if it cannot be computed.
+    /// The loss alone, as `compute` gives it; NaN if it cannot be computed.
     #[inline(always)]
     pub(crate) fn value<S: Simd, L: Loss<N::Scalar, N::Output, Y>, Y>(
         &mut self,
@@ -60,11 +66,12 @@ impl<N: Network, const B: usize> Shard<N, B> {
         loss: &L,
         (input, target): (&[N::Input; B], &[Y; B]),
         pass: &mut Pass<N::Scalar>,
+        share: N::Scalar,
     ) -> N::Scalar {
         let Self { saved, output, .. } = self;
         network.forward(simd, N::batch(input), output, saved, pass);
         match (pass.error(), loss.value(simd, output, target)) {
-            (None, Ok(value)) => value + pass.terms(),
+            (None, Ok(value)) => value * share + pass.terms(),
             _ => N::Scalar::from_f64(f64::NAN),
         }
     }
@@ -102,7 +109,7 @@ impl<N: Network, S: Simd, L: Loss<N::Scalar, N::Output, Y>, Y, const B: usize> O
         outline(
             simd,
             #[inline(always)]
-            move || shard.value(simd, parameters, loss, samples, &mut Pass::new(noise, term_weight)),
+            move || shard.value(simd, parameters, loss, samples, &mut Pass::new(noise, term_weight), N::Scalar::ONE),
         )
     }
 
@@ -112,9 +119,15 @@ impl<N: Network, S: Simd, L: Loss<N::Scalar, N::Output, Y>, Y, const B: usize> O
         let step = outline(
             simd,
             #[inline(always)]
-            move || shard.compute(simd, parameters, loss, samples, &mut Pass::new(noise, term_weight), 0),
+            move || {
+                let mut pass = Pass::new(noise, term_weight);
+                shard.compute(simd, parameters, loss, samples, &mut pass, 0, N::Scalar::ONE)
+            },
         );
-        self.value = step.map_or(N::Scalar::from_f64(f64::NAN), |step| step.loss);
+        self.value = match step {
+            Ok(step) if clip::squares(simd, self.gradient()).is_finite() => step.loss,
+            _ => N::Scalar::from_f64(f64::NAN),
+        };
         self.value
     }
 }
@@ -130,6 +143,8 @@ pub(crate) struct Settings {
     pub(crate) clip: Option<f64>,
 }
 
+const GRADIENT: &str = "norm of the gradient";
+
 /// The end of a step: moves the network along the gradient of its batch.
 #[inline(always)]
 pub(crate) fn finish<N: Parameters<Scalar: Real>, O: Optimizer<N::Scalar>, S: Simd>(
@@ -140,17 +155,18 @@ pub(crate) fn finish<N: Parameters<Scalar: Real>, O: Optimizer<N::Scalar>, S: Si
     objective: &mut impl Objective<N>,
     memory: &mut O::Memory<N>,
 ) -> Result<(), TrainError> {
-    let not_finite = TrainError::NotFinite { what: "gradient", step };
-    let mut scale = N::Scalar::ONE;
-    if let Some(largest) = clip {
-        let norm = clip::global_norm(simd, objective.gradient());
-        if !norm.is_finite() {
-            return Err(not_finite);
-        }
-        scale = clip::clip_scale(norm, N::Scalar::from_f64(largest));
+    let not_finite = |what| TrainError::NotFinite { what, step };
+    // The square of each number is finite too, so no moment of an optimizer overflows.
+    let norm = clip::global_norm(simd, objective.gradient());
+    if !norm.is_finite() {
+        return Err(not_finite(GRADIENT));
     }
-    optimizer.step(simd, step, rate, scale, network, objective, memory).map_err(|error| match error {
-        OptimizerError::NotFinite => not_finite,
+    if !clip::state_is_finite(objective.gradient()) {
+        return Err(not_finite("change of a running statistic"));
+    }
+    let gradient_scale = clip.map_or(N::Scalar::ONE, |largest| clip::clip_scale(norm, N::Scalar::from_f64(largest)));
+    optimizer.step(simd, step, rate, gradient_scale, network, objective, memory).map_err(|error| match error {
+        OptimizerError::NotFinite => not_finite(GRADIENT),
         error => TrainError::Refused(error),
     })
 }

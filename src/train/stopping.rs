@@ -28,14 +28,15 @@ pub struct EarlyStopping<N: Network> {
 }
 
 impl<N: Network> EarlyStopping<N> {
-    /// Stops after `patience` observations in a row that are not better than the best.
+    /// Stops after `patience` observations in a row that are not better than the best; 0 is as patient as 1.
     pub fn new(patience: u32) -> Self {
-        Self { kept: memory::boxed(), best: f64::INFINITY, patience, waited: 0 }
+        Self { kept: memory::boxed(), best: f64::INFINITY, patience: patience.max(1), waited: 0 }
     }
 
-    /// Records a validation loss (or anything that should be small); returns whether to stop.
+    /// Records a validation loss (or anything that should be small); returns whether to stop. What is not finite is not
+    /// better.
     pub fn observe(&mut self, loss: f64, network: &N) -> bool {
-        if loss < self.best {
+        if loss < self.best && loss.is_finite() {
             (self.best, self.waited) = (loss, 0);
             self.kept.as_mut_slice().copy_from_slice(network.as_slice());
         } else {

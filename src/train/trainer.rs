@@ -7,14 +7,16 @@ use core::ops::DerefMut;
 
 use super::shard::Batch;
 use super::{Recipe, Settings, Step, TrainError, TrainMemory, finish};
+use crate::hyperparameters::{Range, check};
 use crate::layer::Pass;
-use crate::loss::Loss;
+use crate::loss::{Loss, LossError};
 use crate::memory;
 use crate::network::{Network, Trainable};
 use crate::noise::Noise;
 use crate::optim::{Optimizer, Schedule, assert_parts};
 use crate::scalar::{Real, Scalar};
 use crate::simd::{Level, Simd, Task, dispatch, level};
+use crate::tensor::assert_batch_size;
 #[cfg(all(feature = "std", feature = "safetensors"))]
 use crate::weights::{Checkpoint, CheckpointWriter, WeightsError};
 
@@ -94,6 +96,7 @@ where
     /// How many bytes a trainer takes in addition to the network.
     pub const BYTES: usize = {
         assert_parts::<N, O>();
+        assert_batch_size(B);
         size_of::<TrainMemory<N, O, B>>()
     };
 
@@ -103,7 +106,10 @@ where
     where
         N: Trainable,
     {
-        const { assert_parts::<N, O>() };
+        const {
+            assert_parts::<N, O>();
+            assert_batch_size(B);
+        }
         // Memory may have been used before, so it is reset.
         memory::clear(&mut memory.moments);
         let (schedule, noise) = (Schedule::Constant, Noise::new(0));
@@ -192,7 +198,9 @@ where
     /// One step: forward, loss, backward, update.
     ///
     /// # Errors
-    /// A target that does not fit the output, or a loss or gradient that is not finite. The network is then unchanged.
+    /// A target or an input that does not fit; a loss, gradient or statistic that is not finite; a hyperparameter out of
+    /// its range; whatever the optimizer refuses. The network and the trainer are then unchanged, except for what the
+    /// optimizer counts, so the same step can be tried again.
     pub fn step<Y>(
         &mut self,
         network: &mut N,
@@ -219,7 +227,22 @@ where
     where
         L: Loss<N::Scalar, N::Output, Y>,
     {
-        dispatch(level, StepTask { trainer: self, network, input, target })
+        let settings = self.settings()?;
+        dispatch(level, StepTask { trainer: self, network, input, target, settings })
+    }
+
+    /// What the next step is to be taken with, if all of it is in its range.
+    pub(crate) fn settings(&self) -> Result<Settings, TrainError> {
+        let step = self.steps + 1;
+        self.schedule.check()?;
+        let rate = self.schedule.rate(step);
+        self.optimizer.check(rate)?;
+        let clip = self.clip.unwrap_or(1.0);
+        check::<N::Scalar>(
+            "Trainer",
+            &[("clip", clip, Range::Positive), ("term_weight", self.term_weight, Range::Finite)],
+        )?;
+        Ok(Settings { step, rate, clip: self.clip })
     }
 
     #[inline(always)]
@@ -227,22 +250,23 @@ where
         &mut self,
         simd: S,
         network: &mut N,
-        input: &[N::Input; B],
-        target: &[Y; B],
+        (input, target): (&[N::Input; B], &[Y; B]),
+        settings: Settings,
     ) -> Result<Step<N::Scalar>, TrainError>
     where
         L: Loss<N::Scalar, N::Output, Y>,
     {
-        let step = self.steps + 1;
-        let settings = Settings { step, rate: self.schedule.rate(step), clip: self.clip };
+        if self.loss.divisor(target) == 0.0 {
+            return Err(TrainError::Loss(LossError::NothingCounts));
+        }
         let TrainMemory { moments, shard } = &mut *self.memory;
         let (loss, samples, noise) = (&self.loss, (input, target), self.noise);
         let term_weight = N::Scalar::from_f64(self.term_weight);
         let mut pass = Pass::new(noise, term_weight);
-        let outcome = shard.compute(simd, network, loss, samples, &mut pass, step)?;
+        let outcome = shard.compute(simd, network, loss, samples, &mut pass, settings.step, N::Scalar::ONE)?;
         let mut batch = Batch { simd, shard, loss, samples, noise, term_weight, value: outcome.loss };
         finish(simd, &self.optimizer, settings, network, &mut batch, moments)?;
-        (self.steps, self.noise) = (step, pass.noise);
+        (self.steps, self.noise) = (settings.step, pass.noise);
         Ok(outcome)
     }
 }
@@ -253,6 +277,7 @@ struct StepTask<'a, N: Network, O: Optimizer<N::Scalar>, L, const B: usize, M, Y
     network: &'a mut N,
     input: &'a [N::Input; B],
     target: &'a [Y; B],
+    settings: Settings,
 }
 
 impl<N, O, L, const B: usize, M, Y> Task for StepTask<'_, N, O, L, B, M, Y>
@@ -266,6 +291,6 @@ where
 
     #[inline(always)]
     fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
-        self.trainer.run(simd, self.network, self.input, self.target)
+        self.trainer.run(simd, self.network, (self.input, self.target), self.settings)
     }
 }

@@ -12,6 +12,7 @@ const FLOORS: &[&str] = &[
     "shapes",
     "noise",
     "scalar",
+    "hyperparameters",
     "simd",
     "fpu",
     "math",

@@ -1,5 +1,7 @@
 //! The arguments of a layer: matched with its signature, and read as sizes, numbers or flags.
 
+use core::ops::RangeBounds;
+
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::spanned::Spanned;
@@ -128,6 +130,25 @@ impl<'a> Arguments<'a> {
             },
             other => Some(quote!({ ::monomorph::scalar::bits((#other) as f64) })),
         }
+    }
+
+    /// Like [`real`](Self::real), for a number in a range: a literal is checked here, a constant by the layer itself.
+    pub(super) fn real_within(
+        &self,
+        builder: &mut Builder,
+        name: &str,
+        default: f64,
+        (range, words): (impl RangeBounds<f64>, &str),
+    ) -> Option<TokenStream> {
+        let written = self.get(name).map(ungroup);
+        let number = written.and_then(literal);
+        if let (Some(written), Some(number)) = (written, number)
+            && !range.contains(&number)
+        {
+            builder.errors.at(written.span(), format!("{}: {name} {number} is not {words}", self.name));
+            return None;
+        }
+        self.real(builder, name, default)
     }
 
     /// `true` or `false`; `default` if it is not given.
@@ -308,4 +329,17 @@ fn example(signature: &Signature) -> String {
     };
     let kernel = if signature.names.contains(&"kernel") { ", kernel = 3" } else { "" };
     format!("{}({value}{kernel})", signature.name)
+}
+
+/// The value of a literal number, with or without a sign.
+fn literal(value: &Expr) -> Option<f64> {
+    match value {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Float(number) => number.base10_parse().ok(),
+            Lit::Int(number) => number.base10_parse().ok(),
+            _ => None,
+        },
+        Expr::Unary(syn::ExprUnary { op: syn::UnOp::Neg(_), expr, .. }) => Some(-literal(expr)?),
+        _ => None,
+    }
 }

@@ -1,5 +1,7 @@
 //! Normalization.
 
+use core::ops;
+
 use proc_macro2::Span;
 use quote::quote;
 use syn::Ident;
@@ -11,10 +13,13 @@ use crate::layers::arguments::Arguments;
 use crate::layers::same_shape::{channels, count_channels, same_shape};
 use crate::shapes;
 
+/// What is added to a variance, so that its root divides.
+const EPSILON: (ops::RangeFrom<f64>, &str) = (f64::MIN_POSITIVE.., "above 0");
+
 pub(super) fn batch_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let epsilon = arguments.real_within(builder, "epsilon", 1e-5, EPSILON)?;
+    let momentum = arguments.real_within(builder, "momentum", 0.1, (0.0..=1.0, "a number from 0 to 1"))?;
     let (x, _) = channels(builder, input)?;
-    let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
-    let momentum = arguments.real(builder, "momentum", 0.1)?;
     let ty = quote!(::monomorph::layers::BatchNorm<#x, #epsilon, #momentum>);
     let output =
         same_shape(builder, Op::Layer(Capabilities { streams: true, ..Capabilities::SAVES }), arguments, input, ty);
@@ -29,8 +34,8 @@ pub(super) fn norm(
     layer: &str,
     epsilon: f64,
 ) -> Option<ValueId> {
+    let epsilon = arguments.real_within(builder, "epsilon", epsilon, EPSILON)?;
     let (x, _) = channels(builder, input)?;
-    let epsilon = arguments.real(builder, "epsilon", epsilon)?;
     let ident = Ident::new(layer, Span::call_site());
     let ty = quote!(::monomorph::layers::#ident<#x, #epsilon>);
     let output =
@@ -40,6 +45,7 @@ pub(super) fn norm(
 }
 
 pub(super) fn group_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let epsilon = arguments.real_within(builder, "epsilon", 1e-5, EPSILON)?;
     let (x, c) = channels(builder, input)?;
     let (text, written) = (arguments.text(), arguments.get("groups")?);
     let groups = builder.dim(&text, "groups", written)?;
@@ -61,7 +67,6 @@ pub(super) fn group_norm(builder: &mut Builder, arguments: &Arguments, input: Va
             builder.check(written.span(), quote!(::monomorph::shapes::share(#text, "groups", #groups, "channels", #c)));
         }
     }
-    let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
     let groups = groups.tokens();
     let ty = quote!(::monomorph::layers::GroupNorm<#x, #groups, #epsilon>);
     let output = same_shape(builder, Op::Layer(Capabilities::SAVES_AND_NEEDS_WORKSPACE), arguments, input, ty);
