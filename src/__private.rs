@@ -210,9 +210,11 @@ macro_rules! __flat_tensor {
         type Rows = Self::Element;
         type Last = Self;
         type With<__E: $crate::tensor::Element> = __E;
+        type WithLast<__L: $crate::Tensor<Element = Self::Element>> = __L;
         const CHANNELS: usize = Self::LEN;
         type RowsIn<__A: $crate::tensor::Axis> = Self::Element;
         type LastIn<__W: $crate::Tensor<Element = Self::Element>> = Self;
+        type WithLastIn<__A: $crate::tensor::Axis, __L: $crate::Tensor<Element = Self::Element>> = __L;
     };
 }
 

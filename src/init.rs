@@ -87,6 +87,7 @@ pub fn initialize<T: Scalar, P: Parameters<Scalar = T>>(parameters: &mut P, init
             Start::Constant(value) => numbers.fill(T::from_f64(value)),
             // Firmware without such a tensor has no normal distribution linked in.
             Start::Normal(deviation) if const { has_normal(P::ENTRIES) } => normal(numbers, deviation, noise),
+            Start::Uniform(bound) => uniform(numbers, bound, noise),
             Start::Random | Start::Normal(_) => init.fill(numbers, tensor.shape, noise),
         }
     });

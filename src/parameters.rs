@@ -30,6 +30,8 @@ pub enum Start {
     Constant(f64),
     /// Drawn from a normal distribution with mean 0 and this standard deviation.
     Normal(f64),
+    /// Drawn from a uniform distribution between minus and plus this bound.
+    Uniform(f64),
 }
 
 /// A tensor of a layer.

@@ -38,6 +38,8 @@ pub unsafe trait Tensor: Plain + Clone + Send + Sync {
     type Last: Tensor<Element = Self::Element>;
     /// The same shape with numbers of another type.
     type With<E: Element>: Tensor<Element = E>;
+    /// The same shape with another last axis: a row `L` for each step, pixel or row.
+    type WithLast<L: Tensor<Element = Self::Element>>: Tensor<Element = Self::Element>;
     /// The sizes of its axes, outermost first.
     const SHAPE: &'static [usize];
     /// How many numbers it holds.
@@ -54,6 +56,9 @@ pub unsafe trait Tensor: Plain + Clone + Send + Sync {
     /// `Last` of an array of these, which is `Whole`.
     #[doc(hidden)]
     type LastIn<Whole: Tensor<Element = Self::Element>>: Tensor<Element = Self::Element>;
+    /// `WithLast` of an array of these.
+    #[doc(hidden)]
+    type WithLastIn<A: Axis, L: Tensor<Element = Self::Element>>: Tensor<Element = Self::Element>;
 
     /// All numbers in memory order.
     #[inline(always)]
@@ -91,10 +96,12 @@ unsafe impl<E: Element> Tensor for E {
     type Rows = E;
     type Last = E;
     type With<F: Element> = F;
+    type WithLast<L: Tensor<Element = E>> = L;
     const SHAPE: &'static [usize] = &[];
     const LEN: usize = 1;
     type RowsIn<A: Axis> = E;
     type LastIn<Whole: Tensor<Element = E>> = Whole;
+    type WithLastIn<A: Axis, L: Tensor<Element = E>> = L;
 }
 
 /// The shape with an axis prepended; [`axes`] cuts off the unused rest.
@@ -123,10 +130,12 @@ macro_rules! nested {
             type Rows = X::RowsIn<$axis>;
             type Last = X::LastIn<Self>;
             type With<E: Element> = <$axis as Axis>::Of<X::With<E>>;
+            type WithLast<L: Tensor<Element = X::Element>> = X::WithLastIn<$axis, L>;
             const SHAPE: &'static [usize] = axes(const { &push($size, X::SHAPE) }, X::SHAPE.len() + 1);
             const LEN: usize = $size * X::LEN;
             type RowsIn<A: Axis> = A::Of<Self::Rows>;
             type LastIn<Whole: Tensor<Element = X::Element>> = Self::Last;
+            type WithLastIn<A: Axis, L: Tensor<Element = X::Element>> = A::Of<Self::WithLast<L>>;
         }
     };
 }

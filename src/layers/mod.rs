@@ -15,6 +15,7 @@ mod packed;
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod passes;
 mod pool;
+pub mod recurrent;
 mod rms_norm;
 mod softmax;
 mod upsample2d;
@@ -30,6 +31,7 @@ pub use embedding::*;
 pub use group_norm::*;
 pub use layer_norm::*;
 pub use pool::*;
+pub use recurrent::{gru::Gru, lstm::Lstm, rnn::Rnn};
 pub use rms_norm::*;
 pub use softmax::*;
 pub use upsample2d::*;

@@ -37,6 +37,12 @@ network! {
     #[streaming]
     pub Nested: [9, 2] -> [9, 3] { trunk: self::Branches::<f32>, Tanh, Conv1d(3, kernel = 3, padding = causal) }
 }
+network! {
+    #[streaming]
+    #[packed(RecurrentSmall: i8)]
+    pub Recurrent: [14, 3] -> [14, 2] { Rnn(5), Lstm(17), residual { Gru(17) }, Tanh, Dense(2) }
+}
+network! { pub Memory: [20, 2] -> [2] { Gru(8, last), Dense(2) } }
 
 /// What the network gives for each step of `input`, and how far that is from its pass over all of them.
 fn worst<N, X, Y, const STEPS: usize>(net: &N, input: &[X; STEPS], whole: &[Y; STEPS]) -> f64
@@ -83,6 +89,17 @@ fn steps_are_the_whole_sequence() {
     assert!(worst(&*net, &input, &net.evaluate(&input)) < 1e-13);
     let (net, input) = drawn::<Filter<5>>();
     assert!(worst(&*net, &input, &net.evaluate(&input)) < 1e-6);
+    let (net, input) = drawn::<Recurrent>();
+    assert!(worst(&*net, &input, &net.evaluate(&input)) < 1e-6);
+    let small = RecurrentSmall::boxed_from(&net);
+    assert!(worst(&*small, &input, &small.evaluate(&input)) < 1e-6);
+    let apart = net
+        .evaluate(&input)
+        .as_flattened()
+        .iter()
+        .zip(small.evaluate(&input).as_flattened())
+        .map(|(a, b)| (a - b).abs());
+    assert!(apart.fold(0.0, f32::max) < 0.05);
     let (net, input) = drawn::<Nested>();
     assert!(worst(&*net, &input, &net.evaluate(&input)) < 1e-5);
 }
@@ -118,4 +135,36 @@ fn a_state_is_a_plain_value() {
     // The earlier steps that each convolution reaches back to, and its place among them; nothing else.
     let delays = 4 * (2 + 4 + 8) + 8;
     assert!(size_of::<ConvolutionsState>() <= delays * 4 + 7 * 8, "{}", size_of::<ConvolutionsState>());
+}
+
+#[test]
+fn a_recurrent_network_remembers_its_first_step() {
+    let mut noise = Noise::new(4);
+    let mut net = Memory::zeroed();
+    net.initialize(Init::default(), &mut noise);
+    // PyTorch draws from ±1/√8.
+    assert!(net.gru1.weight_hh.as_flattened().iter().all(|w| w.abs() <= 0.3536) && net.gru1.bias_hh != [0.0; 24]);
+    let mut trainer = Trainer::<Memory, _, 32>::new(Adam { learning_rate: 0.02, ..Adam::default() }, CrossEntropy);
+    let mut draw = || {
+        let mut batch = [[[0.0_f32; 2]; 20]; 32];
+        let mut classes = [0_u8; 32];
+        for (sample, class) in batch.iter_mut().zip(&mut classes) {
+            *class = noise.below(2) as u8;
+            for step in sample.iter_mut() {
+                *step = [noise.uniform() as f32 - 0.5, 0.0];
+            }
+            sample[0] = [0.0, f32::from(*class) * 2.0 - 1.0];
+        }
+        (batch, classes)
+    };
+    for _ in 0..300 {
+        let (batch, classes) = draw();
+        trainer.step(&mut net, &batch, &classes).expect("a step");
+    }
+    let (batch, classes) = draw();
+    let right = batch.iter().zip(classes).filter(|(x, class)| {
+        let [a, b] = net.evaluate(x);
+        (b > a) == (*class == 1)
+    });
+    assert!(right.count() >= 31);
 }

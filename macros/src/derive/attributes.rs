@@ -51,6 +51,8 @@ pub(crate) struct Options {
     pub start: Option<Expr>,
     /// The standard deviation of the normal distribution that initializes it.
     pub normal: Option<Expr>,
+    /// The bound of the uniform distribution that initializes it.
+    pub uniform: Option<Expr>,
     pub state: bool,
     /// It is a tensor, although its type is not written as an array.
     pub tensor: bool,
@@ -68,13 +70,14 @@ impl Options {
                 match () {
                     () if meta.path.is_ident("start") => options.start = Some(meta.value()?.parse()?),
                     () if meta.path.is_ident("normal") => options.normal = Some(meta.value()?.parse()?),
+                    () if meta.path.is_ident("uniform") => options.uniform = Some(meta.value()?.parse()?),
                     () if meta.path.is_ident("state") => options.state = true,
                     () if meta.path.is_ident("tensor") => options.tensor = true,
                     () if meta.path.is_ident("packed") => options.packed = true,
                     () if meta.path.is_ident("padding") => options.padding = true,
                     () => {
                         return Err(meta.error(
-                            "expected `start = <number>`, `normal = <deviation>`, `state`, `tensor` or `packed`",
+                            "expected `start = <number>`, `normal = <deviation>`, `uniform = <bound>`, `state`, `tensor` or `packed`",
                         ));
                     }
                 }
@@ -93,10 +96,11 @@ impl Options {
     }
 
     pub(crate) fn start(&self) -> TokenStream {
-        match (&self.start, &self.normal) {
-            (Some(value), _) => quote!(::monomorph::parameters::Start::Constant(#value)),
-            (None, Some(deviation)) => quote!(::monomorph::parameters::Start::Normal(#deviation)),
-            (None, None) => quote!(::monomorph::parameters::Start::Random),
+        match (&self.start, &self.normal, &self.uniform) {
+            (Some(value), ..) => quote!(::monomorph::parameters::Start::Constant(#value)),
+            (None, Some(deviation), _) => quote!(::monomorph::parameters::Start::Normal(#deviation)),
+            (None, None, Some(bound)) => quote!(::monomorph::parameters::Start::Uniform(#bound)),
+            (None, None, None) => quote!(::monomorph::parameters::Start::Random),
         }
     }
 }

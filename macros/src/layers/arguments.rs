@@ -42,7 +42,8 @@ impl<'a> Arguments<'a> {
         for Argument { name, value } in call.arguments.iter().flatten() {
             let (argument, span) = match name {
                 Some(name) => (known.iter().find(|known| name == **known).copied(), name.span()),
-                None => (places.next().copied(), value.span()),
+                // Beyond the places, a word alone sets a flag: `Gru(32, last)`.
+                None => (places.next().copied().or_else(|| flag(signature.names, value)), value.span()),
             };
             let problem = match argument {
                 None => Some(unknown_argument(signature, &known, name.as_ref())),
@@ -156,6 +157,7 @@ impl<'a> Arguments<'a> {
         match self.get(name).map(ungroup) {
             None => Some(default),
             Some(Expr::Lit(syn::ExprLit { lit: Lit::Bool(flag), .. })) => Some(flag.value),
+            Some(Expr::Path(word)) if word.path.is_ident(name) => Some(true),
             Some(other) => {
                 builder.errors.at(other.span(), format!("{}: {name} is `true` or `false`", self.name));
                 None
@@ -298,6 +300,12 @@ fn parts(value: &Expr) -> Option<Vec<&Expr>> {
         Expr::Array(array) => Some(array.elems.iter().collect()),
         _ => None,
     }
+}
+
+/// The name that is written alone as an argument.
+fn flag(names: &[&'static str], value: &Expr) -> Option<&'static str> {
+    let Expr::Path(word) = ungroup(value) else { return None };
+    names.iter().find(|name| word.path.is_ident(name)).copied()
 }
 
 fn unknown_argument(signature: &Signature, known: &[&str], name: Option<&Ident>) -> String {

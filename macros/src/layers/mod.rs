@@ -6,6 +6,7 @@ mod activation;
 mod arguments;
 mod linear;
 mod norm;
+mod recurrent;
 mod same_shape;
 mod simple;
 mod window;
@@ -21,6 +22,7 @@ use crate::layers::activation::{elementwise, tunable};
 use crate::layers::arguments::{Arguments, Signature};
 use crate::layers::linear::{conv, dense, embedding};
 use crate::layers::norm::{batch_norm, group_norm, norm};
+use crate::layers::recurrent::recurrent;
 use crate::layers::simple::{activity_regularization, dropout, flatten, rowwise};
 use crate::layers::window::{global_pool, pool, upsample};
 use crate::parse::{Argument, Call};
@@ -77,6 +79,9 @@ const KINDS: &[Kind] = &[
     kind("LayerNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "LayerNorm", 1e-5)),
     kind("RmsNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "RmsNorm", 1e-6)),
     kind("GroupNorm", "norm", &["groups"], &["epsilon"], 1, group_norm),
+    kind("Rnn", "rnn", &["units"], &["last"], 1, |b, a, v| recurrent(b, a, v, "Rnn", 1)),
+    kind("Lstm", "lstm", &["units"], &["last"], 1, |b, a, v| recurrent(b, a, v, "Lstm", 4)),
+    kind("Gru", "gru", &["units"], &["last"], 1, |b, a, v| recurrent(b, a, v, "Gru", 3)),
     kind("Dropout", "dropout", &["rate"], &[], 1, dropout),
     kind("ActivityRegularization", "activity", &[], &["l1", "l2"], 0, activity_regularization),
     kind("Softmax", "softmax", &[], &[], 0, |b, a, v| rowwise(b, a, v, "Softmax")),
@@ -111,6 +116,10 @@ const ALIASES: &[(&str, &str)] = &[
     ("BatchNorm1d", "BatchNorm"),
     ("BatchNorm2d", "BatchNorm"),
     ("RMSNorm", "RmsNorm"),
+    ("RNN", "Rnn"),
+    ("SimpleRNN", "Rnn"),
+    ("LSTM", "Lstm"),
+    ("GRU", "Gru"),
 ];
 
 /// Adds a layer, from the table or user-defined, to the network; returns its output.

@@ -39,7 +39,7 @@ network! { Inner: [5] -> [2] { Dense(2), Sigmoid } }
 network! { Words: [u8; 6] -> [3] { Embedding(11, 4), Dense(4), Tanh, GlobalMaxPool1d, Dense(3) } }
 network! { #[streaming] Stream: [8, 2] -> [8, 3] {
     Conv1d(4, kernel = 3, dilation = 2, padding = causal), LayerNorm, Relu,
-    residual { DepthwiseConv1d(2, padding = causal), RmsNorm }, Dense(3), Softmax,
+    residual { DepthwiseConv1d(2, padding = causal), RmsNorm }, Rnn(3), Lstm(2), Gru(3), Dense(3), Softmax,
 } }
 network! { #[packed(WideHalf: bf16)] Wide: [5] -> [2] { Dense(32), Tanh, Dense(2) } }
 

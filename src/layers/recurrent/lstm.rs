@@ -1,0 +1,184 @@
+//! Long short-term memory: Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins,
+//! *Learning to forget* (2000); PyTorch's `LSTM`.
+//!
+//! With the sum of both products split into four gates, `i`, `f`, `g` and `o`:
+//! `cₜ = σ(f)·cₜ₋₁ + σ(i)·tanh(g)`, `hₜ = σ(o)·tanh(cₜ)`
+
+use super::{Cell, Recurrent, States};
+use crate::kernels::elementwise::{add_assign, map, map_to, zip, zip_to, zip3, zip3_to};
+use crate::scalar::{Real, Scalar, Vector};
+use crate::simd::Simd;
+use crate::tensor::Tensor;
+
+/// An LSTM, from an `X` to a `Y`.
+///
+/// ```
+/// use monomorph::prelude::*;
+///
+/// network! {
+///     #[streaming]
+///     pub Amp: [512, 1] -> [512, 1] { Lstm(24), Dense(1) }
+/// }
+/// let amp = Amp::zeroed();
+/// let mut state = amp.start();
+/// assert_eq!(amp.step(&mut state, &[0.5]), [0.0]);
+/// ```
+pub type Lstm<X, I, H, B, Y> = Recurrent<LstmCell, X, I, H, B, Y>;
+
+/// The formula of [`Lstm`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LstmCell;
+
+impl<T: Real> Cell<T> for LstmCell {
+    const GATES: usize = 4;
+    type Beside<Z: Tensor<Element = T>> = [Z; 1];
+    type Kept<Z: Tensor<Element = T>> = [Z; 0];
+
+    #[inline(always)]
+    fn forward<S: Simd>(simd: S, gates: &mut [T], products: &mut [T], hidden: &mut [T], cell: &mut [T]) {
+        add_assign(simd, gates, products);
+        let Some([i, f, g, o]) = four(gates) else { return };
+        for gate in [&mut *i, &mut *f, &mut *o] {
+            map(
+                simd,
+                gate,
+                #[inline(always)]
+                |x| T::sigmoid_lanes(simd, x),
+            );
+        }
+        map(
+            simd,
+            g,
+            #[inline(always)]
+            |x| T::tanh_lanes(simd, x),
+        );
+        zip(
+            simd,
+            cell,
+            f,
+            #[inline(always)]
+            |c, f| c * f,
+        );
+        zip3(
+            simd,
+            cell,
+            i,
+            g,
+            #[inline(always)]
+            |c, i, g| i.mul_add(g, c),
+        );
+        zip_to(
+            simd,
+            o,
+            cell,
+            hidden,
+            #[inline(always)]
+            |o, c| o * T::tanh_lanes(simd, c),
+        );
+    }
+
+    /// With `t = tanh(c)`: `∂c += ∂h·o·(1 − t²)`, `∂cₜ₋₁ = ∂c·f`, and for the gates
+    /// `∂i = ∂c·g·i(1 − i)`, `∂f = ∂c·cₜ₋₁·f(1 − f)`, `∂g = ∂c·i·(1 − g²)`, `∂o = ∂h·t·o(1 − o)`.
+    #[inline(always)]
+    fn backward<S: Simd>(
+        simd: S,
+        states: States<'_, T>,
+        gates: &mut [T],
+        scratch: &mut [T],
+        grad: &mut [T],
+        grad_cell: &mut [T],
+    ) {
+        let (Some([i, f, g, o]), Some([t, dt, input, _])) = (four(gates), four(scratch)) else { return };
+        let one = <T as Scalar>::Vector::<S>::splat(simd, T::ONE);
+        map_to(
+            simd,
+            states.beside,
+            t,
+            #[inline(always)]
+            |c| T::tanh_lanes(simd, c),
+        );
+        // ∂h·o·(1 − t²)
+        zip3_to(
+            simd,
+            grad,
+            o,
+            t,
+            dt,
+            #[inline(always)]
+            |grad, o, t| grad * o * (one - t * t),
+        );
+        add_assign(simd, grad_cell, dt);
+        zip3(
+            simd,
+            o,
+            grad,
+            t,
+            #[inline(always)]
+            |o, grad, t| grad * t * o * (one - o),
+        );
+        map_to(
+            simd,
+            i,
+            input,
+            #[inline(always)]
+            |i| i,
+        );
+        zip3(
+            simd,
+            i,
+            grad_cell,
+            g,
+            #[inline(always)]
+            |i, grad, g| grad * g * i * (one - i),
+        );
+        zip3(
+            simd,
+            g,
+            grad_cell,
+            input,
+            #[inline(always)]
+            |g, grad, i| grad * i * (one - g * g),
+        );
+        // The forget gate is still needed for the gradient of the cell state before.
+        zip_to(
+            simd,
+            grad_cell,
+            f,
+            t,
+            #[inline(always)]
+            |grad, f| grad * f,
+        );
+        zip3(
+            simd,
+            f,
+            grad_cell,
+            states.beside_before,
+            #[inline(always)]
+            |f, grad, c| grad * c * f * (one - f),
+        );
+        map_to(
+            simd,
+            t,
+            grad_cell,
+            #[inline(always)]
+            |t| t,
+        );
+        let zero = <T as Scalar>::Vector::<S>::splat(simd, T::ZERO);
+        map(
+            simd,
+            grad,
+            #[inline(always)]
+            |_| zero,
+        );
+    }
+}
+
+/// The four gates of a row.
+#[inline(always)]
+fn four<T>(row: &mut [T]) -> Option<[&mut [T]; 4]> {
+    let size = row.len() / 4;
+    let (a, rest) = row.split_at_mut_checked(size)?;
+    let (b, rest) = rest.split_at_mut_checked(size)?;
+    let (c, d) = rest.split_at_mut_checked(size)?;
+    Some([a, b, c, d])
+}

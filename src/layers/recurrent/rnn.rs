@@ -1,0 +1,68 @@
+//! Elman's recurrent network, *Finding structure in time* (1990): PyTorch's `RNN` with `tanh`.
+//!
+//! `hₜ = tanh(xₜ·W + b + hₜ₋₁·U + c)`
+
+use super::{Cell, Recurrent, States};
+use crate::kernels::elementwise::{map, zip, zip_to};
+use crate::scalar::{Real, Scalar, Vector};
+use crate::simd::Simd;
+use crate::tensor::Tensor;
+
+/// A simple recurrent layer, from an `X` to a `Y`.
+///
+/// ```
+/// use monomorph::prelude::*;
+///
+/// network! { pub Net: [8, 3] -> [8, 5] { Rnn(5) } }
+/// assert_eq!(Net::summary().parameters(), 3 * 5 + 5 * 5 + 2 * 5);
+/// ```
+pub type Rnn<X, I, H, B, Y> = Recurrent<RnnCell, X, I, H, B, Y>;
+
+/// The formula of [`Rnn`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RnnCell;
+
+impl<T: Real> Cell<T> for RnnCell {
+    const GATES: usize = 1;
+    type Beside<Z: Tensor<Element = T>> = [Z; 0];
+    type Kept<Z: Tensor<Element = T>> = [Z; 0];
+
+    #[inline(always)]
+    fn forward<S: Simd>(simd: S, gates: &mut [T], products: &mut [T], hidden: &mut [T], _: &mut [T]) {
+        zip(
+            simd,
+            gates,
+            products,
+            #[inline(always)]
+            |x, h| T::tanh_lanes(simd, x + h),
+        );
+        zip_to(
+            simd,
+            gates,
+            gates,
+            hidden,
+            #[inline(always)]
+            |h, _| h,
+        );
+    }
+
+    /// `∂g = ∂p = ∂h · (1 − h²)`.
+    #[inline(always)]
+    fn backward<S: Simd>(simd: S, _: States<'_, T>, gates: &mut [T], _: &mut [T], grad: &mut [T], _: &mut [T]) {
+        let one = <T as Scalar>::Vector::<S>::splat(simd, T::ONE);
+        zip(
+            simd,
+            gates,
+            grad,
+            #[inline(always)]
+            |h, grad| grad * (one - h * h),
+        );
+        let zero = <T as Scalar>::Vector::<S>::splat(simd, T::ZERO);
+        map(
+            simd,
+            grad,
+            #[inline(always)]
+            |_| zero,
+        );
+    }
+}
