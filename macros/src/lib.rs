@@ -24,6 +24,7 @@ mod shapes;
 mod sizes;
 #[cfg(test)]
 mod tests;
+mod text;
 mod unroll;
 
 use proc_macro::TokenStream;

@@ -7,11 +7,13 @@
 //! | [`Relu6`] | `min(max(x, 0), 6)` | `1` if `0 < y < 6`, else `0` | `y` |
 //! | [`LeakyRelu`] | `x` if `x > 0`, else `slope · x` | `1` if `y > 0`, else `slope` | `y` |
 //! | [`Elu`] | `x` if `x > 0`, else `α (eˣ − 1)` | `1` if `y > 0`, else `y + α` | `y` |
-//! | [`Selu`] | `λ · Elu` with fixed `λ`, `α` | `λ` if `y > 0`, else `y + λα` | `y` |
+//! | [`Celu`] | `x` if `x > 0`, else `α (e^(x/α) − 1)` | `1` if `y > 0`, else `y/α + 1` | `y` |
+//! | [`Selu`] | `λ · Elu` | `λ` if `y > 0`, else `y + λα` | `y` |
 //! | [`Sigmoid`] | `σ(x) = 1 / (1 + e⁻ˣ)` | `y (1 − y)` | `y` |
 //! | [`Tanh`] | `tanh x` | `1 − y²` | `y` |
-//! | [`HardSigmoid`] | `min(max(x + 3, 0), 6) / 6` | `⅙` if `0 < y < 1`, else `0` | `y` |
-//! | [`HardTanh`] | `min(max(x, −1), 1)` | `1` if `−1 < y < 1`, else `0` | `y` |
+//! | [`HardSigmoid`] | `min(max(slope · x + offset, 0), 1)` | `slope` if `0 < y < 1`, else `0` | `y` |
+//! | [`HardTanh`] | `min(max(x, min), max)` | `1` if `min < y < max`, else `0` | `y` |
+//! | [`ThresholdedRelu`] | `x` if `x > α`, else `0` | `1` if `x > α`, else `0` | `y` |
 //! | [`Softplus`] | `ln(1 + eˣ)` | `1 − e⁻ʸ` | `y` |
 //! | [`Softsign`] | `x / (1 + abs x)` | `(1 − abs y)²` | `y` |
 //! | [`Gelu`] | `x · Φ(x)` | `Φ(x) + x · φ(x)` | `x` |
@@ -122,15 +124,15 @@ fn between<T: Scalar, S: Simd>(simd: S, y: T::Vector<S>, low: f64, high: f64, sl
 macro_rules! activation {
     (
         $(#[$doc:meta])*
-        $name:ident $(<const $constant:ident: u64 = $default:literal>)?, from_output = $from_output:expr;
+        $name:ident $(<$(const $constant:ident: u64 = $default:literal),+>)?, from_output = $from_output:expr;
         apply($T:ident: $bound:ident, $simd:ident, $x:ident) $apply:block
         derivative($dx:ident, $dy:ident) $derivative:block
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $name $(<const $constant: u64 = { bits($default) }>)?;
+        pub struct $name $(<$(const $constant: u64 = { bits($default) }),+>)?;
 
-        impl<$T: $bound $(, const $constant: u64)?> Activation<$T> for $name $(<$constant>)? {
+        impl<$T: $bound $($(, const $constant: u64)+)?> Activation<$T> for $name $(<$($constant),+>)? {
             const FROM_OUTPUT: bool = $from_output;
 
             #[inline(always)]
@@ -194,22 +196,41 @@ activation! {
     }
 }
 
-/// λ of SELU.
-const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
-/// λα of SELU.
-const SELU_SCALE_ALPHA: f64 = SELU_SCALE * 1.673_263_242_354_377_2;
-
 activation! {
-    /// `f(x) = λ x` for `x > 0`, else `λα (eˣ − 1)`, with the `λ` and `α` that keep activations
-    /// normalized (Klambauer and others, *Self-normalizing neural networks*, 2017).
-    Selu, from_output = true;
+    /// `f(x) = x` for `x > 0`, else `α (e^(x/α) − 1)` (Barron, *Continuously differentiable exponential linear units*,
+    /// 2017); `f′(0) = 1`.
+    ///
+    /// `ALPHA` is the [`bits`] of α, which is not 0.
+    Celu<const ALPHA: u64 = 1.0>, from_output = true;
     apply(T: Real, simd, x) {
-        let (scale, alpha) = (all::<T, S>(simd, SELU_SCALE), all::<T, S>(simd, SELU_SCALE_ALPHA));
-        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), scale * x, alpha * T::exp_m1_lanes(simd, x))
+        let alpha = f64::from_bits(ALPHA);
+        let below = all::<T, S>(simd, alpha) * T::exp_m1_lanes(simd, x * all::<T, S>(simd, 1.0 / alpha));
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), x, below)
     }
     derivative(_x, y) {
-        let (scale, alpha) = (all::<T, S>(simd, SELU_SCALE), all::<T, S>(simd, SELU_SCALE_ALPHA));
-        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(y), scale, y + alpha)
+        let one = all::<T, S>(simd, 1.0);
+        let below = y.mul_add(all::<T, S>(simd, 1.0 / f64::from_bits(ALPHA)), one);
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(y), one, below)
+    }
+}
+
+activation! {
+    /// `f(x) = λ x` for `x > 0`, else `λα (eˣ − 1)`; the default `λ` and `α` keep activations
+    /// normalized (Klambauer and others, *Self-normalizing neural networks*, 2017).
+    ///
+    /// `ALPHA` and `SCALE` are the [`bits`] of α and λ. The derivative follows from the output if neither is negative.
+    Selu<const ALPHA: u64 = 1.673_263_242_354_377_2, const SCALE: u64 = 1.050_700_987_355_480_5>, from_output =
+        f64::from_bits(ALPHA) >= 0.0 && f64::from_bits(SCALE) >= 0.0;
+    apply(T: Real, simd, x) {
+        let (alpha, scale) = (f64::from_bits(ALPHA), f64::from_bits(SCALE));
+        let (scale, alpha) = (all::<T, S>(simd, scale), all::<T, S>(simd, scale * alpha));
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), scale * x, alpha * T::exp_m1_lanes(simd, x))
+    }
+    derivative(x, y) {
+        let (alpha, scale) = (f64::from_bits(ALPHA), f64::from_bits(SCALE));
+        let (scale, alpha) = (all::<T, S>(simd, scale), all::<T, S>(simd, scale * alpha));
+        let side = if <Self as Activation<T>>::FROM_OUTPUT { y } else { x };
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(side), scale, y + alpha)
     }
 }
 
@@ -290,14 +311,17 @@ activation! {
 }
 
 activation! {
-    /// `f(x) = min(max(x + 3, 0), 6) / 6`, PyTorch's convention; others divide by 5.
+    /// `f(x) = min(max(slope · x + offset, 0), 1)`; the defaults ⅙ and ½ are PyTorch's, ONNX has 0.2 and ½.
     ///
-    /// `f′ = ⅙` for `−3 < x < 3`, else 0.
-    HardSigmoid, from_output = true;
+    /// `f′ = slope` where `0 < y < 1`, else 0. `SLOPE` and `OFFSET` are [`bits`]; the slope is positive.
+    HardSigmoid<const SLOPE: u64 = 0.166_666_666_666_666_66, const OFFSET: u64 = 0.5>, from_output = true;
     apply(T: Scalar, simd, x) {
-        clamp::<T, S>(simd, x + all::<T, S>(simd, 3.0), 0.0, 6.0) * all::<T, S>(simd, 1.0 / 6.0)
+        // This form is exact near the foot of the slope.
+        let (slope, offset) = (f64::from_bits(SLOPE), f64::from_bits(OFFSET));
+        let y = (x + all::<T, S>(simd, offset / slope)) * all::<T, S>(simd, slope);
+        clamp::<T, S>(simd, y, 0.0, 1.0)
     }
-    derivative(_x, y) { between::<T, S>(simd, y, 0.0, 1.0, 1.0 / 6.0) }
+    derivative(_x, y) { between::<T, S>(simd, y, 0.0, 1.0, f64::from_bits(SLOPE)) }
 }
 
 activation! {
@@ -317,10 +341,31 @@ activation! {
 }
 
 activation! {
-    /// `f(x) = min(max(x, −1), 1)`; `f′(±1) = 0`.
-    HardTanh, from_output = true;
-    apply(T: Scalar, simd, x) { clamp::<T, S>(simd, x, -1.0, 1.0) }
-    derivative(_x, y) { between::<T, S>(simd, y, -1.0, 1.0, 1.0) }
+    /// `f(x) = min(max(x, min), max)`, by default from −1 to 1, called `Clip` in ONNX; `f′(min) = f′(max) = 0`.
+    ///
+    /// `MIN` and `MAX` are [`bits`]; either may be infinite.
+    HardTanh<const MIN: u64 = -1.0, const MAX: u64 = 1.0>, from_output = true;
+    apply(T: Scalar, simd, x) { clamp::<T, S>(simd, x, f64::from_bits(MIN), f64::from_bits(MAX)) }
+    derivative(_x, y) { between::<T, S>(simd, y, f64::from_bits(MIN), f64::from_bits(MAX), 1.0) }
+}
+
+activation! {
+    /// `f(x) = x` for `x > α`, else 0, as in ONNX (Konda, Memisevic and Krueger, 2014); `f′(α) = 0`.
+    ///
+    /// `ALPHA` is the [`bits`] of α. The derivative follows from the output if α is not negative.
+    ThresholdedRelu<const ALPHA: u64 = 1.0>, from_output = f64::from_bits(ALPHA) >= 0.0;
+    apply(T: Scalar, simd, x) {
+        T::Vector::<S>::select(x.le(all::<T, S>(simd, f64::from_bits(ALPHA))), all::<T, S>(simd, 0.0), x)
+    }
+    derivative(x, y) {
+        let (zero, one) = (all::<T, S>(simd, 0.0), all::<T, S>(simd, 1.0));
+        let above = if <Self as Activation<T>>::FROM_OUTPUT {
+            zero.lt(y)
+        } else {
+            all::<T, S>(simd, f64::from_bits(ALPHA)).lt(x)
+        };
+        T::Vector::<S>::select(above, one, zero)
+    }
 }
 
 activation! {
@@ -440,6 +485,15 @@ mod tests {
         gradients::<LeakyRelu<{ bits(-0.3) }>, [f64; 17], 1>();
         gradients::<Elu<{ bits(0.7) }>, [f64; 17], 1>();
         gradients::<Elu<{ bits(-0.7) }>, [f64; 17], 1>();
+        gradients::<Celu, [f64; 17], 2>();
+        gradients::<Celu<{ bits(0.3) }>, [f64; 3], 1>();
+        gradients::<Selu<{ bits(0.5) }, { bits(2.0) }>, [f64; 17], 1>();
+        gradients::<Selu<{ bits(-0.5) }, { bits(2.0) }>, [f64; 17], 1>();
+        gradients::<HardSigmoid<{ bits(0.2) }, { bits(0.6) }>, [f64; 17], 2>();
+        gradients::<HardTanh<{ bits(-3.0) }, { bits(5.0) }>, [f64; 17], 2>();
+        gradients::<HardTanh<{ bits(0.0) }, { bits(f64::INFINITY) }>, [f64; 17], 1>();
+        gradients::<ThresholdedRelu, [f64; 17], 1>();
+        gradients::<ThresholdedRelu<{ bits(-2.0) }>, [f64; 17], 1>();
         const {
             assert!(<LeakyRelu as Activation<f32>>::FROM_OUTPUT);
             assert!(!<LeakyRelu<{ bits(-0.3) }> as Activation<f32>>::FROM_OUTPUT);
@@ -468,6 +522,21 @@ mod tests {
                 core::any::type_name::<A>()
             );
         }
+    }
+
+    #[test]
+    fn values_of_limits_and_thresholds() {
+        at::<Celu<{ bits(2.0) }>>(-2.0, (-1.264_241_1, 0.367_879_44));
+        at::<Celu<{ bits(2.0) }>>(1.5, (1.5, 1.0));
+        at::<Selu<{ bits(0.5) }, { bits(2.0) }>>(3.0, (6.0, 2.0));
+        at::<HardSigmoid<{ bits(0.2) }, { bits(0.5) }>>(1.0, (0.7, 0.2));
+        at::<HardSigmoid<{ bits(0.3) }, { bits(0.5) }>>(9.0, (1.0, 0.0));
+        at::<HardTanh<{ bits(-2.0) }, { bits(0.5) }>>(-1.5, (-1.5, 1.0));
+        at::<HardTanh<{ bits(-2.0) }, { bits(0.5) }>>(0.5, (0.5, 0.0));
+        at::<ThresholdedRelu>(1.0, (0.0, 0.0));
+        at::<ThresholdedRelu>(1.5, (1.5, 1.0));
+        at::<ThresholdedRelu<{ bits(-1.0) }>>(-0.5, (-0.5, 1.0));
+        at::<ThresholdedRelu<{ bits(-1.0) }>>(-1.5, (0.0, 0.0));
     }
 
     #[test]
@@ -522,6 +591,8 @@ mod tests {
         nan::<HardSigmoid>();
         nan::<HardSwish>();
         nan::<HardTanh>();
+        nan::<Celu>();
+        nan::<ThresholdedRelu>();
         nan::<Mish>();
         nan::<Softplus>();
         nan::<Softsign>();

@@ -9,6 +9,7 @@ mod gradients;
 mod graphs;
 mod include;
 mod inputs;
+mod layers;
 mod numbers;
 mod optimizers;
 mod packed;

@@ -14,6 +14,17 @@ use crate::shapes;
 pub(super) fn batch_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
     let (x, _) = channels(builder, input)?;
     let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
+    if arguments.flag(builder, "frozen", false)? {
+        if let Some(momentum) = arguments.get("momentum") {
+            let message = format!("{}: a frozen normalization does not move; leave `momentum` out", arguments.name);
+            builder.errors.at(momentum.span(), message);
+        }
+        let ty = quote!(::monomorph::layers::FrozenBatchNorm<#x, #epsilon>);
+        let op = Op::Layer(Capabilities { saves: true, streams: true, ..Capabilities::NONE });
+        let output = same_shape(builder, op, arguments, input, ty);
+        count_channels(builder, input, 4);
+        return Some(output);
+    }
     let momentum = arguments.real(builder, "momentum", 0.1)?;
     let ty = quote!(::monomorph::layers::BatchNorm<#x, #epsilon, #momentum>);
     let output =
@@ -67,4 +78,28 @@ pub(super) fn group_norm(builder: &mut Builder, arguments: &Arguments, input: Va
     let output = same_shape(builder, Op::Layer(Capabilities::SAVES_AND_NEEDS_WORKSPACE), arguments, input, ty);
     count_channels(builder, input, 2);
     Some(output)
+}
+
+/// A group for each channel.
+pub(super) fn instance_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let (x, groups) = channels(builder, input)?;
+    if let Some(Dim::Type { text, .. }) = builder.values[input].shape.last() {
+        let message = format!("{}: its channels `{text}` are a type; make them a number or a const", arguments.name);
+        builder.errors.at(arguments.span, message);
+        return None;
+    }
+    let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
+    let ty = quote!(::monomorph::layers::GroupNorm<#x, #groups, #epsilon>);
+    let output = same_shape(builder, Op::Layer(Capabilities::SAVES_AND_NEEDS_WORKSPACE), arguments, input, ty);
+    count_channels(builder, input, 2);
+    Some(output)
+}
+
+pub(super) fn local_response_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let (x, _) = channels(builder, input)?;
+    let size = builder.dim(&arguments.text(), "size", arguments.get("size")?)?.tokens();
+    let mut real = |name: &str, default: f64| arguments.real(builder, name, default);
+    let (alpha, beta, k) = (real("alpha", 1e-4)?, real("beta", 0.75)?, real("k", 1.0)?);
+    let ty = quote!(::monomorph::layers::LocalResponseNorm<#x, #size, #alpha, #beta, #k>);
+    Some(same_shape(builder, Op::Layer(Capabilities::SAVES), arguments, input, ty))
 }
