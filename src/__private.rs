@@ -113,6 +113,16 @@ pub const fn assert_activation<T: Scalar, A: Activation<T>>(from_output: bool) {
     assert!(A::FROM_OUTPUT == from_output, "the table of layers derives the activation from something else");
 }
 
+/// How many numbers the last axes have, `axes` of them and one more.
+pub const fn behind(shape: &[usize], axes: usize) -> usize {
+    let (mut product, mut axis) = (1, shape.len() - 1 - axes);
+    while axis < shape.len() {
+        product *= shape[axis];
+        axis += 1;
+    }
+    product
+}
+
 /// The shape of a tensor of `T`.
 ///
 /// Numbers of another type are rejected, even where size and alignment happen to match:

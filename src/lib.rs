@@ -69,8 +69,9 @@ pub use layer::{Activation, Layer};
 ///                residual { .. }                        the input + what the body makes of it
 ///                residual(shortcut = <step>) { .. }     what the shortcut makes of the input + ..
 ///                concat { { .. } { .. } }               branches, joined along the last axis
-///                add { .. }   multiply { .. }           branches, number by number
-///                concat(x, y)   add(x, y)               the same of named values
+///                concat(axis = 0) { { .. } { .. } }     branches, joined along another axis
+///                add { .. }   multiply { .. }           branches, number by number; missing and single axes are copied
+///                concat(x, y)   add(x, y)               the same of named values; `concat(x, y, axis = 0)`
 ///                repeat 3 { .. }                        the steps three times, each with its own weights
 ///                for c in [16, 32] { Dense(c), .. }     the steps for each number of a list
 ///                for (c, k) in [(16, 3), (32, 5)] { .. } the same for pairs

@@ -82,7 +82,7 @@ pub(crate) fn check_streaming(at: Span, values: &[Value], nodes: &[Node], errors
     for node in nodes {
         let works = match node.op {
             Op::Layer(capabilities) => capabilities.streams,
-            Op::Activation { .. } | Op::Add | Op::Multiply | Op::Concat => true,
+            Op::Activation { .. } | Op::Add | Op::Multiply | Op::Concat(_) => true,
             Op::View | Op::Part(..) | Op::Outputs(_) => false,
         };
         let Node { name, kind, .. } = node;

@@ -184,8 +184,8 @@ pub(crate) enum Op {
     Add,
     /// The product of its two inputs.
     Multiply,
-    /// Its inputs side by side, row by row along the last axis: `concat`.
-    Concat,
+    /// Its inputs side by side along an axis: `concat`.
+    Concat(usize),
     /// One field of its input: of the struct of several inputs, or of the output of a nested network, which is
     /// identified by the key of its name.
     Part(Ident, Option<TokenStream>),
@@ -284,7 +284,7 @@ impl Node {
             Op::Layer(capabilities) => capabilities.reads_input,
             Op::Activation { from_output, .. } => from_output != Some(true),
             Op::Multiply => true,
-            Op::View | Op::Add | Op::Concat | Op::Part(..) | Op::Outputs(_) => false,
+            Op::View | Op::Add | Op::Concat(_) | Op::Part(..) | Op::Outputs(_) => false,
         }
     }
 

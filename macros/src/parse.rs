@@ -57,7 +57,7 @@ impl Body {
 impl Flow {
     fn for_each_chain(&self, f: &mut dyn FnMut(&[Step])) {
         f(&self.steps);
-        if let Source::Combine(_, flows) | Source::Several(flows, _) = &self.source {
+        if let Source::Combine(_, flows, _) | Source::Several(flows, _) = &self.source {
             flows.iter().for_each(|flow| flow.for_each_chain(f));
         }
     }
@@ -79,8 +79,8 @@ pub(crate) struct Flow {
 pub(crate) enum Source {
     /// A value, by its name.
     Value(Ident),
-    /// `concat(a, b |> Relu)`.
-    Combine(Ident, Vec<Flow>),
+    /// `concat(a, b |> Relu)`, with the axis if it is given: `concat(a, b, axis = 0)`.
+    Combine(Ident, Vec<Flow>, Option<Box<Expr>>),
     /// `head.policy`: one of the outputs of a nested network.
     Part(Ident, Ident),
     /// `(query, memory)`: several values, which go into one layer.
@@ -127,11 +127,12 @@ pub(crate) struct Residual {
     pub body: Vec<Step>,
 }
 
-/// `concat { { .. } { .. } }`: branches that read the same input.
+/// `concat { { .. } { .. } }`, or `concat(axis = 0) { .. }`: branches that read the same input.
 #[derive(Clone)]
 pub(crate) struct Combine {
     pub name: Option<Ident>,
     pub keyword: Ident,
+    pub axis: Option<Expr>,
     pub branches: Vec<Vec<Step>>,
 }
 
@@ -266,8 +267,18 @@ impl Parse for Flow {
         let source = if is_combination(&word) && input.peek(token::Paren) {
             let content;
             parenthesized!(content in input);
-            let flows = Punctuated::<Flow, Token![,]>::parse_terminated(&content)?;
-            Source::Combine(word, flows.into_iter().collect())
+            let (mut flows, mut axis) = (Vec::new(), None);
+            while !content.is_empty() {
+                if content.peek(Ident) && content.peek2(Token![=]) {
+                    axis = Some(Box::new(self::axis(&content)?));
+                } else {
+                    flows.push(content.parse()?);
+                }
+                if !content.is_empty() {
+                    content.parse::<Token![,]>()?;
+                }
+            }
+            Source::Combine(word, flows, axis)
         } else if input.peek(token::Paren) {
             let message = format!("a flow begins with a value: `input |> {word}(..)`");
             return Err(syn::Error::new(word.span(), message));
@@ -381,7 +392,8 @@ impl Parse for Step {
             if word == "residual" && (fork.peek(token::Paren) || fork.peek(token::Brace)) {
                 return residual(name, input).map(Step::Residual);
             }
-            if is_combination(&word) && fork.peek(token::Brace) {
+            let branches = fork.peek(token::Brace) || fork.peek(token::Paren) && is_before_branches(&fork)?;
+            if is_combination(&word) && branches {
                 return combine(name, input).map(Step::Combine);
             }
             if word == "repeat" && !fork.is_empty() && !fork.peek(Token![,]) {
@@ -392,8 +404,35 @@ impl Parse for Step {
     }
 }
 
+/// Whether parentheses are followed by branches.
+fn is_before_branches(input: ParseStream) -> Result<bool> {
+    let fork = input.fork();
+    let _content;
+    parenthesized!(_content in fork);
+    Ok(fork.peek(token::Brace))
+}
+
+/// `axis = 0`.
+fn axis(input: ParseStream) -> Result<Expr> {
+    let name: Ident = input.parse()?;
+    if name != "axis" {
+        return Err(syn::Error::new(name.span(), "expected `axis`, such as `axis = 0`"));
+    }
+    input.parse::<Token![=]>()?;
+    input.parse()
+}
+
 fn combine(name: Option<Ident>, input: ParseStream) -> Result<Combine> {
     let keyword: Ident = input.parse()?;
+    let mut axis = None;
+    if input.peek(token::Paren) {
+        let content;
+        parenthesized!(content in input);
+        axis = Some(self::axis(&content)?);
+        if !content.is_empty() {
+            return Err(content.error("expected nothing after the axis"));
+        }
+    }
     let content;
     braced!(content in input);
     let mut branches = Vec::new();
@@ -408,7 +447,7 @@ fn combine(name: Option<Ident>, input: ParseStream) -> Result<Combine> {
             content.parse::<Token![,]>()?;
         }
     }
-    Ok(Combine { name, keyword, branches })
+    Ok(Combine { name, keyword, axis, branches })
 }
 
 fn repeat(input: ParseStream) -> Result<Repeat> {

@@ -263,9 +263,9 @@ impl Resolver<'_> {
     fn flow(&mut self, flow: &Flow) -> ValueId {
         let source = match &flow.source {
             Source::Value(name) => self.value(name),
-            Source::Combine(keyword, flows) => {
+            Source::Combine(keyword, flows, axis) => {
                 let values = flows.iter().map(|flow| self.flow(flow)).collect();
-                self.builder.combine(keyword, None, values)
+                self.builder.combine(keyword, None, axis.as_deref(), values)
             }
             Source::Part(name, part) => self.part(name, part),
             Source::Several(flows, span) => {
@@ -321,9 +321,9 @@ impl Resolver<'_> {
         steps.iter().fold(input, |value, step| match step {
             Step::Layer(call) => layers::add(&mut self.builder, call, value),
             Step::Residual(residual) => self.residual(residual, value),
-            Step::Combine(Combine { name, keyword, branches }) => {
+            Step::Combine(Combine { name, keyword, axis, branches }) => {
                 let values = branches.iter().map(|branch| self.chain(branch, value)).collect();
-                self.builder.combine(keyword, name.as_ref(), values)
+                self.builder.combine(keyword, name.as_ref(), axis.as_ref(), values)
             }
             // `unroll` has replaced these.
             Step::Repeat(repeat) => self.chain(&repeat.body, value),

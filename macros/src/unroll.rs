@@ -21,7 +21,7 @@ impl Body {
 impl Flow {
     fn unroll(&mut self) {
         unroll(&mut self.steps);
-        if let Source::Combine(_, flows) | Source::Several(flows, _) = &mut self.source {
+        if let Source::Combine(_, flows, _) | Source::Several(flows, _) = &mut self.source {
             flows.iter_mut().for_each(Flow::unroll);
         }
     }

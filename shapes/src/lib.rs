@@ -5,6 +5,11 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::result_large_err, reason = "const code cannot box a text, and makes one only after a mistake")]
 
+mod text;
+
+#[doc(hidden)]
+pub use text::Text;
+
 /// Why a layer cannot have a given shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShapeError {
@@ -193,6 +198,63 @@ pub const fn axis(
     }
 }
 
+/// Works out a transposed convolution along one axis: `(input − 1) · stride − padding + extent + output_padding` outputs;
+/// with the padding `Same`, `input · stride`.
+///
+/// # Errors
+/// A message for the user.
+pub const fn transposed_axis(
+    layer: &str,
+    axis: &str,
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    (padding, output_padding): (Padding, usize),
+) -> Result<Axis, Text> {
+    let text = Text::new().str(layer).str(": ");
+    let extent = match extent(kernel, dilation) {
+        Ok(extent) if stride > 0 && input > 0 => extent,
+        Err(ShapeError::Zero(what)) => {
+            return Err(text.str(what).str(" ").str(axis).str(" is 0; it must be at least 1"));
+        }
+        _ if stride == 0 => return Err(text.str("stride ").str(axis).str(" is 0; it must be at least 1")),
+        _ => return Err(text.str("its sizes overflow")),
+    };
+    if output_padding >= stride && output_padding >= dilation {
+        let text = text.str("output_padding ").str(axis).str(" ").number(output_padding);
+        return Err(text
+            .str(" must be less than the stride ")
+            .number(stride)
+            .str(" or the dilation ")
+            .number(dilation));
+    }
+    let full = match (input - 1).checked_mul(stride) {
+        Some(last) => match last.checked_add(extent) {
+            Some(end) if end < usize::MAX - output_padding => end + output_padding,
+            _ => return Err(text.str("its sizes overflow")),
+        },
+        None => return Err(text.str("its sizes overflow")),
+    };
+    let (before, after) = match padding {
+        Padding::Sides(before, after) => (before, after),
+        Padding::Same => {
+            let both = full.saturating_sub(input * stride);
+            return Ok(Axis { output: input * stride, before: both / 2 });
+        }
+        Padding::Causal => {
+            return Err(text.str("padding is `same`, or numbers; a transposed convolution is not causal"));
+        }
+    };
+    match before.checked_add(after) {
+        Some(both) if both < full => Ok(Axis { output: full - both, before }),
+        _ => {
+            let text = text.str("its padding cuts off all of its output ").str(axis);
+            Err(text.str(" ").number(full).str("; use less padding or a larger kernel"))
+        }
+    }
+}
+
 /// The input channels of one group of a convolution.
 ///
 /// # Errors
@@ -241,6 +303,66 @@ pub const fn size(layer: &str, what: &str, size: usize) -> Result<usize, Text> {
         return Err(Text::new().str(layer).str(": ").str(what).str(" is 0; it must be at least 1"));
     }
     Ok(size)
+}
+
+/// The size of an axis that is padded before and after; `mode` says with what.
+///
+/// # Errors
+/// A message for the user if the input is too small to be reflected or repeated that far.
+#[doc(hidden)]
+pub const fn padded(
+    layer: &str,
+    axis: &str,
+    input: usize,
+    before: usize,
+    after: usize,
+    mode: &str,
+) -> Result<usize, Text> {
+    let larger = if before > after { before } else { after };
+    let most = if same(mode, "reflect") {
+        input - 1
+    } else if same(mode, "wrap") {
+        input
+    } else {
+        usize::MAX
+    };
+    if larger > most {
+        let text = Text::new().str(layer).str(": padding ").str(axis).str(" by ").number(larger).str(" with mode `");
+        let text = text.str(mode).str("` needs more than its input ").str(axis).str(" ").number(input);
+        return Err(text.str("; use less padding, or `mode = edge`"));
+    }
+    match before.checked_add(after) {
+        Some(both) if both < usize::MAX - input => Ok(input + both),
+        _ => Err(Text::new().str(layer).str(": its sizes overflow")),
+    }
+}
+
+/// How many indices are between `start` and `end` of an axis, `step` apart.
+///
+/// # Errors
+/// A message for the user if there are none, or if the axis ends before.
+#[doc(hidden)]
+pub const fn slice(layer: &str, size: usize, start: usize, end: usize, step: usize) -> Result<usize, Text> {
+    let text = Text::new().str(layer).str(": ");
+    if end > size {
+        return Err(text.str("end ").number(end).str(" is behind the end of its axis of ").number(size));
+    }
+    if start >= end || step == 0 {
+        return Err(text.str("from ").number(start).str(" to ").number(end).str(" there is nothing"));
+    }
+    Ok((end - start).div_ceil(step))
+}
+
+/// Checks two decimal numbers, given by their [`bits`](f64::to_bits).
+///
+/// # Errors
+/// A message for the user if the first is not less than the second.
+#[doc(hidden)]
+pub const fn ordered(layer: &str, low_name: &str, low: u64, high_name: &str, high: u64) -> Result<(), Text> {
+    if f64::from_bits(low) < f64::from_bits(high) {
+        return Ok(());
+    }
+    Err(Text::new().str(layer).str(": ").str(low_name).str(" must be less than ").str(high_name))
 }
 
 /// How many numbers a shape holds.
@@ -330,23 +452,26 @@ pub const fn alike(layer: &str, x: &str, a: &[usize], y: &str, b: &[usize]) -> R
     Err(text.shape(b).str("; they must be alike"))
 }
 
-/// Compares two values that are concatenated along the last axis.
+/// Compares two values that are concatenated along an axis.
 ///
 /// # Errors
 /// A message for the user if any other size differs.
 #[doc(hidden)]
-pub const fn beside(layer: &str, x: &str, a: &[usize], y: &str, b: &[usize]) -> Result<(), Text> {
-    let mut fits = a.len() == b.len();
-    let mut axis = 0;
-    while fits && axis + 1 < a.len() {
-        fits = a[axis] == b[axis];
+pub const fn beside(layer: &str, x: &str, a: &[usize], y: &str, b: &[usize], along: usize) -> Result<(), Text> {
+    let (mut fits, mut axis) = (a.len() == b.len(), 0);
+    while fits && axis < a.len() {
+        fits = axis == along || a[axis] == b[axis];
         axis += 1;
     }
     if fits {
         return Ok(());
     }
     let text = Text::new().str(layer).str(": ").str(x).str(" gives ").shape(a).str(", but ").str(y).str(" gives ");
-    Err(text.shape(b).str("; only the last size may differ"))
+    let text = text.shape(b);
+    if along + 1 == a.len() {
+        return Err(text.str("; only the last size may differ"));
+    }
+    Err(text.str("; only the size of axis ").number(along).str(" may differ"))
 }
 
 /// The key of a part of a value.
@@ -476,78 +601,4 @@ const fn equal(a: &[usize], b: &[usize]) -> bool {
         axis += 1;
     }
     true
-}
-
-/// A message built in const code.
-#[doc(hidden)]
-#[derive(Clone, Copy)]
-pub struct Text {
-    bytes: [u8; 400],
-    len: usize,
-}
-
-impl Text {
-    /// An empty text.
-    pub const fn new() -> Self {
-        Self { bytes: [0; 400], len: 0 }
-    }
-
-    /// Appends a string; what does not fit is left out.
-    pub const fn str(mut self, text: &str) -> Self {
-        let (bytes, mut index) = (text.as_bytes(), 0);
-        if self.len + bytes.len() <= self.bytes.len() {
-            while index < bytes.len() {
-                self.bytes[self.len] = bytes[index];
-                self.len += 1;
-                index += 1;
-            }
-        }
-        self
-    }
-
-    /// Appends a number.
-    pub const fn number(mut self, number: usize) -> Self {
-        if number >= 10 {
-            self = self.number(number / 10);
-        }
-        if self.len < self.bytes.len() {
-            self.bytes[self.len] = b'0' + (number % 10) as u8;
-            self.len += 1;
-        }
-        self
-    }
-
-    /// Appends a shape, such as `[28, 28, 1]`.
-    pub const fn shape(mut self, shape: &[usize]) -> Self {
-        self = self.str("[");
-        let mut axis = 0;
-        while axis < shape.len() {
-            if axis > 0 {
-                self = self.str(", ");
-            }
-            self = self.number(shape[axis]);
-            axis += 1;
-        }
-        self.str("]")
-    }
-
-    /// The text.
-    pub const fn as_str(&self) -> &str {
-        match core::str::from_utf8(self.bytes.split_at(self.len).0) {
-            Ok(text) => text,
-            Err(_) => "",
-        }
-    }
-}
-
-impl Default for Text {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl core::fmt::Debug for Text {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.as_str())
-    }
 }

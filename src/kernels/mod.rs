@@ -2,6 +2,7 @@
 //! SIMD level.
 
 mod blocks;
+pub mod columns;
 pub mod conv;
 // The same condition as in `fpu`, which explains it.
 #[cfg_attr(

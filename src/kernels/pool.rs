@@ -1,12 +1,17 @@
 //! Windows that slide over channels-last pixels: the maximum, the average, and their derivatives.
 //!
 //! The channels of a pixel are consecutive, so the maximum of a window is the maximum of a few registers, and lanes are
-//! never combined. One-dimensional pools are two-dimensional ones of height 1.
+//! not combined, unless there is a single channel. One-dimensional pools are two-dimensional ones of height 1.
 
 use super::blocks::{blocks, larger, read, write};
+use super::reduce;
 use super::window::Windows;
 use crate::scalar::{Scalar, Vector};
 use crate::simd::{Simd, share};
+
+mod norm;
+
+pub use norm::{norm, norm_backward};
 
 impl Windows {
     const fn extent(&self, axis: usize) -> usize {
@@ -16,14 +21,26 @@ impl Windows {
     /// The taps `from..to` of window `at` that lie inside the input.
     #[inline(always)]
     const fn taps(&self, axis: usize, at: usize) -> (usize, usize) {
+        if self.adaptive {
+            let end = ((at + 1) * self.input[axis]).div_ceil(self.output[axis]);
+            return (0, end - self.origin(axis, at));
+        }
         self.axis(axis).taps(at)
+    }
+
+    /// Where window `at` begins, without padding.
+    #[inline(always)]
+    const fn origin(&self, axis: usize, at: usize) -> usize {
+        if self.adaptive { at * self.input[axis] / self.output[axis] } else { at * self.stride[axis] }
     }
 
     /// Whether window `at` lies entirely inside the input.
     #[inline(always)]
     const fn is_whole(&self, axis: usize, at: usize) -> bool {
         let origin = at * self.stride[axis];
-        origin >= self.before[axis] && origin + self.extent(axis) <= self.input[axis] + self.before[axis]
+        !self.adaptive
+            && origin >= self.before[axis]
+            && origin + self.extent(axis) <= self.input[axis] + self.before[axis]
     }
 
     /// Whether all windows lie inside the input.
@@ -36,7 +53,8 @@ impl Windows {
 
     /// Whether no input lies in two windows.
     const fn are_disjoint(&self) -> bool {
-        (self.output[0] == 1 || self.stride[0] >= self.extent(0))
+        !self.adaptive
+            && (self.output[0] == 1 || self.stride[0] >= self.extent(0))
             && (self.output[1] == 1 || self.stride[1] >= self.extent(1))
     }
 
@@ -46,7 +64,7 @@ impl Windows {
         while axis < 2 {
             let dense = self.kernel[axis] == self.extent(axis) && self.before[axis] == 0;
             let gapless = self.output[axis] == 1 || self.stride[axis] == self.kernel[axis];
-            if !dense || !gapless || self.output[axis] * self.kernel[axis] != self.input[axis] {
+            if self.adaptive || !dense || !gapless || self.output[axis] * self.kernel[axis] != self.input[axis] {
                 return false;
             }
             axis += 1;
@@ -112,7 +130,7 @@ fn each_window(windows: &Windows, batch: usize, f: impl Fn(usize, usize, Taps)) 
         while row < windows.output[0] {
             let mut column = 0;
             while column < windows.output[1] {
-                let origin = [row * windows.stride[0], column * windows.stride[1]];
+                let origin = [windows.origin(0, row), windows.origin(1, column)];
                 // Whole windows have constant bounds, so that the loop over taps unrolls.
                 if windows.are_whole() || (windows.is_whole(0, row) && windows.is_whole(1, column)) {
                     f(input, output, Taps { rows: (0, windows.kernel[0]), columns: (0, windows.kernel[1]), origin });
@@ -133,9 +151,25 @@ fn lowest<T: Scalar, S: Simd>(simd: S) -> T::Vector<S> {
     T::Vector::<S>::splat(simd, T::from_f64(f64::NEG_INFINITY))
 }
 
+/// By what the sum of a window is divided.
+#[derive(Clone, Copy)]
+pub enum Divisor {
+    /// How many inputs it holds.
+    Inputs,
+    /// How many taps it has, including those on padding.
+    Taps,
+    /// By nothing.
+    One,
+}
+
+/// The factor that is one divided by the divisor.
 #[inline(always)]
-fn reciprocal<T: Scalar>(count: usize) -> T {
-    T::from_f64(1.0 / count as f64)
+fn reciprocal<T: Scalar>(windows: &Windows, divisor: Divisor, inputs: usize) -> T {
+    T::from_f64(match divisor {
+        Divisor::Inputs => 1.0 / inputs as f64,
+        Divisor::Taps => 1.0 / (windows.kernel[0] * windows.kernel[1]) as f64,
+        Divisor::One => 1.0,
+    })
 }
 
 /// The maximum of every window; NaN if the window contains one.
@@ -268,17 +302,31 @@ pub fn max_backward<T: Scalar, S: Simd>(
     )
 }
 
-/// The average of every window over the inputs in it, not over its padding.
+/// The sum of every window over the inputs in it, divided.
 ///
 /// # Panics
 /// If a slice is not `batch` samples long.
 #[inline(always)]
-pub fn average<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, input: &[T], output: &mut [T]) {
+pub fn average<T: Scalar, S: Simd>(
+    simd: S,
+    windows: &Windows,
+    divisor: Divisor,
+    batch: usize,
+    input: &[T],
+    output: &mut [T],
+) {
     share(
         simd,
         #[inline(always)]
         || {
-            let share = T::Vector::<S>::splat(simd, reciprocal(windows.input[0] * windows.input[1]));
+            let share = reciprocal(windows, divisor, windows.input[0] * windows.input[1]);
+            if windows.is_global() && windows.channels == 1 {
+                for (x, y) in input.chunks_exact(windows.input_len()).zip(output) {
+                    *y = reduce::sum(simd, x) * share;
+                }
+                return;
+            }
+            let share = T::Vector::<S>::splat(simd, share);
             if windows.is_global() {
                 return fold::<T, S>(
                     simd,
@@ -300,7 +348,7 @@ pub fn average<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, inp
                 batch,
                 #[inline(always)]
                 |sample, at, taps| {
-                    let scale = T::Vector::<S>::splat(simd, reciprocal(taps.count()));
+                    let scale = T::Vector::<S>::splat(simd, reciprocal(windows, divisor, taps.count()));
                     blocks::<T, S>(
                         windows.channels,
                         #[inline(always)]
@@ -324,7 +372,7 @@ pub fn average<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, inp
     )
 }
 
-/// Spreads the gradient of every average evenly over the inputs of its window.
+/// Spreads the gradient of every average over the inputs of its window.
 ///
 /// # Panics
 /// If a slice is not `batch` samples long.
@@ -332,6 +380,7 @@ pub fn average<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, inp
 pub fn average_backward<T: Scalar, S: Simd>(
     simd: S,
     windows: &Windows,
+    divisor: Divisor,
     batch: usize,
     grad_output: &[T],
     grad_input: &mut [T],
@@ -343,6 +392,13 @@ pub fn average_backward<T: Scalar, S: Simd>(
             assert!(
                 grad_input.len() == batch * windows.input_len() && grad_output.len() == batch * windows.output_len()
             );
+            if windows.is_global() && windows.channels == 1 {
+                let share: T = reciprocal(windows, divisor, windows.input_len());
+                for (to, gradient) in grad_input.chunks_exact_mut(windows.input_len()).zip(grad_output) {
+                    to.fill(*gradient * share);
+                }
+                return;
+            }
             if !windows.tile() {
                 grad_input.fill(T::ZERO);
             }
@@ -352,7 +408,7 @@ pub fn average_backward<T: Scalar, S: Simd>(
                 batch,
                 #[inline(always)]
                 |sample, at, taps| {
-                    let scale = T::Vector::<S>::splat(simd, reciprocal(taps.count()));
+                    let scale = T::Vector::<S>::splat(simd, reciprocal(windows, divisor, taps.count()));
                     blocks::<T, S>(
                         windows.channels,
                         #[inline(always)]

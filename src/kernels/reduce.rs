@@ -55,6 +55,18 @@ pub fn sum_of<T: Scalar, S: Simd>(simd: S, x: &[T], f: impl Fn(T::Vector<S>) -> 
 /// `Σ x·y`, as far as the shorter slice goes.
 #[inline(always)]
 pub fn dot<T: Scalar, S: Simd>(simd: S, x: &[T], y: &[T]) -> T {
+    dot_with(
+        simd,
+        x,
+        y,
+        #[inline(always)]
+        |y| y,
+    )
+}
+
+/// `Σ x·f(y)`, as far as the shorter slice goes.
+#[inline(always)]
+pub fn dot_with<T: Scalar, S: Simd>(simd: S, x: &[T], y: &[T], f: impl Fn(T::Vector<S>) -> T::Vector<S>) -> T {
     share(
         simd,
         #[inline(always)]
@@ -67,7 +79,7 @@ pub fn dot<T: Scalar, S: Simd>(simd: S, x: &[T], y: &[T]) -> T {
                     [x.as_ptr(), y.as_ptr()],
                     T::ZERO,
                     #[inline(always)]
-                    |sum, [x, y]| x.mul_add(y, sum),
+                    |sum, [x, y]| x.mul_add(f(y), sum),
                     #[inline(always)]
                     |a, b| a + b,
                 )

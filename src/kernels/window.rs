@@ -13,6 +13,8 @@ pub struct Windows {
     /// The padding above and to the left.
     pub(crate) before: [usize; 2],
     pub(crate) dilation: [usize; 2],
+    /// Whether window `i` reaches from `⌊i · input / output⌋` to `⌈(i + 1) · input / output⌉`, without the sizes above.
+    pub(crate) adaptive: bool,
 }
 
 /// Rows and columns of a shape, channels last.
@@ -36,7 +38,16 @@ impl Windows {
         dilation: [usize; 2],
     ) -> Self {
         let channels = input[input.len() - 1];
-        Self { input: spatial(input), output: spatial(output), channels, kernel, stride, before, dilation }
+        Self {
+            input: spatial(input),
+            output: spatial(output),
+            channels,
+            kernel,
+            stride,
+            before,
+            dilation,
+            adaptive: false,
+        }
     }
 
     /// Returns the windows if every window has a tap inside the input and no position overflows.
@@ -45,13 +56,17 @@ impl Windows {
     /// If a size is 0, if a window lies entirely in the padding, or if the output is larger than [`shapes::window`]
     /// allows. Meant for constants, where this is a compile error.
     pub const fn checked(self) -> Self {
-        let Self { input, output, channels, kernel, stride, before, dilation } = self;
+        let Self { input, output, channels, kernel, stride, before, dilation, adaptive } = self;
         assert!(shapes::product(&[input[0], input[1], channels]).is_ok(), "pool: the input is too large");
         assert!(shapes::product(&[output[0], output[1], channels]).is_ok(), "pool: the output is too large");
         assert!(channels > 0, "pool: no channels");
         let mut axis = 0;
         while axis < 2 {
             assert!(input[axis] > 0 && output[axis] > 0, "pool: a size is 0");
+            if adaptive {
+                axis += 1;
+                continue;
+            }
             let Ok(extent) = shapes::extent(kernel[axis], dilation[axis]) else {
                 panic!("pool: the kernel and its dilation must be at least 1")
             };

@@ -7,11 +7,13 @@
 //! | [`Relu6`] | `min(max(x, 0), 6)` | `0` if `y <= 0` or `y >= 6`, else `1` | `y` |
 //! | [`LeakyRelu`] | `x` if `x > 0`, else `slope · x` | `1` if `y > 0`, else `slope` | `y` |
 //! | [`Elu`] | `x` if `x > 0`, else `α (eˣ − 1)` | `1` if `x > 0`, else `α eˣ` | `x` |
-//! | [`Selu`] | `λ · Elu` with fixed `λ`, `α` | `λ` if `x > 0`, else `λα eˣ` | `x` |
+//! | [`Celu`] | `x` if `x > 0`, else `α (e^(x/α) − 1)` | `1` if `x > 0`, else `e^(x/α)` | `x` |
+//! | [`Selu`] | `λ · Elu` | `λ` if `x > 0`, else `λα eˣ` | `x` |
 //! | [`Sigmoid`] | `σ(x) = 1 / (1 + e⁻ˣ)` | `y (1 − y)` | `y` |
 //! | [`Tanh`] | `tanh x` | `1 − y²` | `y` |
-//! | [`HardSigmoid`] | `min(max(x + 3, 0), 6) / 6` | `⅙` if `0 < y < 1`, else `0` | `y` |
-//! | [`HardTanh`] | `min(max(x, −1), 1)` | `0` if `y <= −1` or `y >= 1`, else `1` | `y` |
+//! | [`HardSigmoid`] | `min(max(slope · x + offset, 0), 1)` | `slope` if `0 < y < 1`, else `0` | `y` |
+//! | [`HardTanh`] | `min(max(x, min), max)` | `0` if `y <= min` or `y >= max`, else `1` | `y` |
+//! | [`ThresholdedRelu`] | `x` if `x > α`, else `0` | `1` if `x > α`, else `0` | `y` |
 //! | [`Softplus`] | `ln(1 + eˣ)` | `1 − e⁻ʸ` | `y` |
 //! | [`Softsign`] | `x / (1 + abs x)` | `(1 − abs y)²` | `y` |
 //! | [`Gelu`] | `x · Φ(x)` | `Φ(x) + x · φ(x)` | `x` |
@@ -126,15 +128,15 @@ fn within<T: Scalar, S: Simd>(simd: S, y: T::Vector<S>, low: f64, high: f64) -> 
 macro_rules! activation {
     (
         $(#[$doc:meta])*
-        $name:ident $(<const $constant:ident: u64 = $default:literal>)?, from_output = $from_output:expr;
+        $name:ident $(<$(const $constant:ident: u64 = $default:literal),+>)?, from_output = $from_output:expr;
         apply($T:ident: $bound:ident, $simd:ident, $x:ident) $apply:block
         derivative($dx:ident, $dy:ident) $derivative:block
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $name $(<const $constant: u64 = { bits($default) }>)?;
+        pub struct $name $(<$(const $constant: u64 = { bits($default) }),+>)?;
 
-        impl<$T: $bound $(, const $constant: u64)?> Activation<$T> for $name $(<$constant>)? {
+        impl<$T: $bound $($(, const $constant: u64)+)?> Activation<$T> for $name $(<$($constant),+>)? {
             const FROM_OUTPUT: bool = $from_output;
 
             #[inline(always)]
@@ -197,23 +199,37 @@ activation! {
     }
 }
 
-/// λ of SELU.
-const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
-/// λα of SELU.
-const SELU_SCALE_ALPHA: f64 = SELU_SCALE * 1.673_263_242_354_377_2;
+activation! {
+    /// `f(x) = x` for `x > 0`, else `α (e^(x/α) − 1)` (Barron, *Continuously differentiable exponential linear units*,
+    /// 2017); `f′(0) = 1`.
+    ///
+    /// `ALPHA` is the [`bits`] of α, which is not 0. `f′(x) = e^(x/α)` for `x <= 0`.
+    Celu<const ALPHA: u64 = 1.0>, from_output = false;
+    apply(T: Real, simd, x) {
+        let alpha = f64::from_bits(ALPHA);
+        let below = all::<T, S>(simd, alpha) * T::exp_m1_lanes(simd, x * all::<T, S>(simd, 1.0 / alpha));
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), x, below)
+    }
+    derivative(x, _y) {
+        let below = T::exp_lanes(simd, x * all::<T, S>(simd, 1.0 / f64::from_bits(ALPHA)));
+        T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), all::<T, S>(simd, 1.0), below)
+    }
+}
 
 activation! {
-    /// `f(x) = λ x` for `x > 0`, else `λα (eˣ − 1)`, with the `λ` and `α` that keep activations
+    /// `f(x) = λ x` for `x > 0`, else `λα (eˣ − 1)`; the default `λ` and `α` keep activations
     /// normalized (Klambauer and others, *Self-normalizing neural networks*, 2017); `f′(0) = λα`.
     ///
-    /// `f′(x) = λα eˣ` for `x <= 0`.
-    Selu, from_output = false;
+    /// `ALPHA` and `SCALE` are the [`bits`] of α and λ. `f′(x) = λα eˣ` for `x <= 0`.
+    Selu<const ALPHA: u64 = 1.673_263_242_354_377_2, const SCALE: u64 = 1.050_700_987_355_480_5>, from_output = false;
     apply(T: Real, simd, x) {
-        let (scale, alpha) = (all::<T, S>(simd, SELU_SCALE), all::<T, S>(simd, SELU_SCALE_ALPHA));
+        let (alpha, scale) = (f64::from_bits(ALPHA), f64::from_bits(SCALE));
+        let (scale, alpha) = (all::<T, S>(simd, scale), all::<T, S>(simd, scale * alpha));
         T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), scale * x, alpha * T::exp_m1_lanes(simd, x))
     }
     derivative(x, _y) {
-        let (scale, alpha) = (all::<T, S>(simd, SELU_SCALE), all::<T, S>(simd, SELU_SCALE_ALPHA));
+        let (alpha, scale) = (f64::from_bits(ALPHA), f64::from_bits(SCALE));
+        let (scale, alpha) = (all::<T, S>(simd, scale), all::<T, S>(simd, scale * alpha));
         T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), scale, alpha * T::exp_lanes(simd, x))
     }
 }
@@ -297,16 +313,19 @@ activation! {
 }
 
 activation! {
-    /// `f(x) = min(max(x + 3, 0), 6) / 6`, PyTorch's convention; others divide by 5.
+    /// `f(x) = min(max(slope · x + offset, 0), 1)`; the defaults ⅙ and ½ are PyTorch's, ONNX has 0.2 and ½.
     ///
-    /// `f′ = ⅙` for `−3 < x < 3`, else 0.
-    HardSigmoid, from_output = true;
+    /// `f′ = slope` where `0 < y < 1`, else 0. `SLOPE` and `OFFSET` are [`bits`]; the slope is positive.
+    HardSigmoid<const SLOPE: u64 = 0.166_666_666_666_666_66, const OFFSET: u64 = 0.5>, from_output = true;
     apply(T: Scalar, simd, x) {
-        clamp::<T, S>(simd, x + all::<T, S>(simd, 3.0), 0.0, 6.0) * all::<T, S>(simd, 1.0 / 6.0)
+        // This form is exact near the foot of the slope.
+        let (slope, offset) = (f64::from_bits(SLOPE), f64::from_bits(OFFSET));
+        let y = (x + all::<T, S>(simd, offset / slope)) * all::<T, S>(simd, slope);
+        clamp::<T, S>(simd, y, 0.0, 1.0)
     }
     derivative(_x, y) {
         let zero = all::<T, S>(simd, 0.0);
-        let above = T::Vector::<S>::select(zero.lt(y), all::<T, S>(simd, 1.0 / 6.0), zero);
+        let above = T::Vector::<S>::select(zero.lt(y), all::<T, S>(simd, f64::from_bits(SLOPE)), zero);
         T::Vector::<S>::select(y.lt(all::<T, S>(simd, 1.0)), above, zero)
     }
 }
@@ -329,10 +348,31 @@ activation! {
 }
 
 activation! {
-    /// `f(x) = min(max(x, −1), 1)`; `f′(±1) = 0`.
-    HardTanh, from_output = true;
-    apply(T: Scalar, simd, x) { clamp::<T, S>(simd, x, -1.0, 1.0) }
-    derivative(_x, y) { within::<T, S>(simd, y, -1.0, 1.0) }
+    /// `f(x) = min(max(x, min), max)`, by default from −1 to 1, called `Clip` in ONNX; `f′(min) = f′(max) = 0`.
+    ///
+    /// `MIN` and `MAX` are [`bits`]; either may be infinite.
+    HardTanh<const MIN: u64 = -1.0, const MAX: u64 = 1.0>, from_output = true;
+    apply(T: Scalar, simd, x) { clamp::<T, S>(simd, x, f64::from_bits(MIN), f64::from_bits(MAX)) }
+    derivative(_x, y) { within::<T, S>(simd, y, f64::from_bits(MIN), f64::from_bits(MAX)) }
+}
+
+activation! {
+    /// `f(x) = x` for `x > α`, else 0, as in ONNX (Konda, Memisevic and Krueger, 2014); `f′(α) = 0`.
+    ///
+    /// `ALPHA` is the [`bits`] of α. The derivative follows from the output if α is not negative.
+    ThresholdedRelu<const ALPHA: u64 = 1.0>, from_output = f64::from_bits(ALPHA) >= 0.0;
+    apply(T: Scalar, simd, x) {
+        T::Vector::<S>::select(x.le(all::<T, S>(simd, f64::from_bits(ALPHA))), all::<T, S>(simd, 0.0), x)
+    }
+    derivative(x, y) {
+        let (zero, one) = (all::<T, S>(simd, 0.0), all::<T, S>(simd, 1.0));
+        let above = if <Self as Activation<T>>::FROM_OUTPUT {
+            zero.lt(y)
+        } else {
+            all::<T, S>(simd, f64::from_bits(ALPHA)).lt(x)
+        };
+        T::Vector::<S>::select(above, one, zero)
+    }
 }
 
 activation! {

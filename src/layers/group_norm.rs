@@ -220,6 +220,9 @@ mod tests {
 
     #[test]
     fn agrees_with_pytorch() {
+        // A group for each channel is instance normalization.
+        golden::check_layer::<GroupNorm<[[[f64; 5]; 5]; 4], 5>, 2>("instance_norm");
+        golden::check_layer::<GroupNorm<[[[f32; 5]; 5]; 4], 5>, 2>("instance_norm");
         golden::check_layer::<GroupNorm<[[[f64; 6]; 5]; 4], 3>, 2>("group_norm");
         golden::check_layer::<GroupNorm<[[[f32; 6]; 5]; 4], 3>, 2>("group_norm");
     }

@@ -3,19 +3,27 @@
 
 mod activation;
 mod activity_regularization;
+mod affine;
 mod batch_norm;
 mod conv;
+mod conv_transpose;
 mod dense;
 mod dropout;
 mod embedding;
+mod frozen_batch_norm;
+mod glu;
 mod group_norm;
 mod layer_norm;
+mod local_response_norm;
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod packed;
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod passes;
 mod pool;
+mod prelu;
+mod rearrange;
 pub mod recurrent;
+mod reduce;
 mod rms_norm;
 mod softmax;
 mod upsample2d;
@@ -23,15 +31,23 @@ mod window;
 
 pub use activation::*;
 pub use activity_regularization::*;
+pub use affine::*;
 pub use batch_norm::*;
 pub use conv::*;
+pub use conv_transpose::*;
 pub use dense::*;
 pub use dropout::*;
 pub use embedding::*;
+pub use frozen_batch_norm::*;
+pub use glu::*;
 pub use group_norm::*;
 pub use layer_norm::*;
+pub use local_response_norm::*;
 pub use pool::*;
+pub use prelu::*;
+pub use rearrange::*;
 pub use recurrent::{gru::Gru, lstm::Lstm, rnn::Rnn};
+pub use reduce::*;
 pub use rms_norm::*;
 pub use softmax::*;
 pub use upsample2d::*;

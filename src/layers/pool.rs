@@ -10,10 +10,12 @@
 //! | [`AvgPool1d`] | the same | the mean over the same set |
 //! | [`GlobalMaxPool1d`] | `[L, C] → [C]` | `y[c] = max x[·][c]` |
 //! | [`GlobalAvgPool1d`] | the same | `y[c] = mean x[·][c]` |
+//! | [`LpPool2d`], [`LpPool1d`] | those of `MaxPool` | `(Σ (abs x)^p)^(1/p)` over the same set |
+//! | [`AdaptiveAvgPool2d`], [`AdaptiveMaxPool2d`], `1d` | the same | over `⌊i · H / OH⌋ .. ⌈(i + 1) · H / OH⌉` and the same columns |
 //!
 //! `OH = ⌊(H + padding − extent) / SH⌋ + 1` with `extent = DH · (KH − 1) + 1`, likewise `OW` and `OL`.
-//! Padding never wins a maximum and never counts in an average, as in ONNX and TensorFlow. A
-//! window may not lie in the padding alone.
+//! Padding never wins a maximum and never counts in an average, as in ONNX and TensorFlow, unless `count_include_pad = true`
+//! says so, PyTorch's default. A window may not lie in the padding alone.
 //!
 //! At inference, a `MaxPool2d(2)` of an image with even sizes is fused into the convolution right before it (or before
 //! its activation): only the maxima take memory, not the pixels.
@@ -22,12 +24,12 @@
 
 use core::marker::PhantomData;
 
-use crate::kernels::pool;
+use crate::kernels::pool::{self, Divisor};
 use crate::kernels::window::Windows;
 use crate::layer::{Layer, Pass, Reads, forward_evaluates, outline_layer};
-use crate::layers::{Whole, Window};
+use crate::layers::{Adaptive, Whole, Window};
 use crate::parameters::Parameters;
-use crate::scalar::Scalar;
+use crate::scalar::{Real, Scalar};
 use crate::simd::Simd;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
@@ -38,54 +40,74 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 #[repr(C)]
 pub struct Pool<R, X, Y, P>(PhantomData<(R, X, Y, P)>);
 
-/// How a window is reduced: [`Max`] or [`Mean`].
-pub trait Reduction: 'static {
+/// How a window of numbers `T` is reduced: [`Max`], [`Mean`], [`MeanWithPadding`], [`Sum`] or [`Lp`].
+pub trait Reduction<T: Scalar>: 'static {
     /// `y`, of all windows of a batch.
-    fn reduce<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, x: &[T], y: &mut [T]);
+    fn reduce<S: Simd>(simd: S, windows: &Windows, batch: usize, x: &[T], y: &mut [T]);
     /// `∂L/∂x` from `x` and `∂L/∂y`.
-    fn derive<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, x: &[T], grad_y: &[T], grad_x: &mut [T]);
+    fn derive<S: Simd>(simd: S, windows: &Windows, batch: usize, x: &[T], grad_y: &[T], grad_x: &mut [T]);
 }
 
-/// The largest value; the gradient goes to the first of the largest.
-#[derive(Clone, Copy, Debug)]
-pub struct Max;
+macro_rules! reduction {
+    (
+        $(#[$doc:meta])*
+        $name:ident $(<const $constant:ident: u64>)?: $bound:ident,
+        $reduce:ident, $derive:ident($($argument:expr)?) $(, $x:ident)?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name $(<const $constant: u64>)?;
 
-impl Reduction for Max {
-    #[inline(always)]
-    fn reduce<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, x: &[T], y: &mut [T]) {
-        pool::max(simd, windows, batch, x, y);
-    }
+        impl<T: $bound $(, const $constant: u64)?> Reduction<T> for $name $(<$constant>)? {
+            #[inline(always)]
+            fn reduce<S: Simd>(simd: S, windows: &Windows, batch: usize, x: &[T], y: &mut [T]) {
+                pool::$reduce(simd, windows, $($argument,)? batch, x, y);
+            }
 
-    #[inline(always)]
-    fn derive<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, x: &[T], grad_y: &[T], grad_x: &mut [T]) {
-        pool::max_backward(simd, windows, batch, x, grad_y, grad_x);
-    }
+            #[inline(always)]
+            fn derive<S: Simd>(simd: S, windows: &Windows, batch: usize, _x: &[T], grad_y: &[T], grad_x: &mut [T]) {
+                pool::$derive(simd, windows, $($argument,)? batch, $({ let $x = _x; $x },)? grad_y, grad_x);
+            }
+        }
+    };
+}
+reduction! {
+    /// The largest value; the gradient goes to the first of the largest.
+    Max: Scalar, max, max_backward(), x
+}
+reduction! {
+    /// The mean; every value of the window takes an equal part of the gradient.
+    Mean: Scalar, average, average_backward(Divisor::Inputs)
+}
+reduction! {
+    /// The mean of the window with its padding, which counts as zeros.
+    MeanWithPadding: Scalar, average, average_backward(Divisor::Taps)
+}
+reduction! {
+    /// The sum.
+    Sum: Scalar, average, average_backward(Divisor::One)
+}
+reduction! {
+    /// The norm `(Σ |x|^p)^(1/p)`; `P` is the [`bits`](crate::scalar::bits) of p, at least 1.
+    Lp<const P: u64>: Real, norm, norm_backward(f64::from_bits(P)), x
 }
 
-/// The mean; every value of the window takes an equal part of the gradient.
-#[derive(Clone, Copy, Debug)]
-pub struct Mean;
-
-impl Reduction for Mean {
-    #[inline(always)]
-    fn reduce<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, x: &[T], y: &mut [T]) {
-        pool::average(simd, windows, batch, x, y);
-    }
-
-    #[inline(always)]
-    fn derive<T: Scalar, S: Simd>(simd: S, windows: &Windows, batch: usize, _x: &[T], grad_y: &[T], grad_x: &mut [T]) {
-        pool::average_backward(simd, windows, batch, grad_y, grad_x);
-    }
-}
-
-impl<R: Reduction, X: Tensor, Y: Tensor, P: Window> Pool<R, X, Y, P> {
+impl<R, X: Tensor, Y: Tensor, P: Window> Pool<R, X, Y, P> {
     const WINDOWS: Windows = {
         assert!(Y::CHANNELS == X::CHANNELS, "pool: input and output differ in channels");
-        Windows::new(X::SHAPE, Y::SHAPE, P::KERNEL, P::STRIDE, P::BEFORE, P::DILATION).checked()
+        let windows = Windows::new(X::SHAPE, Y::SHAPE, P::KERNEL, P::STRIDE, P::BEFORE, P::DILATION);
+        Windows { adaptive: P::ADAPTIVE, ..windows }.checked()
     };
 }
 
-impl<T: Scalar, R: Reduction, X: Tensor<Element = T>, Y: Tensor<Element = T>, P: Window> Layer for Pool<R, X, Y, P> {
+impl<T, R, X, Y, P> Layer for Pool<R, X, Y, P>
+where
+    T: Scalar,
+    R: Reduction<T>,
+    X: Tensor<Element = T>,
+    Y: Tensor<Element = T>,
+    P: Window,
+{
     type Input = X;
     type Output = Y;
     type Saved<const B: usize> = ();
@@ -234,246 +256,42 @@ pub type GlobalAvgPool2d<X> = Pool<Mean, X, <X as Tensor>::Last, Whole<X>>;
 /// ```
 pub type GlobalAvgPool1d<X> = Pool<Mean, X, <X as Tensor>::Last, Whole<X>>;
 
+/// The norm of every window over the inputs in it, `(Σ |x|^p)^(1/p)`: `[H, W, C] → [OH, OW, C]`; `P` is the
+/// [`bits`](crate::scalar::bits) of `p`.
+///
+/// In a network write `LpPool2d(2)`, whose `p` is 2, or `LpPool2d(2, p = 3)`.
+///
+/// ```
+/// use monomorph::prelude::*;
+///
+/// network! { Length: [2, 2, 1] -> [1, 1, 1] { LpPool2d(2) } }
+/// assert_eq!(Length::zeroed().evaluate(&[[[3.0], [0.0]], [[0.0], [-4.0]]]), [[[5.0]]]);
+/// ```
+pub type LpPool2d<X, Y, P, const EXPONENT: u64> = Pool<Lp<EXPONENT>, X, Y, P>;
+
+/// The norm of every window over the inputs in it, `(Σ |x|^p)^(1/p)`: `[L, C] → [OL, C]`; see [`LpPool2d`].
+pub type LpPool1d<X, Y, P, const EXPONENT: u64> = Pool<Lp<EXPONENT>, X, Y, P>;
+
+/// The means of as many parts of an image as there are outputs, whatever its size: `[H, W, C] → [OH, OW, C]`, PyTorch's
+/// windows.
+///
+/// ```
+/// use monomorph::prelude::*;
+///
+/// network! { Thirds: [1, 5, 1] -> [1, 3, 1] { AdaptiveAvgPool2d((1, 3)) } }
+/// let y = Thirds::zeroed().evaluate(&[[[1.0], [2.0], [3.0], [4.0], [5.0]]]);
+/// assert_eq!(y, [[[1.5], [3.0], [4.5]]]);
+/// ```
+pub type AdaptiveAvgPool2d<X, Y> = Pool<Mean, X, Y, Adaptive>;
+
+/// The largest values of as many parts of an image as there are outputs: `[H, W, C] → [OH, OW, C]`.
+pub type AdaptiveMaxPool2d<X, Y> = Pool<Max, X, Y, Adaptive>;
+
+/// The means of as many parts of a sequence as there are outputs: `[L, C] → [OL, C]`.
+pub type AdaptiveAvgPool1d<X, Y> = Pool<Mean, X, Y, Adaptive>;
+
+/// The largest values of as many parts of a sequence as there are outputs: `[L, C] → [OL, C]`.
+pub type AdaptiveMaxPool1d<X, Y> = Pool<Max, X, Y, Adaptive>;
+
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
-mod tests {
-    use super::*;
-    use crate::layers::passes::Passes;
-    use crate::layers::{Window1d, Window2d};
-    use crate::memory::{boxed, zeroed};
-    use crate::noise::Noise;
-    use crate::simd::levels;
-    use crate::testing::{check_gradients, golden};
-    use std::format;
-    use std::vec::Vec;
-
-    type Half = Window2d<2, 2, 2, 2>;
-    type Image<T, const H: usize, const W: usize, const C: usize> = [[[T; C]; W]; H];
-    type Sequence<T, const L: usize, const C: usize> = [[T; C]; L];
-
-    /// The maximum or the mean of every window, and the gradient of its input, computed by definition.
-    fn naive<const B: usize, T: Scalar, X: Tensor<Element = T>, P: Window>(
-        maximum: bool,
-        output: [usize; 2],
-        input: &[X; B],
-        grad_output: &[f64],
-    ) -> (Vec<f64>, Vec<f64>) {
-        let [h, w, channels] = X::SHAPE else { panic!("not an image") };
-        let kernel = P::KERNEL;
-        let x: Vec<f64> = batch_slice(input).iter().map(|x| x.to_f64()).collect();
-        let mut y = Vec::new();
-        let mut dx = std::vec![0.0; x.len()];
-        for b in 0..B {
-            for (i, j) in (0..output[0]).flat_map(|i| (0..output[1]).map(move |j| (i, j))) {
-                for c in 0..*channels {
-                    let mut taps = Vec::new();
-                    for (k, l) in (0..kernel[0]).flat_map(|k| (0..kernel[1]).map(move |l| (k, l))) {
-                        let row = (i * P::STRIDE[0] + k * P::DILATION[0]).wrapping_sub(P::BEFORE[0]);
-                        let column = (j * P::STRIDE[1] + l * P::DILATION[1]).wrapping_sub(P::BEFORE[1]);
-                        if row < *h && column < *w {
-                            taps.push(((b * h + row) * w + column) * channels + c);
-                        }
-                    }
-                    let dy = grad_output[y.len()];
-                    if maximum {
-                        let first = taps.iter().copied().reduce(|best, tap| if x[tap] > x[best] { tap } else { best });
-                        let first = first.expect("a window with a tap");
-                        y.push(x[first]);
-                        dx[first] += dy;
-                    } else {
-                        y.push(taps.iter().map(|tap| x[*tap]).sum::<f64>() / taps.len() as f64);
-                        taps.iter().for_each(|tap| dx[*tap] += dy / taps.len() as f64);
-                    }
-                }
-            }
-        }
-        (y, dx)
-    }
-
-    /// Values with many ties, so that the order in which maxima are taken matters.
-    fn ties<T: Scalar, X: Tensor<Element = T>, const B: usize>(seed: u64) -> std::boxed::Box<[X; B]> {
-        let mut noise = Noise::new(seed);
-        let mut batch: std::boxed::Box<[X; B]> = boxed();
-        batch_slice_mut(&mut batch[..]).fill_with(|| T::from_f64(noise.below(5) as f64 - 4.0));
-        batch
-    }
-
-    fn agrees<T: Scalar, X: Tensor<Element = T>, L: Layer<Scalar = T, Input = X>, P: Window, const B: usize>(
-        layer: &L,
-        maximum: bool,
-        output: [usize; 2],
-    ) {
-        let tolerance = if size_of::<T>() == 8 { 1e-12 } else { 2e-6 };
-        let grad_output = golden::random::<L::Output, B>(3);
-        let dy: Vec<f64> = batch_slice(&grad_output[..]).iter().map(|x| x.to_f64()).collect();
-        for input in [golden::random::<X, B>(2), ties::<T, X, B>(2)] {
-            let (y, dx) = naive::<B, T, X, P>(maximum, output, &input, &dy);
-            for level in levels() {
-                let what =
-                    |part: &str| format!("{}, maximum {maximum}, at {level:?}: {part}", std::any::type_name::<L>());
-                let passes = Passes::run::<L, B>(level, layer, &input, &grad_output);
-                golden::assert_close(&what("evaluate"), batch_slice(&passes.evaluated[..]), &y, tolerance);
-                golden::assert_close(&what("forward"), batch_slice(&passes.output[..]), &y, tolerance);
-                golden::assert_close(&what("dx"), batch_slice(&passes.grad_input[..]), &dx, tolerance);
-            }
-        }
-    }
-
-    macro_rules! agree {
-        ($([$h:literal, $w:literal, $c:literal] -> [$oh:literal, $ow:literal], $window:ty;)*) => { $(
-            let max: MaxPool2d<Image<f32, $h, $w, $c>, Image<f32, $oh, $ow, $c>, $window> = zeroed();
-            agrees::<f32, _, _, $window, 2>(&max, true, [$oh, $ow]);
-            let mean: AvgPool2d<Image<f64, $h, $w, $c>, Image<f64, $oh, $ow, $c>, $window> = zeroed();
-            agrees::<f64, _, _, $window, 2>(&mean, false, [$oh, $ow]);
-        )* };
-    }
-
-    #[test]
-    fn windows_agree_with_their_definition() {
-        agree! {
-            [4, 4, 1] -> [2, 2], Half;
-            [6, 8, 17] -> [3, 4], Half;
-            [4, 4, 64] -> [2, 2], Half;
-            // The last row and column are left out.
-            [5, 7, 3] -> [2, 3], Half;
-            // Fewer windows than would fit.
-            [6, 6, 2] -> [2, 3], Half;
-            // Overlapping, padded.
-            [9, 9, 15] -> [5, 5], Window2d<3, 3, 2, 2, 1, 1>;
-            [5, 4, 100] -> [5, 4], Window2d<3, 3, 1, 1, 1, 1>;
-            // Padding only at the end.
-            [5, 5, 2] -> [3, 3], Half;
-            // Gaps between windows, and a kernel of one.
-            [7, 8, 5] -> [3, 3], Window2d<2, 1, 3, 3, 1, 0>;
-            [3, 3, 4] -> [2, 2], Window2d<1, 1, 2, 2>;
-            // Dilated.
-            [9, 6, 17] -> [5, 3], Window2d<3, 2, 2, 2, 2, 1, 2, 3>;
-            // The whole image, and wider than it.
-            [3, 5, 18] -> [1, 1], Window2d<3, 5>;
-            [2, 2, 3] -> [1, 1], Window2d<4, 4, 1, 1, 1, 1>;
-        }
-    }
-
-    #[test]
-    fn global_pools_agree_with_their_definition() {
-        fn global<const H: usize, const W: usize, const C: usize>() {
-            let max: GlobalMaxPool2d<Image<f32, H, W, C>> = zeroed();
-            agrees::<f32, _, _, Window2d<H, W>, 2>(&max, true, [1, 1]);
-            let mean: GlobalAvgPool2d<Image<f64, H, W, C>> = zeroed();
-            agrees::<f64, _, _, Window2d<H, W>, 2>(&mean, false, [1, 1]);
-        }
-        global::<1, 1, 1>();
-        global::<2, 3, 2>();
-        global::<5, 7, 16>();
-        global::<3, 3, 33>();
-        global::<4, 2, 100>();
-    }
-
-    fn check<X: Tensor<Element = f64>, L: Layer<Scalar = f64, Input = X>>() {
-        let mut layer: std::boxed::Box<L> = boxed();
-        check_gradients::<L, 2>(&mut layer, &golden::random::<X, 2>(4), 1e-8)
-            .unwrap_or_else(|error| panic!("{}: {error}", std::any::type_name::<L>()));
-    }
-
-    #[test]
-    fn finite_differences_agree() {
-        type Dilated = Window2d<3, 2, 2, 1, 2, 1, 2, 3>;
-        check::<_, MaxPool2d<Image<f64, 6, 4, 3>, Image<f64, 3, 2, 3>, Half>>();
-        check::<_, AvgPool2d<Image<f64, 5, 5, 3>, Image<f64, 2, 2, 3>, Half>>();
-        check::<_, MaxPool2d<Image<f64, 7, 6, 3>, Image<f64, 3, 4, 3>, Dilated>>();
-        check::<_, AvgPool2d<Image<f64, 7, 6, 3>, Image<f64, 3, 4, 3>, Dilated>>();
-        check::<_, GlobalMaxPool2d<Image<f64, 3, 5, 3>>>();
-        check::<_, GlobalAvgPool2d<Image<f64, 3, 5, 3>>>();
-    }
-
-    #[test]
-    fn nan_is_the_maximum_wherever_it_is() {
-        for (place, level) in (0..4).flat_map(|place| levels().map(move |level| (place, level))) {
-            let mut image = [[[[1.0_f32; 19]; 2]; 2]];
-            image[0][place / 2][place % 2][17] = f32::NAN;
-            let window: MaxPool2d<Image<f32, 2, 2, 19>, Image<f32, 1, 1, 19>, Window2d<2, 2>> = zeroed();
-            let y = Passes::run(level, &window, &image, &zeroed()).output[0][0][0];
-            assert!(y[17].is_nan() && y[16] == 1.0, "{place} at {level:?}");
-            let window: MaxPool2d<Image<f32, 2, 2, 19>, Image<f32, 1, 1, 19>, Window2d<3, 3, 1, 1, 1, 1>> = zeroed();
-            let y = Passes::run(level, &window, &image, &zeroed()).output[0][0][0];
-            assert!(y[17].is_nan() && y[16] == 1.0, "{place} at {level:?}");
-        }
-    }
-
-    #[test]
-    fn agrees_with_pytorch() {
-        type Max<T> = MaxPool2d<Image<T, 6, 8, 5>, Image<T, 3, 4, 5>, Half>;
-        golden::check_layer::<Max<f64>, 2>("pool2d_max2");
-        golden::check_layer::<Max<f32>, 2>("pool2d_max2");
-        type Padded<T> = MaxPool2d<Image<T, 9, 9, 4>, Image<T, 5, 5, 4>, Window2d<3, 3, 2, 2, 1, 1>>;
-        golden::check_layer::<Padded<f64>, 1>("pool2d_max3_s2_pad1");
-        golden::check_layer::<Padded<f32>, 1>("pool2d_max3_s2_pad1");
-        type Avg<T> = AvgPool2d<Image<T, 6, 6, 3>, Image<T, 3, 3, 3>, Half>;
-        golden::check_layer::<Avg<f64>, 2>("pool2d_avg2");
-        golden::check_layer::<Avg<f32>, 2>("pool2d_avg2");
-        golden::check_layer::<GlobalAvgPool2d<Image<f64, 5, 7, 18>>, 2>("pool2d_global_avg");
-        golden::check_layer::<GlobalAvgPool2d<Image<f32, 5, 7, 18>>, 2>("pool2d_global_avg");
-        golden::check_layer::<GlobalMaxPool2d<Image<f64, 5, 7, 18>>, 2>("pool2d_global_max");
-        golden::check_layer::<GlobalMaxPool2d<Image<f32, 5, 7, 18>>, 2>("pool2d_global_max");
-    }
-
-    /// A pool over a sequence is a pool over an image of height 1.
-    fn same<T: Scalar, One, Two, X1, X2, const B: usize>(one: &One, two: &Two)
-    where
-        X1: Tensor<Element = T>,
-        X2: Tensor<Element = T>,
-        One: Layer<Scalar = T, Input = X1>,
-        Two: Layer<Scalar = T, Input = X2>,
-    {
-        let (x, dy) = (golden::random::<X1, B>(2), golden::random::<One::Output, B>(3));
-        let (x2, dy2) = (golden::random::<X2, B>(2), golden::random::<Two::Output, B>(3));
-        for level in levels() {
-            let a = Passes::run(level, one, &x, &dy);
-            let b = Passes::run(level, two, &x2, &dy2);
-            assert!(batch_slice(&a.evaluated[..]) == batch_slice(&b.evaluated[..]), "{level:?}");
-            assert!(batch_slice(&a.output[..]) == batch_slice(&b.output[..]), "{level:?}");
-            assert!(batch_slice(&a.grad_input[..]) == batch_slice(&b.grad_input[..]), "{level:?}");
-        }
-    }
-
-    #[test]
-    fn a_sequence_is_an_image_of_height_1() {
-        type Along = Window1d<3, 2, 1, 2>;
-        type Across = Window2d<1, 3, 1, 2, 0, 1, 1, 2>;
-        type MaxLine = MaxPool1d<Sequence<f32, 11, 17>, Sequence<f32, 5, 17>, Along>;
-        type MaxRow = MaxPool2d<Image<f32, 1, 11, 17>, Image<f32, 1, 5, 17>, Across>;
-        same::<f32, MaxLine, MaxRow, _, _, 2>(&zeroed(), &zeroed());
-        type AvgLine = AvgPool1d<Sequence<f64, 11, 17>, Sequence<f64, 5, 17>, Along>;
-        type AvgRow = AvgPool2d<Image<f64, 1, 11, 17>, Image<f64, 1, 5, 17>, Across>;
-        same::<f64, AvgLine, AvgRow, _, _, 2>(&zeroed(), &zeroed());
-        type GlobalMax<X> = (GlobalMaxPool1d<X>, GlobalMaxPool2d<[X; 1]>);
-        let (line, row): GlobalMax<Sequence<f32, 9, 3>> = zeroed();
-        same::<f32, _, _, _, _, 2>(&line, &row);
-        type GlobalAvg<X> = (GlobalAvgPool1d<X>, GlobalAvgPool2d<[X; 1]>);
-        let (line, row): GlobalAvg<Sequence<f64, 9, 3>> = zeroed();
-        same::<f64, _, _, _, _, 2>(&line, &row);
-    }
-
-    #[test]
-    fn values_of_a_sequence() {
-        let sequence = [[[1.0], [5.0], [3.0], [4.0], [6.0_f32]]];
-        let level = crate::simd::level();
-        // Windows of 3, 2 apart, one step of padding at both ends.
-        let max: MaxPool1d<Sequence<f32, 5, 1>, Sequence<f32, 3, 1>, Window1d<3, 2, 1>> = zeroed();
-        assert_eq!(Passes::run(level, &max, &sequence, &zeroed()).evaluated[0], [[5.0], [5.0], [6.0]]);
-        let mean: AvgPool1d<Sequence<f32, 5, 1>, Sequence<f32, 3, 1>, Window1d<3, 2, 1>> = zeroed();
-        assert_eq!(Passes::run(level, &mean, &sequence, &zeroed()).evaluated[0], [[3.0], [4.0], [5.0]]);
-        let max: GlobalMaxPool1d<Sequence<f32, 5, 1>> = zeroed();
-        assert_eq!(Passes::run(level, &max, &sequence, &zeroed()).evaluated[0], [6.0]);
-        let mean: GlobalAvgPool1d<Sequence<f32, 5, 1>> = zeroed();
-        assert_eq!(Passes::run(level, &mean, &sequence, &zeroed()).evaluated[0], [3.8]);
-    }
-
-    #[test]
-    fn finite_differences_agree_on_sequences() {
-        check::<_, MaxPool1d<Sequence<f64, 11, 3>, Sequence<f64, 5, 3>, Window1d<3, 2, 1, 2>>>();
-        check::<_, AvgPool1d<Sequence<f64, 11, 3>, Sequence<f64, 5, 3>, Window1d<3, 2, 1, 2>>>();
-        check::<_, MaxPool1d<Sequence<f64, 8, 3>, Sequence<f64, 4, 3>, Window1d<2, 2>>>();
-        check::<_, GlobalMaxPool1d<Sequence<f64, 7, 3>>>();
-        check::<_, GlobalAvgPool1d<Sequence<f64, 7, 3>>>();
-    }
-}
+mod tests;

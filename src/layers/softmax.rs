@@ -1,16 +1,16 @@
-//! Softmax over the last axis, and its logarithm.
+//! Softmax over an axis, and its logarithm.
 //!
 //! | layer | `yᵢ` | `∂L/∂xᵢ` |
 //! | --- | --- | --- |
 //! | [`Softmax`] | `e^xᵢ / Σⱼ e^xⱼ` | `yᵢ (∂L/∂yᵢ − Σⱼ ∂L/∂yⱼ yⱼ)` |
 //! | [`LogSoftmax`] | `xᵢ − ln Σⱼ e^xⱼ` | `∂L/∂yᵢ − e^yᵢ Σⱼ ∂L/∂yⱼ` |
 //!
-//! Input and output: any shape; each row along the last axis is independent. The largest number of a row is subtracted
-//! first, so nothing overflows (Goodfellow, Bengio and Courville, *Deep learning*, 4.1).
+//! Input and output: any shape; each row along the axis, by default the last one, is independent. The largest number of a
+//! row is subtracted first, so nothing overflows (Goodfellow, Bengio and Courville, *Deep learning*, 4.1).
 
 use core::marker::PhantomData;
 
-use crate::kernels::{elementwise, reduce};
+use crate::kernels::{columns, elementwise, reduce};
 use crate::layer::{Layer, Pass, Reads, forward_evaluates, outline_layer};
 use crate::parameters::Parameters;
 use crate::scalar::Real;
@@ -18,10 +18,13 @@ use crate::simd::{Simd, Vector};
 use crate::streaming::step_by_step;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
-/// The size of a row.
-const fn row<T: Real, X: Tensor<Element = T>>() -> usize {
-    assert!(X::CHANNELS > 0, "softmax: the last axis is empty");
-    X::CHANNELS
+/// The last axis, of any shape.
+pub const LAST: usize = usize::MAX;
+
+/// The size of the axis, and of what is behind it.
+const fn sizes<T: Real, X: Tensor<Element = T>, const AXIS: usize>() -> [usize; 2] {
+    let [_, rows, columns] = columns::around(X::SHAPE, if AXIS == LAST { X::SHAPE.len() - 1 } else { AXIS });
+    [rows, columns]
 }
 
 /// The derivative of softmax in a row.
@@ -67,7 +70,9 @@ fn log_softmax_backward<T: Real, S: Simd>(simd: S, y: &[T], grad_output: &[T], g
     );
 }
 
-/// Turns each row of the last axis into a probability distribution: `yᵢ = e^xᵢ / Σⱼ e^xⱼ`.
+/// Turns each row along an axis into a probability distribution: `yᵢ = e^xᵢ / Σⱼ e^xⱼ`.
+///
+/// `AXIS` counts from 0; [`LAST`] is the last one. In a network write `Softmax`, or `Softmax(axis = 0)`.
 ///
 /// Leave it out when you train a classifier: cross-entropy takes logits, which is more accurate.
 ///
@@ -81,7 +86,7 @@ fn log_softmax_backward<T: Real, S: Simd>(simd: S, y: &[T], grad_output: &[T], g
 #[derive(Clone, Copy, Debug, Parameters)]
 #[parameters(of = X)]
 #[repr(C)]
-pub struct Softmax<X>(PhantomData<X>);
+pub struct Softmax<X, const AXIS: usize = LAST>(PhantomData<X>);
 
 /// The logarithm of [`Softmax`], without its rounding error: `yᵢ = xᵢ − ln Σⱼ e^xⱼ`.
 ///
@@ -95,12 +100,13 @@ pub struct Softmax<X>(PhantomData<X>);
 #[derive(Clone, Copy, Debug, Parameters)]
 #[parameters(of = X)]
 #[repr(C)]
-pub struct LogSoftmax<X>(PhantomData<X>);
+pub struct LogSoftmax<X, const AXIS: usize = LAST>(PhantomData<X>);
 
 /// A layer that maps each row to another: the function of a row, and its derivative as computed from the output.
+/// `$log` says which of the kernels for columns does the same.
 macro_rules! row_by_row {
-    ($layer:ident, $function:path, $derivative:path) => {
-        impl<T: Real, X: Tensor<Element = T>> Layer for $layer<X> {
+    ($layer:ident, $function:path, $derivative:path, $log:literal) => {
+        impl<T: Real, X: Tensor<Element = T>, const AXIS: usize> Layer for $layer<X, AXIS> {
             type Input = X;
             type Output = X;
             type Saved<const B: usize> = ();
@@ -114,10 +120,15 @@ macro_rules! row_by_row {
                     simd,
                     #[inline(always)]
                     || {
-                        let size = const { row::<T, X>() };
-                        let rows = batch_slice(input).chunks_exact(size);
-                        for (x, y) in rows.zip(batch_slice_mut(output).chunks_exact_mut(size)) {
-                            $function(simd, x, y);
+                        let [rows, columns] = const { sizes::<T, X, AXIS>() };
+                        let size = rows * columns;
+                        let parts = batch_slice(input).chunks_exact(size);
+                        for (x, y) in parts.zip(batch_slice_mut(output).chunks_exact_mut(size)) {
+                            if columns == 1 {
+                                $function(simd, x, y);
+                            } else {
+                                columns::softmax::<T, S, $log>(simd, rows, x, y);
+                            }
                         }
                     },
                 );
@@ -142,13 +153,18 @@ macro_rules! row_by_row {
                     simd,
                     #[inline(always)]
                     || {
-                        let size = const { row::<T, X>() };
+                        let [rows, columns] = const { sizes::<T, X, AXIS>() };
+                        let size = rows * columns;
                         let gradients = batch_slice(grad_output).chunks_exact(size);
-                        let rows = batch_slice(output)
+                        let parts = batch_slice(output)
                             .chunks_exact(size)
                             .zip(batch_slice_mut(grad_input).chunks_exact_mut(size));
-                        for ((y, grad_input), grad_output) in rows.zip(gradients) {
-                            $derivative(simd, y, grad_output, grad_input);
+                        for ((y, grad_input), grad_output) in parts.zip(gradients) {
+                            if columns == 1 {
+                                $derivative(simd, y, grad_output, grad_input);
+                            } else {
+                                columns::softmax_backward::<T, S, $log>(simd, rows, y, grad_output, grad_input);
+                            }
                         }
                     },
                 );
@@ -158,16 +174,18 @@ macro_rules! row_by_row {
         step_by_step!([T: Real, X: Tensor<Element = T>] $layer<X>, |self, simd, x, y| $function(simd, x, y));
     };
 }
-row_by_row!(Softmax, reduce::softmax, softmax_backward);
-row_by_row!(LogSoftmax, log_softmax, log_softmax_backward);
+row_by_row!(Softmax, reduce::softmax, softmax_backward, false);
+row_by_row!(LogSoftmax, log_softmax, log_softmax_backward, true);
 
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
     use super::*;
+    use crate::layers::passes::{check as check_passes, numbers};
     use crate::memory::zeroed;
     use crate::simd::{Task, dispatch, levels};
     use crate::testing::check_gradients;
     use crate::testing::golden::{check_layer, random};
+    use std::vec;
 
     #[test]
     fn agree_with_pytorch() {
@@ -192,6 +210,38 @@ mod tests {
         gradients::<[[[f64; 17]; 2]; 1], 1>();
         gradients::<[f64; 33], 1>();
         gradients::<[f64; 100], 1>();
+    }
+
+    /// The columns of `[outer, rows, columns]`, one by one.
+    fn down<T: Real, X: Tensor<Element = T>, const AXIS: usize, const B: usize>() {
+        let (input, grad_output) = (random::<X, B>(2), random::<X, B>(3));
+        let (x, dy) = (numbers(&input[..]), numbers(&grad_output[..]));
+        let [_, rows, columns] = columns::around(X::SHAPE, AXIS);
+        let (mut y, mut dx) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        let (mut ln, mut dx_ln) = (y.clone(), y.clone());
+        for first in (0..x.len()).filter(|at| at / columns % rows == 0) {
+            let members = || (0..rows).map(|row| first + row * columns);
+            let sum: f64 = members().map(|at| x[at].exp()).sum();
+            members().for_each(|at| (y[at], ln[at]) = (x[at].exp() / sum, x[at] - sum.ln()));
+            let mean: f64 = members().map(|at| dy[at] * y[at]).sum();
+            let total: f64 = members().map(|at| dy[at]).sum();
+            members().for_each(|at| (dx[at], dx_ln[at]) = (y[at] * (dy[at] - mean), dy[at] - y[at] * total));
+        }
+        check_passes::<X, Softmax<X, AXIS>, B>(&zeroed(), &input, &grad_output, [&y, &y, &dx, &[]]);
+        check_passes::<X, LogSoftmax<X, AXIS>, B>(&zeroed(), &input, &grad_output, [&ln, &ln, &dx_ln, &[]]);
+    }
+
+    #[test]
+    fn any_axis() {
+        down::<f32, [[f32; 17]; 5], 0, 2>();
+        down::<f64, [[f64; 3]; 4], 0, 1>();
+        down::<f64, [[f64; 5]; 3], 1, 2>();
+        down::<f32, [[[f32; 3]; 7]; 2], 1, 2>();
+        down::<f64, [[[f64; 9]; 2]; 3], 0, 3>();
+        let mut layer: Softmax<[[f64; 3]; 4], 0> = zeroed();
+        check_gradients(&mut layer, &*random::<[[f64; 3]; 4], 2>(5), 1e-7).unwrap();
+        let mut layer: LogSoftmax<[[[f64; 3]; 4]; 2], 1> = zeroed();
+        check_gradients(&mut layer, &*random::<[[[f64; 3]; 4]; 2], 2>(5), 1e-7).unwrap();
     }
 
     struct Both<'a, const N: usize>(&'a [f32; N]);

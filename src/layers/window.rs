@@ -18,6 +18,8 @@ pub trait Window: 'static {
     const BEFORE: [usize; 2];
     /// How far apart neighboring taps of one window are; 1 is a dense window.
     const DILATION: [usize; 2];
+    /// Whether the windows are all of the input in as many parts as there are outputs, whatever the sizes above.
+    const ADAPTIVE: bool = false;
     /// An array of as many `X` as the kernel has columns.
     type Taps<X: Tensor>: Tensor<Element = X::Element>;
     /// An array of as many `X` as there are columns of padding before the input: what a causal window remembers.
@@ -95,4 +97,19 @@ impl<X: Tensor> Window for Whole<X> {
     const DILATION: [usize; 2] = [1, 1];
     type Taps<Y: Tensor> = [Y; 0];
     type History<Y: Tensor> = [Y; 0];
+}
+
+/// As many windows as there are outputs, which together cover the input: window `i` reaches from `⌊i · H / OH⌋` to
+/// `⌈(i + 1) · H / OH⌉`. A marker that is never built.
+#[derive(Clone, Copy, Debug)]
+pub struct Adaptive;
+
+impl Window for Adaptive {
+    const KERNEL: [usize; 2] = [1, 1];
+    const STRIDE: [usize; 2] = [1, 1];
+    const BEFORE: [usize; 2] = [0, 0];
+    const DILATION: [usize; 2] = [1, 1];
+    const ADAPTIVE: bool = true;
+    type Taps<X: Tensor> = [X; 0];
+    type History<X: Tensor> = [X; 0];
 }

@@ -9,6 +9,7 @@ use std::{fs, iter};
 /// The modules of `src`, from the ground up.
 const FLOORS: &[&str] = &[
     "plain",
+    "text",
     "shapes",
     "noise",
     "scalar",

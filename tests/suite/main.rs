@@ -12,6 +12,7 @@ mod gradients;
 mod graphs;
 mod include;
 mod inputs;
+mod layers;
 mod losses;
 mod numbers;
 mod optimizers;

@@ -184,9 +184,9 @@ impl Network<'_> {
                 let combine = self.step(memory, node, 1 - first, |x, y| quote!(__m::passes::#pass(simd, #x, #y)));
                 quote!(#copy #combine)
             }
-            Op::Concat => {
+            Op::Concat(axis) => {
                 let slots = (0..node.inputs.len()).map(|slot| {
-                    let window = self.window(node, slot);
+                    let window = self.window(node, slot, *axis);
                     self.step(memory, node, slot, |x, y| quote!(__m::passes::put(#x, #y, #window)))
                 });
                 quote!(#(#slots)*)
@@ -206,13 +206,19 @@ impl Network<'_> {
         }
     }
 
-    /// Where one input of a concatenation is in each row of the whole: its width, the width of the whole, the offset.
-    fn window(&self, node: &Node, slot: usize) -> TokenStream {
+    /// Where one input of a concatenation is in each row of the whole: its width, the width of the whole, the offset. A row
+    /// is everything from the axis on.
+    fn window(&self, node: &Node, slot: usize, axis: usize) -> TokenStream {
+        let whole = &self.model.values[node.output].shape;
         let size = |value: ValueId| match self.model.values[value].shape.literals() {
-            Some(sizes) => index(sizes.last().copied().unwrap_or(1)).to_token_stream(),
+            Some(sizes) => index(sizes[axis..].iter().product()).to_token_stream(),
             None => {
-                let ty = self.ty(value);
-                quote!(<#ty as __m::Tensor>::CHANNELS)
+                // Counted from the last axis, because a step of a sequence lacks the first one.
+                let (ty, behind) = (self.ty(value), whole.rank().map_or(0, |rank| rank - 1 - axis));
+                match behind {
+                    0 => quote!(<#ty as __m::Tensor>::CHANNELS),
+                    _ => quote!(const { __m::behind(<#ty as __m::Tensor>::SHAPE, #behind) }),
+                }
             }
         };
         let before = node.inputs[..slot].iter().map(|value| size(*value));
@@ -339,8 +345,8 @@ impl Network<'_> {
                 let other = self.get(&self.keeping(kept), kept.of[other], &self.ty(other));
                 quote!(__m::passes::multiply_back(simd, #dy, #other, #dx, #again))
             }
-            Op::Concat => {
-                let window = self.window(node, slot);
+            Op::Concat(axis) => {
+                let window = self.window(node, slot, *axis);
                 let pass = if again { quote!(take_more) } else { quote!(take) };
                 quote!(__m::passes::#pass(#dy, #dx, #window))
             }

@@ -9,7 +9,7 @@ use syn::{Expr, Ident, Lit};
 
 use crate::builder::Builder;
 use crate::errors::did_you_mean;
-use crate::graph::{Dim, Shape, ValueId};
+use crate::graph::{Dim, Shape, Value, ValueId};
 use crate::parse::{Argument, Call, ungroup};
 use crate::shapes::{self, Padding};
 
@@ -113,6 +113,39 @@ impl<'a> Arguments<'a> {
         Some(())
     }
 
+    /// The axis of the input that is given as `axis`, counted from 0; `Some(None)` if none is given.
+    pub(super) fn axis(&self, builder: &mut Builder, input: ValueId) -> Option<Option<Axis>> {
+        let Some(written) = self.get("axis").map(ungroup) else { return Some(None) };
+        let Dim::Literal(index) = builder.number(&self.text(), "axis", written)? else {
+            builder.errors.at(written.span(), format!("{}: axis is a number, counted from 0", self.name));
+            return None;
+        };
+        let Shape::Known(sizes) = builder.values[input].shape.clone() else {
+            return self.unknown_sizes(builder, input);
+        };
+        if index >= sizes.len() {
+            let (source, shape) = (&builder.values[input].source, builder.values[input].shape.text());
+            let last = sizes.len() - 1;
+            let message = format!("{}: axis is 0 to {last}, because {source} gives {shape}", self.name);
+            builder.errors.at(written.span(), message);
+            return None;
+        }
+        Some(Some(Axis { index, sizes }))
+    }
+
+    /// Reports an input of which only the type is known, for a layer that needs its sizes.
+    pub(super) fn unknown_sizes<R>(&self, builder: &mut Builder, input: ValueId) -> Option<R> {
+        let Value { shape, source, .. } = &builder.values[input];
+        if let Shape::Opaque(_) = shape {
+            let message = format!(
+                "{} needs the sizes of its input, but {source} has a type of its own; move {0} into that type",
+                self.name
+            );
+            builder.errors.at(self.span, message);
+        }
+        None
+    }
+
     /// A decimal number as a const generic argument; `default` if it is not given.
     pub(super) fn real(&self, builder: &mut Builder, name: &str, default: f64) -> Option<TokenStream> {
         let Some(value) = self.get(name).map(ungroup) else {
@@ -152,6 +185,23 @@ impl<'a> Arguments<'a> {
         self.real(builder, name, default)
     }
 
+    /// A word among several, the first of which is the default.
+    pub(super) fn word(&self, builder: &mut Builder, name: &str, words: &[&'static str]) -> Option<&'static str> {
+        let Some(written) = self.get(name).map(ungroup) else { return Some(words[0]) };
+        let word = match written {
+            Expr::Path(path) => path.path.get_ident().map(ToString::to_string).unwrap_or_default(),
+            _ => String::new(),
+        };
+        if let Some(known) = words.iter().find(|known| **known == word) {
+            return Some(known);
+        }
+        let all: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+        let hint = did_you_mean(&word, words.iter().copied())
+            .map_or_else(|| format!("it is one of {}", all.join(", ")), |close| format!("did you mean `{close}`?"));
+        builder.errors.at(written.span(), format!("{}: there is no {name} `{}`; {hint}", self.name, quote!(#written)));
+        None
+    }
+
     /// `true` or `false`; `default` if it is not given.
     pub(super) fn flag(&self, builder: &mut Builder, name: &str, default: bool) -> Option<bool> {
         match self.get(name).map(ungroup) {
@@ -165,24 +215,39 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// One number for all axes, or one for each axis in parentheses: `3`, `(5, 3)`.
+    /// One size for all axes, or one for each axis in parentheses: `3`, `(5, 3)`.
     pub(super) fn per_axis<const R: usize>(
         &self,
         builder: &mut Builder,
         name: &str,
         default: Option<usize>,
     ) -> Option<[Dim; R]> {
+        if self.get(name).is_none() && default.is_none() {
+            builder.errors.at(self.span, format!("{}: `{name}` is missing; write `{name} = 3`", self.name));
+            return None;
+        }
+        self.each_axis(builder, name, default.unwrap_or_default(), |b, layer, name, value| b.dim(layer, name, value))
+    }
+
+    /// The same for numbers that may be 0, which is the default.
+    pub(super) fn numbers_per_axis<const R: usize>(&self, builder: &mut Builder, name: &str) -> Option<[Dim; R]> {
+        self.each_axis(builder, name, 0, |b, layer, name, value| b.number(layer, name, value))
+    }
+
+    fn each_axis<const R: usize>(
+        &self,
+        builder: &mut Builder,
+        name: &str,
+        default: usize,
+        read: fn(&mut Builder, &str, &str, &Expr) -> Option<Dim>,
+    ) -> Option<[Dim; R]> {
         let Some(value) = self.get(name).map(ungroup) else {
-            let Some(default) = default else {
-                builder.errors.at(self.span, format!("{}: `{name}` is missing; write `{name} = 3`", self.name));
-                return None;
-            };
             return Some(core::array::from_fn(|_| Dim::Literal(default)));
         };
         let text = self.text();
         if let Some(parts) = parts(value) {
             if R > 1 && parts.len() == R {
-                let dims: Option<Vec<Dim>> = parts.iter().map(|part| builder.dim(&text, name, part)).collect();
+                let dims: Option<Vec<Dim>> = parts.iter().map(|part| read(builder, &text, name, part)).collect();
                 return dims?.try_into().ok();
             }
             let message = match R {
@@ -192,7 +257,7 @@ impl<'a> Arguments<'a> {
             builder.errors.at(value.span(), message);
             return None;
         }
-        let dim = builder.dim(&text, name, value)?;
+        let dim = read(builder, &text, name, value)?;
         Some(core::array::from_fn(|_| dim.clone()))
     }
 
@@ -216,7 +281,9 @@ impl<'a> Arguments<'a> {
         let text = self.text();
         if let Expr::Path(path) = value {
             let word = path.path.get_ident().map(ToString::to_string).unwrap_or_default();
-            if let Some(close) = did_you_mean(&word, ["same", "valid", "causal"]) {
+            // Other words may be constants.
+            let close = did_you_mean(&word, ["same", "valid", "causal"]);
+            if let Some(close) = close.filter(|_| word == word.to_lowercase()) {
                 builder.errors.at(value.span(), format!("{text}: padding `{word}`; did you mean `{close}`?"));
                 return None;
             }
@@ -240,6 +307,14 @@ impl<'a> Arguments<'a> {
         };
         sides?.try_into().ok()
     }
+}
+
+/// An axis of the input of a layer.
+pub(super) struct Axis {
+    /// Its index, counted from 0.
+    pub(super) index: usize,
+    /// The sizes of all axes.
+    pub(super) sizes: Vec<Dim>,
 }
 
 /// The padding of an axis.
@@ -294,7 +369,7 @@ impl Side {
 }
 
 /// The parts of `(a, b)` or `[a, b]`.
-fn parts(value: &Expr) -> Option<Vec<&Expr>> {
+pub(super) fn parts(value: &Expr) -> Option<Vec<&Expr>> {
     match value {
         Expr::Tuple(tuple) => Some(tuple.elems.iter().collect()),
         Expr::Array(array) => Some(array.elems.iter().collect()),
@@ -332,6 +407,8 @@ fn example(signature: &Signature) -> String {
         "rate" => "0.5",
         "kernel" | "factor" => "2",
         "groups" => "4",
+        "padding" => "1",
+        "axis" => "0",
         "vocabulary" => "256, 64",
         _ => "16",
     };

@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
 use crate::layers::arguments::Arguments;
-use crate::layers::window::window;
+use crate::layers::window::{transposed, window};
 use crate::shapes;
 
 pub(super) fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
@@ -46,35 +46,7 @@ pub(super) fn conv<const R: usize>(
         (channels, Dim::Literal(1))
     } else {
         let output = output??;
-        let group = match arguments.get("groups") {
-            None => channels,
-            Some(groups) => {
-                let at = groups.span();
-                match (&channels, &output, builder.dim(&text, "groups", groups)?) {
-                    (Dim::Literal(c), Dim::Literal(o), Dim::Literal(g)) => {
-                        match shapes::group_channels(&text, *c, *o, g) {
-                            Ok(group) => Dim::Literal(group),
-                            Err(error) => {
-                                builder.errors.at(at, error.as_str());
-                                return None;
-                            }
-                        }
-                    }
-                    (c, o, g) if [c, o, &g].iter().any(|dim| dim.parameter().is_some()) => {
-                        let message =
-                            format!("{text} divides its channels into groups; make them numbers or constants");
-                        builder.errors.at(at, message);
-                        return None;
-                    }
-                    (c, o, g) => {
-                        let [c, o, g] = [c, o, &g].map(Dim::tokens);
-                        let result = quote!(::monomorph::shapes::group_channels(#text, #c, #o, #g));
-                        let item = builder.work_out(at, quote!(usize), result);
-                        Dim::Constant(quote!(#item))
-                    }
-                }
-            }
-        };
+        let group = group(builder, arguments, &channels, &output)?;
         (output, group)
     };
     let scalar = &builder.scalar;
@@ -92,6 +64,67 @@ pub(super) fn conv<const R: usize>(
     let op = Op::Layer(Capabilities { fuses_max_pool, streams, has_state: streams, ..Capabilities::DENSE_OR_CONV });
     let given = builder.node(op, arguments.field(ty), arguments.title(), input, shape);
     let weights: Vec<&Dim> = window.kernel.iter().chain([&group, &output]).collect();
+    builder.count(&[&weights, &[&bias]]);
+    Some(given)
+}
+
+/// The input channels of a group, of which there may be several: `groups = 4`.
+fn group(builder: &mut Builder, arguments: &Arguments, channels: &Dim, output: &Dim) -> Option<Dim> {
+    let Some(groups) = arguments.get("groups") else { return Some(channels.clone()) };
+    let (text, at) = (arguments.text(), groups.span());
+    match (channels, output, &builder.dim(&text, "groups", groups)?) {
+        (Dim::Literal(c), Dim::Literal(o), Dim::Literal(g)) => match shapes::group_channels(&text, *c, *o, *g) {
+            Ok(group) => Some(Dim::Literal(group)),
+            Err(error) => {
+                builder.errors.at(at, error.as_str());
+                None
+            }
+        },
+        (c, o, g) if [c, o, g].iter().any(|dim| dim.parameter().is_some()) => {
+            let message = format!("{text} divides its channels into groups; make them numbers or constants");
+            builder.errors.at(at, message);
+            None
+        }
+        (c, o, g) => {
+            let [c, o, g] = [c, o, g].map(Dim::tokens);
+            let result = quote!(::monomorph::shapes::group_channels(#text, #c, #o, #g));
+            let item = builder.work_out(at, quote!(usize), result);
+            Some(Dim::Constant(quote!(#item)))
+        }
+    }
+}
+
+pub(super) fn conv_transpose<const R: usize>(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+) -> Option<ValueId> {
+    let text = arguments.text();
+    let biased = arguments.flag(builder, "bias", true);
+    let output = builder.dim(&text, "channels", arguments.get("channels")?);
+    let window = transposed::<R>(builder, arguments, input)?;
+    let (biased, channels, output) = (biased?, window.input[R].clone(), output?);
+    // The weight holds the output channels of a group: the other way round than that of a convolution.
+    let group = match (group(builder, arguments, &channels, &output)?, &channels, &output) {
+        _ if arguments.get("groups").is_none() => output.clone(),
+        (Dim::Literal(group), Dim::Literal(c), Dim::Literal(o)) => Dim::Literal(o / (c / group)),
+        (group, c, o) => {
+            let [group, c, o] = [&group, c, o].map(Dim::tokens);
+            Dim::Constant(quote!((#o) / ((#c) / (#group))))
+        }
+    };
+    let scalar = &builder.scalar;
+    let shape = Shape::Known(window.output.iter().cloned().chain([output.clone()]).collect());
+    let weights: Vec<&Dim> = window.kernel.iter().chain([&group, &channels]).collect();
+    let weight = Shape::Known(weights.iter().map(|dim| (*dim).clone()).collect());
+    let bias = if biased { output.clone() } else { Dim::Literal(0) };
+    let x = builder.ty(input);
+    let (w, y, b) = (weight.ty(scalar), shape.ty(scalar), Shape::Known(vec![bias.clone()]).ty(scalar));
+    let layer = if R == 1 { quote!(ConvTranspose1d) } else { quote!(ConvTranspose2d) };
+    let marker = &window.marker;
+    let ty = quote!(::monomorph::layers::#layer<#x, #w, #y, #marker, #b>);
+    let op = Op::Layer(Capabilities { fuses_activation: true, ..Capabilities::READS_INPUT });
+    let given = builder.node(op, arguments.field(ty), arguments.title(), input, shape);
     builder.count(&[&weights, &[&bias]]);
     Some(given)
 }

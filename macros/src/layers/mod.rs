@@ -6,6 +6,7 @@ mod activation;
 mod arguments;
 mod linear;
 mod norm;
+mod rearrange;
 mod recurrent;
 mod same_shape;
 mod simple;
@@ -18,13 +19,14 @@ use syn::Ident;
 use crate::builder::Builder;
 use crate::errors::did_you_mean;
 use crate::graph::{Capabilities, Op, Shape, ValueId};
-use crate::layers::activation::{elementwise, tunable};
+use crate::layers::activation::{elementwise, ordered, prelu, tunable};
 use crate::layers::arguments::{Arguments, Signature};
-use crate::layers::linear::{conv, dense, embedding};
-use crate::layers::norm::{batch_norm, group_norm, norm};
+use crate::layers::linear::{conv, conv_transpose, dense, embedding};
+use crate::layers::norm::{batch_norm, group_norm, instance_norm, local_response_norm, norm};
+use crate::layers::rearrange::{blocks, pad, slice, transpose};
 use crate::layers::recurrent::recurrent;
-use crate::layers::simple::{activity_regularization, dropout, flatten, rowwise};
-use crate::layers::window::{global_pool, pool, upsample};
+use crate::layers::simple::{activity_regularization, affine, dropout, flatten, glu, reduce, rowwise};
+use crate::layers::window::{adaptive_pool, global_pool, pool, upsample};
 use crate::parse::{Argument, Call};
 
 /// Checks the input of a layer, works out its output, and adds it; `None` after an error.
@@ -52,8 +54,11 @@ const fn kind(
 }
 
 const CONV: &[&str] = &["kernel", "stride", "padding", "dilation", "groups", "bias"];
+const CONV_TRANSPOSE: &[&str] = &["kernel", "stride", "padding", "output_padding", "dilation", "groups", "bias"];
 const DEPTHWISE: &[&str] = &["stride", "padding", "dilation", "bias"];
 const POOL: &[&str] = &["stride", "padding", "dilation"];
+const AVG_POOL: &[&str] = &["stride", "padding", "dilation", "count_include_pad"];
+const LP_POOL: &[&str] = &["p", "stride", "padding", "dilation"];
 
 const KINDS: &[Kind] = &[
     kind("Dense", "dense", &["units"], &["bias"], 1, dense),
@@ -65,41 +70,77 @@ const KINDS: &[Kind] = &[
     kind("Conv2d", "conv", &["channels"], CONV, 1, |b, a, v| conv::<2>(b, a, v, false)),
     kind("DepthwiseConv1d", "conv", &["kernel"], DEPTHWISE, 1, |b, a, v| conv::<1>(b, a, v, true)),
     kind("DepthwiseConv2d", "conv", &["kernel"], DEPTHWISE, 1, |b, a, v| conv::<2>(b, a, v, true)),
+    kind("ConvTranspose1d", "conv", &["channels"], CONV_TRANSPOSE, 1, conv_transpose::<1>),
+    kind("ConvTranspose2d", "conv", &["channels"], CONV_TRANSPOSE, 1, conv_transpose::<2>),
     kind("MaxPool1d", "pool", &["kernel"], POOL, 1, |b, a, v| pool::<1>(b, a, v, "MaxPool1d")),
     kind("MaxPool2d", "pool", &["kernel"], POOL, 1, |b, a, v| pool::<2>(b, a, v, "MaxPool2d")),
-    kind("AvgPool1d", "pool", &["kernel"], POOL, 1, |b, a, v| pool::<1>(b, a, v, "AvgPool1d")),
-    kind("AvgPool2d", "pool", &["kernel"], POOL, 1, |b, a, v| pool::<2>(b, a, v, "AvgPool2d")),
+    kind("AvgPool1d", "pool", &["kernel"], AVG_POOL, 1, |b, a, v| pool::<1>(b, a, v, "AvgPool1d")),
+    kind("AvgPool2d", "pool", &["kernel"], AVG_POOL, 1, |b, a, v| pool::<2>(b, a, v, "AvgPool2d")),
+    kind("LpPool1d", "pool", &["kernel"], LP_POOL, 1, |b, a, v| pool::<1>(b, a, v, "LpPool1d")),
+    kind("LpPool2d", "pool", &["kernel"], LP_POOL, 1, |b, a, v| pool::<2>(b, a, v, "LpPool2d")),
+    kind("AdaptiveAvgPool1d", "pool", &["size"], &[], 1, |b, a, v| adaptive_pool::<1>(b, a, v, "AdaptiveAvgPool1d")),
+    kind("AdaptiveAvgPool2d", "pool", &["size"], &[], 1, |b, a, v| adaptive_pool::<2>(b, a, v, "AdaptiveAvgPool2d")),
+    kind("AdaptiveMaxPool1d", "pool", &["size"], &[], 1, |b, a, v| adaptive_pool::<1>(b, a, v, "AdaptiveMaxPool1d")),
+    kind("AdaptiveMaxPool2d", "pool", &["size"], &[], 1, |b, a, v| adaptive_pool::<2>(b, a, v, "AdaptiveMaxPool2d")),
     kind("GlobalMaxPool1d", "pool", &[], &[], 0, |b, a, v| global_pool::<1>(b, a, v, "GlobalMaxPool1d")),
     kind("GlobalMaxPool2d", "pool", &[], &[], 0, |b, a, v| global_pool::<2>(b, a, v, "GlobalMaxPool2d")),
     kind("GlobalAvgPool1d", "pool", &[], &[], 0, |b, a, v| global_pool::<1>(b, a, v, "GlobalAvgPool1d")),
     kind("GlobalAvgPool2d", "pool", &[], &[], 0, |b, a, v| global_pool::<2>(b, a, v, "GlobalAvgPool2d")),
-    kind("Upsample2d", "upsample", &["factor"], &[], 1, upsample),
+    kind("Upsample2d", "upsample", &["factor"], &["size", "mode"], 0, upsample),
+    kind("Pad1d", "pad", &["padding"], &["mode", "value"], 1, pad::<1>),
+    kind("Pad2d", "pad", &["padding"], &["mode", "value"], 1, pad::<2>),
+    kind("PixelShuffle", "shuffle", &["factor"], &[], 1, |b, a, v| blocks(b, a, v, "PixelShuffle", false)),
+    kind("PixelUnshuffle", "shuffle", &["factor"], &[], 1, |b, a, v| blocks(b, a, v, "PixelUnshuffle", true)),
+    kind("DepthToSpace", "shuffle", &["factor"], &[], 1, |b, a, v| blocks(b, a, v, "DepthToSpace", false)),
+    kind("SpaceToDepth", "shuffle", &["factor"], &[], 1, |b, a, v| blocks(b, a, v, "SpaceToDepth", true)),
+    kind("Slice", "slice", &["axis"], &["start", "end", "step"], 1, slice),
+    kind("Transpose", "transpose", &[], &["axes"], 0, transpose),
     kind("Flatten", "flatten", &[], &[], 0, flatten),
-    kind("BatchNorm", "norm", &[], &["epsilon", "momentum"], 0, batch_norm),
+    kind("ReduceMean", "reduce", &["axis"], &["keepdim"], 1, |b, a, v| reduce(b, a, v, "ReduceMean")),
+    kind("ReduceSum", "reduce", &["axis"], &["keepdim"], 1, |b, a, v| reduce(b, a, v, "ReduceSum")),
+    kind("ReduceMax", "reduce", &["axis"], &["keepdim"], 1, |b, a, v| reduce(b, a, v, "ReduceMax")),
+    kind("BatchNorm", "norm", &[], &["epsilon", "momentum", "frozen"], 0, batch_norm),
+    kind("InstanceNorm", "norm", &[], &["epsilon"], 0, instance_norm),
+    kind("LocalResponseNorm", "norm", &["size"], &["alpha", "beta", "k"], 1, local_response_norm),
     kind("LayerNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "LayerNorm", 1e-5)),
     kind("RmsNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "RmsNorm", 1e-6)),
     kind("GroupNorm", "norm", &["groups"], &["epsilon"], 1, group_norm),
     kind("Rnn", "rnn", &["units"], &["last"], 1, |b, a, v| recurrent(b, a, v, "Rnn", 1)),
     kind("Lstm", "lstm", &["units"], &["last"], 1, |b, a, v| recurrent(b, a, v, "Lstm", 4)),
     kind("Gru", "gru", &["units"], &["last"], 1, |b, a, v| recurrent(b, a, v, "Gru", 3)),
+    kind("Affine", "affine", &[], &["weight", "bias", "per"], 0, affine),
     kind("Dropout", "dropout", &["rate"], &[], 1, dropout),
     kind("ActivityRegularization", "activity", &[], &["l1", "l2"], 0, activity_regularization),
-    kind("Softmax", "softmax", &[], &[], 0, |b, a, v| rowwise(b, a, v, "Softmax")),
-    kind("LogSoftmax", "softmax", &[], &[], 0, |b, a, v| rowwise(b, a, v, "LogSoftmax")),
+    kind("Glu", "glu", &[], &[], 0, glu),
+    kind("Softmax", "softmax", &[], &["axis"], 0, |b, a, v| rowwise(b, a, v, "Softmax")),
+    kind("LogSoftmax", "softmax", &[], &["axis"], 0, |b, a, v| rowwise(b, a, v, "LogSoftmax")),
     kind("Identity", "identity", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Identity", true)),
     kind("Relu", "relu", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Relu", true)),
     kind("Relu6", "relu", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Relu6", true)),
-    kind("LeakyRelu", "relu", &["slope"], &[], 0, |b, a, v| tunable(b, a, v, "LeakyRelu", "slope", 0.01, true)),
-    kind("Elu", "elu", &["alpha"], &[], 0, |b, a, v| tunable(b, a, v, "Elu", "alpha", 1.0, false)),
-    kind("Selu", "selu", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Selu", false)),
+    kind("LeakyRelu", "relu", &["slope"], &[], 0, |b, a, v| tunable(b, a, v, "LeakyRelu", &[("slope", 0.01)], None)),
+    kind("ThresholdedRelu", "relu", &["alpha"], &[], 0, |b, a, v| {
+        tunable(b, a, v, "ThresholdedRelu", &[("alpha", 1.0)], None)
+    }),
+    kind("PRelu", "prelu", &[], &["per_channel"], 0, prelu),
+    kind("Elu", "elu", &["alpha"], &[], 0, |b, a, v| tunable(b, a, v, "Elu", &[("alpha", 1.0)], Some(false))),
+    kind("Celu", "celu", &["alpha"], &[], 0, |b, a, v| tunable(b, a, v, "Celu", &[("alpha", 1.0)], Some(false))),
+    kind("Selu", "selu", &[], &["alpha", "scale"], 0, |b, a, v| {
+        tunable(b, a, v, "Selu", &[("alpha", 1.673_263_242_354_377_2), ("scale", 1.050_700_987_355_480_5)], Some(false))
+    }),
     kind("Gelu", "gelu", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Gelu", false)),
     kind("GeluTanh", "gelu", &[], &[], 0, |b, a, v| elementwise(b, a, v, "GeluTanh", false)),
     kind("Silu", "silu", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Silu", false)),
     kind("Sigmoid", "sigmoid", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Sigmoid", true)),
     kind("Tanh", "tanh", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Tanh", true)),
-    kind("HardSigmoid", "sigmoid", &[], &[], 0, |b, a, v| elementwise(b, a, v, "HardSigmoid", true)),
+    kind("HardSigmoid", "sigmoid", &[], &["slope", "offset"], 0, |b, a, v| {
+        let slope = ("slope", 1.0 / 6.0);
+        ordered(b, a, v, "HardSigmoid", [("0", 0.0), slope], &[slope, ("offset", 0.5)])
+    }),
     kind("HardSwish", "swish", &[], &[], 0, |b, a, v| elementwise(b, a, v, "HardSwish", false)),
-    kind("HardTanh", "tanh", &[], &[], 0, |b, a, v| elementwise(b, a, v, "HardTanh", true)),
+    kind("HardTanh", "tanh", &["min", "max"], &[], 0, |b, a, v| {
+        let limits = [("min", -1.0), ("max", 1.0)];
+        ordered(b, a, v, "HardTanh", limits, &limits)
+    }),
     kind("Mish", "mish", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Mish", false)),
     kind("Softplus", "softplus", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Softplus", true)),
     kind("Softsign", "softsign", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Softsign", true)),
@@ -110,10 +151,18 @@ const ALIASES: &[(&str, &str)] = &[
     ("Linear", "Dense"),
     ("FullyConnected", "Dense"),
     ("Conv", "Conv2d"),
+    ("Conv2dTranspose", "ConvTranspose2d"),
     ("AveragePool2d", "AvgPool2d"),
     ("GlobalAveragePool2d", "GlobalAvgPool2d"),
     ("Swish", "Silu"),
+    ("Clip", "HardTanh"),
+    ("Permute", "Transpose"),
+    ("Resize", "Upsample2d"),
+    ("ZeroPad2d", "Pad2d"),
     ("BatchNorm1d", "BatchNorm"),
+    ("FrozenBatchNorm", "BatchNorm"),
+    ("LayerScale", "Affine"),
+    ("InstanceNorm2d", "InstanceNorm"),
     ("BatchNorm2d", "BatchNorm"),
     ("RMSNorm", "RmsNorm"),
     ("RNN", "Rnn"),

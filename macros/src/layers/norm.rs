@@ -20,6 +20,17 @@ pub(super) fn batch_norm(builder: &mut Builder, arguments: &Arguments, input: Va
     let epsilon = arguments.real_within(builder, "epsilon", 1e-5, EPSILON)?;
     let momentum = arguments.real_within(builder, "momentum", 0.1, (0.0..=1.0, "a number from 0 to 1"))?;
     let (x, _) = channels(builder, input)?;
+    if arguments.flag(builder, "frozen", false)? {
+        if let Some(momentum) = arguments.get("momentum") {
+            let message = format!("{}: a frozen normalization does not move; leave `momentum` out", arguments.name);
+            builder.errors.at(momentum.span(), message);
+        }
+        let ty = quote!(::monomorph::layers::FrozenBatchNorm<#x, #epsilon>);
+        let op = Op::Layer(Capabilities { saves: true, streams: true, ..Capabilities::NONE });
+        let output = same_shape(builder, op, arguments, input, ty);
+        count_channels(builder, input, 4);
+        return Some(output);
+    }
     let ty = quote!(::monomorph::layers::BatchNorm<#x, #epsilon, #momentum>);
     let output =
         same_shape(builder, Op::Layer(Capabilities { streams: true, ..Capabilities::SAVES }), arguments, input, ty);
@@ -72,4 +83,28 @@ pub(super) fn group_norm(builder: &mut Builder, arguments: &Arguments, input: Va
     let output = same_shape(builder, Op::Layer(Capabilities::SAVES_AND_NEEDS_WORKSPACE), arguments, input, ty);
     count_channels(builder, input, 2);
     Some(output)
+}
+
+/// A group for each channel.
+pub(super) fn instance_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let (x, groups) = channels(builder, input)?;
+    if let Some(Dim::Type { text, .. }) = builder.values[input].shape.last() {
+        let message = format!("{}: its channels `{text}` are a type; make them a number or a const", arguments.name);
+        builder.errors.at(arguments.span, message);
+        return None;
+    }
+    let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
+    let ty = quote!(::monomorph::layers::GroupNorm<#x, #groups, #epsilon>);
+    let output = same_shape(builder, Op::Layer(Capabilities::SAVES_AND_NEEDS_WORKSPACE), arguments, input, ty);
+    count_channels(builder, input, 2);
+    Some(output)
+}
+
+pub(super) fn local_response_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let (x, _) = channels(builder, input)?;
+    let size = builder.dim(&arguments.text(), "size", arguments.get("size")?)?.tokens();
+    let mut real = |name: &str, default: f64| arguments.real(builder, name, default);
+    let (alpha, beta, k) = (real("alpha", 1e-4)?, real("beta", 0.75)?, real("k", 1.0)?);
+    let ty = quote!(::monomorph::layers::LocalResponseNorm<#x, #size, #alpha, #beta, #k>);
+    Some(same_shape(builder, Op::Layer(Capabilities::SAVES), arguments, input, ty))
 }

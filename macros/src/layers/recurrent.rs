@@ -2,7 +2,8 @@
 
 use proc_macro2::Span;
 use quote::quote;
-use syn::{Expr, Ident, parse_quote};
+use syn::spanned::Spanned;
+use syn::{Expr, Ident, parse_quote_spanned};
 
 use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
@@ -25,7 +26,7 @@ pub(super) fn recurrent(
     let wide = match &units {
         Dim::Literal(units) => Dim::Literal(gates * units),
         _ => {
-            let product: Expr = parse_quote!(#gates * (#written));
+            let product: Expr = parse_quote_spanned!(written.span()=> #gates * (#written));
             builder.dim(&text, "units", &product)?
         }
     };

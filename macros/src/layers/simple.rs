@@ -1,5 +1,7 @@
 //! Layers without parameters that need no window: `Flatten`, `Dropout`, softmax.
 
+#![expect(clippy::result_large_err, reason = "a shape rule makes a text only after a mistake")]
+
 use proc_macro2::Span;
 use quote::quote;
 use syn::Ident;
@@ -7,7 +9,7 @@ use syn::Ident;
 use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
 use crate::layers::arguments::Arguments;
-use crate::layers::same_shape::{channels, same_shape};
+use crate::layers::same_shape::{channels, same_shape, worked_out};
 use crate::shapes;
 
 pub(super) fn flatten(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
@@ -48,13 +50,33 @@ pub(super) fn dropout(builder: &mut Builder, arguments: &Arguments, input: Value
 pub(super) fn rowwise(builder: &mut Builder, arguments: &Arguments, input: ValueId, layer: &str) -> Option<ValueId> {
     let (x, _) = channels(builder, input)?;
     let layer = Ident::new(layer, Span::call_site());
-    Some(same_shape(
+    let axis = arguments.axis(builder, input)?;
+    let streams = axis.is_none();
+    let axis = axis.iter().map(|axis| axis.index);
+    let op = Op::Layer(Capabilities { streams, ..Capabilities::READS_OUTPUT });
+    Some(same_shape(builder, op, arguments, input, quote!(::monomorph::layers::#layer<#x #(, #axis)*>)))
+}
+
+pub(super) fn glu(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let text = arguments.text();
+    let Shape::Known(mut sizes) = builder.values[input].shape.clone() else {
+        return arguments.unknown_sizes(builder, input);
+    };
+    let last = sizes.last()?.clone();
+    let half = worked_out(
         builder,
-        Op::Layer(Capabilities { streams: true, ..Capabilities::READS_OUTPUT }),
         arguments,
-        input,
-        quote!(::monomorph::layers::#layer<#x>),
-    ))
+        arguments.span,
+        &[&last],
+        |size| shapes::share(&text, "halves", 2, "channels", size[0]),
+        |size| quote!(::monomorph::shapes::share(#text, "halves", 2, "channels", #(#size)*)),
+    )?;
+    *sizes.last_mut()? = half;
+    let output = Shape::Known(sizes);
+    let (x, y) = (builder.ty(input), output.ty(&builder.scalar));
+    let op = Op::Layer(Capabilities { streams: output.rank() == Some(2), ..Capabilities::READS_INPUT });
+    let ty = quote!(::monomorph::layers::Glu<#x, #y>);
+    Some(builder.node(op, arguments.field(ty), arguments.title(), input, output))
 }
 
 pub(super) fn activity_regularization(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
@@ -70,4 +92,51 @@ pub(super) fn activity_regularization(builder: &mut Builder, arguments: &Argumen
         input,
         ty,
     ))
+}
+
+/// The mean, the sum or the maximum over an axis.
+pub(super) fn reduce(builder: &mut Builder, arguments: &Arguments, input: ValueId, layer: &str) -> Option<ValueId> {
+    let keepdim = arguments.flag(builder, "keepdim", false);
+    let axis = arguments.axis(builder, input)??;
+    let (index, mut sizes) = (axis.index, axis.sizes);
+    // A shape has at least one size.
+    if keepdim? || sizes.len() == 1 {
+        sizes[index] = Dim::Literal(1);
+    } else {
+        sizes.remove(index);
+    }
+    let output = Shape::Known(sizes);
+    let (x, y, layer) = (builder.ty(input), output.ty(&builder.scalar), Ident::new(layer, Span::call_site()));
+    let ty = quote!(::monomorph::layers::#layer<#x, #y, #index>);
+    Some(builder.node(Op::Layer(Capabilities::READS_INPUT), arguments.field(ty), arguments.title(), input, output))
+}
+
+pub(super) fn affine(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let weighted = arguments.flag(builder, "weight", true);
+    let biased = arguments.flag(builder, "bias", true);
+    let per = arguments.word(builder, "per", &["channel", "number"]);
+    let (x, _) = channels(builder, input)?;
+    let (weighted, biased, per) = (weighted?, biased?, per?);
+    if !weighted && !biased {
+        let message = format!("{}: without weight and bias it changes nothing", arguments.name);
+        builder.errors.at(arguments.span, message);
+        return None;
+    }
+    let shape = builder.values[input].shape.clone();
+    let scalar = &builder.scalar;
+    let of = if per == "channel" { quote!(<#x as ::monomorph::Tensor>::Last) } else { quote!(#x) };
+    let [w, b] = [weighted, biased].map(|there| if there { of.clone() } else { quote!([#scalar; 0]) });
+    let streams = per == "channel";
+    let op = Op::Layer(Capabilities { reads_input: weighted, streams, ..Capabilities::NONE });
+    let output = same_shape(builder, op, arguments, input, quote!(::monomorph::layers::Affine<#x, #w, #b>));
+    // The compiler counts what is not a list of sizes.
+    let sizes = match (shape, per) {
+        (Shape::Known(sizes), "channel") => sizes.last().cloned().into_iter().collect(),
+        (Shape::Known(sizes), _) => sizes,
+        _ => vec![Dim::Constant(quote!())],
+    };
+    let sizes: Vec<&Dim> = sizes.iter().collect();
+    let none = [&Dim::Literal(0)];
+    builder.count(&[if weighted { &sizes } else { &none }, if biased { &sizes } else { &none }]);
+    Some(output)
 }

@@ -1,5 +1,7 @@
 //! Windows over the spatial axes, and the layers that have one and no parameters: pools and upsampling.
 
+#![expect(clippy::result_large_err, reason = "a shape rule makes a text only after a mistake")]
+
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::Ident;
@@ -8,6 +10,7 @@ use syn::spanned::Spanned;
 use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
 use crate::layers::arguments::Arguments;
+use crate::layers::same_shape::worked_out;
 use crate::shapes;
 
 /// A window over the spatial axes with all its sizes.
@@ -30,7 +33,26 @@ pub(super) fn window<const R: usize>(
     input: ValueId,
     default_stride: Option<[Dim; R]>,
 ) -> Option<Window<R>> {
-    let takes = if R == 1 { "an input [length, channels]" } else { "an input [height, width, channels]" };
+    slide(builder, arguments, input, default_stride, None)
+}
+
+/// The window of a transposed convolution; `output` is what the convolution that it reverses takes.
+pub(super) fn transposed<const R: usize>(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+) -> Option<Window<R>> {
+    let extra = arguments.numbers_per_axis::<R>(builder, "output_padding");
+    slide(builder, arguments, input, None, Some(extra?))
+}
+
+fn slide<const R: usize>(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+    default_stride: Option<[Dim; R]>,
+    output_padding: Option<[Dim; R]>,
+) -> Option<Window<R>> {
     let kernel = arguments.per_axis::<R>(builder, "kernel", None);
     let stride = match default_stride {
         Some(stride) if arguments.get("stride").is_none() => Some(stride),
@@ -38,14 +60,18 @@ pub(super) fn window<const R: usize>(
     };
     let dilation = arguments.per_axis::<R>(builder, "dilation", Some(1));
     let padding = arguments.padding::<R>(builder);
-    let sizes = builder.sizes(&arguments.name, arguments.span, takes, R + 1, input)?;
+    let sizes = builder.sizes(&arguments.name, arguments.span, takes::<R>(), R + 1, input)?;
     let (kernel, stride, dilation, padding) = (kernel?, stride?, dilation?, padding?);
     let (mut output, mut before) = (Vec::new(), Vec::new());
-    let mut worked_out: Vec<(String, Ident)> = Vec::new();
+    let mut items: Vec<(String, Ident)> = Vec::new();
     for axis in 0..R {
-        let dims = [&sizes[axis], &kernel[axis], &stride[axis], &dilation[axis]];
+        let none = Dim::Literal(0);
+        let extra = output_padding.as_ref().map_or(&none, |padding| &padding[axis]);
+        let dims = [&sizes[axis], &kernel[axis], &stride[axis], &dilation[axis], extra];
         let (layer, axis_name) = (arguments.text(), axis_names::<R>()[axis]);
-        let at = arguments.get("kernel").map_or(arguments.span, Spanned::span);
+        let names: &[&str] =
+            if output_padding.is_some() { &["output_padding", "padding", "kernel"] } else { &["kernel"] };
+        let at = names.iter().find_map(|name| arguments.get(name)).map_or(arguments.span, Spanned::span);
         if let Some(parameter) = dims.iter().find_map(|dim| dim.parameter()) {
             let message = format!(
                 "{layer} computes its output {axis_name} from the parameter `{parameter}`, which stable Rust cannot; \
@@ -54,10 +80,16 @@ pub(super) fn window<const R: usize>(
             builder.errors.at(at, message);
             return None;
         }
-        if let ([Dim::Literal(size), Dim::Literal(k), Dim::Literal(s), Dim::Literal(d)], Some(sides)) =
-            (dims, padding[axis].literal())
+        if let (
+            [Dim::Literal(size), Dim::Literal(k), Dim::Literal(s), Dim::Literal(d), Dim::Literal(extra)],
+            Some(sides),
+        ) = (dims, padding[axis].literal())
         {
-            match shapes::axis(&layer, axis_name, *size, *k, *s, *d, sides) {
+            let worked_out = match output_padding {
+                None => shapes::axis(&layer, axis_name, *size, *k, *s, *d, sides),
+                Some(_) => shapes::transposed_axis(&layer, axis_name, *size, *k, *s, *d, (sides, *extra)),
+            };
+            match worked_out {
                 Ok(axis) => {
                     output.push(Dim::Literal(axis.output));
                     before.push(Dim::Literal(axis.before));
@@ -69,17 +101,22 @@ pub(super) fn window<const R: usize>(
                 }
             }
         } else {
-            let [size, k, s, d] = dims.map(Dim::tokens);
+            let [size, k, s, d, extra] = dims.map(Dim::tokens);
             let sides = padding[axis].tokens();
-            let key = quote!(#size, #k, #s, #d, #sides).to_string();
-            let item = match worked_out.iter().find(|(other, _)| *other == key) {
+            let key = quote!(#size, #k, #s, #d, #sides, #extra).to_string();
+            let item = match items.iter().find(|(other, _)| *other == key) {
                 Some((_, item)) => item.clone(),
                 None => {
-                    let result = quote!(::monomorph::shapes::axis(#layer, #axis_name, #size, #k, #s, #d, #sides));
+                    let result = match output_padding {
+                        None => quote!(::monomorph::shapes::axis(#layer, #axis_name, #size, #k, #s, #d, #sides)),
+                        Some(_) => quote! {
+                            ::monomorph::shapes::transposed_axis(#layer, #axis_name, #size, #k, #s, #d, (#sides, #extra))
+                        },
+                    };
                     builder.work_out(at, quote!(::monomorph::shapes::Axis), result)
                 }
             };
-            worked_out.push((key, item.clone()));
+            items.push((key, item.clone()));
             output.push(Dim::Constant(quote!(#item.output)));
             before.push(Dim::Constant(quote!(#item.before)));
         }
@@ -105,8 +142,13 @@ pub(super) fn window<const R: usize>(
     Some(Window { input: sizes, output: output.try_into().ok()?, kernel, marker, halves_each_axis, is_causal })
 }
 
+/// What a layer with windows takes.
+pub(super) fn takes<const R: usize>() -> &'static str {
+    if R == 1 { "an input [length, channels]" } else { "an input [height, width, channels]" }
+}
+
 /// The names of the spatial axes.
-fn axis_names<const R: usize>() -> [&'static str; R] {
+pub(super) fn axis_names<const R: usize>() -> [&'static str; R] {
     let names: &[&str] = if R == 1 { &["length"] } else { &["height", "width"] };
     core::array::from_fn(|axis| names[axis])
 }
@@ -141,12 +183,33 @@ pub(super) fn pool<const R: usize>(
     let shape = Shape::Known(window.output.iter().cloned().chain([window.input[R].clone()]).collect());
     let (x, y) = (builder.ty(input), shape.ty(&builder.scalar));
     let (layer, marker) = (Ident::new(layer, Span::call_site()), &window.marker);
-    let ty = quote!(::monomorph::layers::#layer<#x, #y, #marker>);
+    let ty = if arguments.flag(builder, "count_include_pad", false)? {
+        quote!(::monomorph::layers::Pool<::monomorph::layers::MeanWithPadding, #x, #y, #marker>)
+    } else if layer == "LpPool1d" || layer == "LpPool2d" {
+        let p = arguments.real(builder, "p", 2.0)?;
+        quote!(::monomorph::layers::#layer<#x, #y, #marker, #p>)
+    } else {
+        quote!(::monomorph::layers::#layer<#x, #y, #marker>)
+    };
     let op = Op::Layer(Capabilities {
         is_max_pool_2x2: R == 2 && layer == "MaxPool2d" && window.halves_each_axis,
         ..Capabilities::READS_INPUT
     });
     Some(builder.node(op, arguments.field(ty), arguments.title(), input, shape))
+}
+
+pub(super) fn adaptive_pool<const R: usize>(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+    layer: &str,
+) -> Option<ValueId> {
+    let output = arguments.per_axis::<R>(builder, "size", None);
+    let sizes = builder.sizes(&arguments.name, arguments.span, takes::<R>(), R + 1, input)?;
+    let shape = Shape::Known(output?.into_iter().chain([sizes[R].clone()]).collect());
+    let (x, y, layer) = (builder.ty(input), shape.ty(&builder.scalar), Ident::new(layer, Span::call_site()));
+    let ty = quote!(::monomorph::layers::#layer<#x, #y>);
+    Some(builder.node(Op::Layer(Capabilities::READS_INPUT), arguments.field(ty), arguments.title(), input, shape))
 }
 
 pub(super) fn global_pool<const R: usize>(
@@ -155,8 +218,7 @@ pub(super) fn global_pool<const R: usize>(
     input: ValueId,
     layer: &str,
 ) -> Option<ValueId> {
-    let takes = if R == 1 { "an input [length, channels]" } else { "an input [height, width, channels]" };
-    let sizes = builder.sizes(&arguments.name, arguments.span, takes, R + 1, input)?;
+    let sizes = builder.sizes(&arguments.name, arguments.span, takes::<R>(), R + 1, input)?;
     let (x, layer) = (builder.ty(input), Ident::new(layer, Span::call_site()));
     let ty = quote!(::monomorph::layers::#layer<#x>);
     let shape = Shape::Known(vec![sizes[R].clone()]);
@@ -165,33 +227,38 @@ pub(super) fn global_pool<const R: usize>(
 }
 
 pub(super) fn upsample(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    let factors = arguments.per_axis::<2>(builder, "factor", None);
-    let takes = "an input [height, width, channels]";
-    let sizes = builder.sizes(&arguments.name, arguments.span, takes, 3, input)?;
-    let mut output = sizes.clone();
-    for (axis, factor) in factors?.into_iter().enumerate() {
-        output[axis] = match (&sizes[axis], &factor) {
-            (Dim::Literal(size), Dim::Literal(factor)) => match shapes::product(&[*size, *factor]) {
-                Ok(size) => Dim::Literal(size),
-                Err(_) => {
-                    builder.errors.at(arguments.span, format!("{}: its sizes overflow", arguments.name));
-                    return None;
-                }
-            },
-            (size, factor) => {
-                if let Some(name) = size.parameter().or_else(|| factor.parameter()) {
-                    let message =
-                        format!("{} multiplies the parameter `{name}`, which stable Rust cannot", arguments.name);
-                    builder.errors.at(arguments.span, message);
-                    return None;
-                }
-                let (size, factor) = (size.tokens(), factor.tokens());
-                Dim::Constant(quote!((#size) * (#factor)))
-            }
+    let text = arguments.text();
+    let mode = arguments.word(builder, "mode", &["nearest", "bilinear", "bicubic"]);
+    let by_size = arguments.get("size").is_some();
+    if by_size == arguments.get("factor").is_some() {
+        let message = format!("{text}: give a factor or a size: `Upsample2d(2)` or `Upsample2d(size = (7, 5))`");
+        builder.errors.at(arguments.span, message);
+        return None;
+    }
+    let factors = arguments.per_axis::<2>(builder, if by_size { "size" } else { "factor" }, None);
+    let sizes = builder.sizes(&arguments.name, arguments.span, takes::<2>(), 3, input)?;
+    let (factors, mode, mut output) = (factors?, mode?, sizes.clone());
+    for (axis, factor) in factors.into_iter().enumerate() {
+        output[axis] = if by_size {
+            factor
+        } else {
+            worked_out(
+                builder,
+                arguments,
+                arguments.span,
+                &[&sizes[axis], &factor],
+                |sizes| shapes::numbers(&text, sizes),
+                |sizes| quote!(::monomorph::shapes::numbers(#text, &[#(#sizes),*])),
+            )?
         };
     }
     let output = Shape::Known(output);
     let (x, y) = (builder.ty(input), output.ty(&builder.scalar));
-    let ty = quote!(::monomorph::layers::Upsample2d<#x, #y>);
+    let mode = match mode {
+        "nearest" => quote!(),
+        "bilinear" => quote!(, ::monomorph::layers::Linear),
+        _ => quote!(, ::monomorph::layers::Cubic),
+    };
+    let ty = quote!(::monomorph::layers::Upsample2d<#x, #y #mode>);
     Some(builder.node(Op::Layer(Capabilities::NONE), arguments.field(ty), arguments.title(), input, output))
 }

@@ -65,6 +65,15 @@ fn parameters_of_activations() {
     gradients::<LeakyRelu<{ bits(-0.3) }>, [f64; 17], 1>();
     gradients::<Elu<{ bits(0.7) }>, [f64; 17], 1>();
     gradients::<Elu<{ bits(-0.7) }>, [f64; 17], 1>();
+    gradients::<Celu, [f64; 17], 2>();
+    gradients::<Celu<{ bits(0.3) }>, [f64; 3], 1>();
+    gradients::<Selu<{ bits(0.5) }, { bits(2.0) }>, [f64; 17], 1>();
+    gradients::<Selu<{ bits(-0.5) }, { bits(2.0) }>, [f64; 17], 1>();
+    gradients::<HardSigmoid<{ bits(0.2) }, { bits(0.6) }>, [f64; 17], 2>();
+    gradients::<HardTanh<{ bits(-3.0) }, { bits(5.0) }>, [f64; 17], 2>();
+    gradients::<HardTanh<{ bits(0.0) }, { bits(f64::INFINITY) }>, [f64; 17], 1>();
+    gradients::<ThresholdedRelu, [f64; 17], 1>();
+    gradients::<ThresholdedRelu<{ bits(-2.0) }>, [f64; 17], 1>();
     const {
         assert!(<LeakyRelu as Activation<f32>>::FROM_OUTPUT);
         assert!(!<LeakyRelu<{ bits(-0.3) }> as Activation<f32>>::FROM_OUTPUT);
@@ -93,6 +102,21 @@ fn at<A: Activation<f32>>(x: f32, expected: (f32, f32)) {
             core::any::type_name::<A>()
         );
     }
+}
+
+#[test]
+fn values_of_limits_and_thresholds() {
+    at::<Celu<{ bits(2.0) }>>(-2.0, (-1.264_241_1, 0.367_879_44));
+    at::<Celu<{ bits(2.0) }>>(1.5, (1.5, 1.0));
+    at::<Selu<{ bits(0.5) }, { bits(2.0) }>>(3.0, (6.0, 2.0));
+    at::<HardSigmoid<{ bits(0.2) }, { bits(0.5) }>>(1.0, (0.7, 0.2));
+    at::<HardSigmoid<{ bits(0.3) }, { bits(0.5) }>>(9.0, (1.0, 0.0));
+    at::<HardTanh<{ bits(-2.0) }, { bits(0.5) }>>(-1.5, (-1.5, 1.0));
+    at::<HardTanh<{ bits(-2.0) }, { bits(0.5) }>>(0.5, (0.5, 0.0));
+    at::<ThresholdedRelu>(1.0, (0.0, 0.0));
+    at::<ThresholdedRelu>(1.5, (1.5, 1.0));
+    at::<ThresholdedRelu<{ bits(-1.0) }>>(-0.5, (-0.5, 1.0));
+    at::<ThresholdedRelu<{ bits(-1.0) }>>(-1.5, (0.0, 0.0));
 }
 
 #[test]
