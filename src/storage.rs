@@ -184,7 +184,7 @@ unsafe impl<T: Scalar> Storage<T> for i8 {
                 let size = weight.abs();
                 // NaN compares with nothing, so that it stays once it is there.
                 if !size.is_finite() || size > *largest {
-                    *largest = if size.is_finite() { size } else { size - size };
+                    *largest = if size.is_finite() { size } else { T::from_f64(f64::NAN) };
                 }
             }
         }

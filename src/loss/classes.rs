@@ -407,7 +407,10 @@ fn mean<T: Real, X: Tensor<Element = T>, L: ClassLoss<T>, S: Simd>(
 
 /// How many rows a sample has.
 const fn rows_of<X: Tensor>() -> usize {
-    if X::CHANNELS == 0 { 1 } else { X::LEN / X::CHANNELS }
+    match X::LEN.checked_div(X::CHANNELS) {
+        Some(rows) => rows,
+        None => 1,
+    }
 }
 
 /// How many rows are classified correctly.
