@@ -74,7 +74,7 @@ impl Sweep {
             evaluate_at(self.level, black_box(&*net), black_box(&*input), &mut output, &mut workspace);
             black_box(&output);
         });
-        self.add::<N>(name, B * N::MACS, seconds, N::COUNT + B * (N::Input::LEN + N::Output::LEN), 1.0);
+        self.add(name, B * N::MACS, seconds, N::COUNT + B * (N::Input::LEN + N::Output::LEN), 1.0);
     }
 
     /// Measures both passes over `B` samples, with the gradient of the input.
@@ -102,7 +102,7 @@ impl Sweep {
             black_box(&training.gradient);
         });
         let numbers = 2 * N::COUNT + 2 * B * (N::Input::LEN + N::Output::LEN);
-        self.add::<N>(name, 3 * B * N::MACS, seconds, numbers, 2.0);
+        self.add(name, 3 * B * N::MACS, seconds, numbers, 2.0);
     }
 
     fn wants(&self, name: &str) -> bool {
@@ -111,7 +111,7 @@ impl Sweep {
         name.contains(&self.filter)
     }
 
-    fn add<N: Network>(&mut self, name: String, macs: usize, seconds: f64, numbers: usize, times: f64) {
+    fn add(&mut self, name: String, macs: usize, seconds: f64, numbers: usize, times: f64) {
         let (limit, limited_by) = self.limits.least(macs, 4 * numbers, times);
         self.lines.push(Line { name, macs, seconds, limit, limited_by });
     }

@@ -100,7 +100,7 @@ where
     layer.as_mut_slice().copy_from_slice(random::<[f32; 8192], 1>(7)[0].split_at(L::COUNT).0);
     let input = random::<X, 1>(8);
     for level in levels() {
-        dispatch(level, Both { layer: &*layer, input: &*input });
+        dispatch(level, Both { layer: &*layer, input: &input });
     }
 }
 
