@@ -31,10 +31,12 @@ network! { Activations: [5] -> [5] {
 } }
 network! { Others: [6, 6, 4] -> [4] {
     PRelu(per_channel = true), ConvTranspose2d(4, kernel = 2, stride = 2), Celu, AvgPool2d(2, count_include_pad = true),
-    Pad2d(1, mode = reflect), InstanceNorm, LocalResponseNorm(3), SpaceToDepth(2), PixelShuffle(2), BatchNorm(frozen = true),
+    Pad2d(1, mode = reflect), InstanceNorm, LocalResponseNorm(3), SpaceToDepth(2), PixelShuffle(2),
+    PixelUnshuffle(2), DepthToSpace(2), BatchNorm(frozen = true), AdaptiveMaxPool2d(4),
     Upsample2d(size = (5, 7), mode = bicubic), AdaptiveAvgPool2d(3), LpPool2d(3, stride = 1, padding = 1), Slice(0, start = 1),
-    Transpose(axes = (2, 0, 1)), ReduceMean(0), multiply { {} { ReduceMax(0, keepdim = true) } }, Pad1d(1, mode = wrap),
-    ConvTranspose1d(4, kernel = 2), Glu, Softmax(axis = 0), concat(axis = 0) { {} { ThresholdedRelu } }, Affine, Flatten, Dense(4),
+    Transpose(axes = (2, 0, 1)), ReduceMean(0), multiply { {} { ReduceMax(0, keepdim = true) } { ReduceSum(1, keepdim = true) } }, Pad1d(1, mode = wrap),
+    ConvTranspose1d(4, kernel = 2),
+    AdaptiveMaxPool1d(4), AdaptiveAvgPool1d(5), LpPool1d(2, stride = 1, padding = (1, 0)), Glu, Softmax(axis = 0), concat(axis = 0) { {} { ThresholdedRelu } }, Affine, Flatten, Dense(4),
 } }
 network! { Two(image: [2, 2, 1], speed: [2]) -> (turn: [1], brake: [2]) {
     let seen = image |> Flatten |> Dense(3) |> Tanh;
