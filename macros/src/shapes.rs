@@ -229,16 +229,62 @@ const fn divides(layer: &str, parts: &str, part: usize, what: &str, whole: usize
     text.number(whole).str(" ").str(what)
 }
 
+/// The most that the user can write as a size: two of them still make a type that the compiler accepts.
+const MOST: usize = 1 << 28;
+
 /// A size that the user writes.
 ///
 /// # Errors
-/// A message for the user if it is 0.
+/// A message for the user if it is 0 or more than fits into memory.
 #[doc(hidden)]
 pub const fn size(layer: &str, what: &str, size: usize) -> Result<usize, Text> {
     if size == 0 {
         return Err(Text::new().str(layer).str(": ").str(what).str(" is 0; it must be at least 1"));
     }
+    if size > MOST {
+        return Err(Text::new().str(layer).str(": ").str(what).str(" ").number(size).str(" is too large"));
+    }
     Ok(size)
+}
+
+/// A decimal number that the user writes: a probability below 1, or else a factor.
+///
+/// # Errors
+/// A message for the user if it is none.
+#[doc(hidden)]
+pub const fn decimal(layer: &str, what: &str, is_probability: bool, value: f64) -> Result<f64, Text> {
+    if value >= 0.0 && (value < 1.0 || !is_probability) {
+        return Ok(value);
+    }
+    let why = if is_probability { " is not a probability from 0 to below 1" } else { " is negative" };
+    Err(Text::new().str(layer).str(": ").str(what).str(why))
+}
+
+/// Checks the windows of a pool along one axis: `Err` if one lies in the padding alone, without a maximum or a mean.
+#[doc(hidden)]
+pub const fn reaches(
+    layer: &str,
+    axis: &str,
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    Axis { output, before }: Axis,
+) -> Result<(), Text> {
+    let mut window = 0;
+    while window < output {
+        let start = window * stride;
+        let tap = before.saturating_sub(start).div_ceil(dilation);
+        if tap >= kernel || start + tap * dilation >= before + input {
+            let text = Text::new().str(layer).str(": with this padding, window ").number(window + 1).str(" of its ");
+            return Err(text
+                .str(axis)
+                .str(" lies in the padding alone; pad by at most half the kernel, ")
+                .number(kernel / 2));
+        }
+        window += 1;
+    }
+    Ok(())
 }
 
 /// How many numbers a shape holds.

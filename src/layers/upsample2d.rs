@@ -24,7 +24,7 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 /// network! { Zoom: [1, 2, 1] -> [2, 4, 1] { Upsample2d(2) } }
 /// assert_eq!(Zoom::zeroed().evaluate(&[[[1.0], [2.0]]]), [[[1.0], [1.0], [2.0], [2.0]]; 2]);
 /// ```
-#[derive(Parameters)]
+#[derive(Clone, Copy, Debug, Parameters)]
 #[parameters(of = X)]
 #[repr(C)]
 pub struct Upsample2d<X, Y>(PhantomData<(X, Y)>);

@@ -7,6 +7,7 @@ mod dual;
 mod floors;
 mod gradients;
 mod graphs;
+mod hygiene;
 mod include;
 mod inputs;
 mod numbers;

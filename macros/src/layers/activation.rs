@@ -6,7 +6,7 @@ use syn::{Expr, Ident};
 
 use crate::builder::Builder;
 use crate::graph::{Op, ValueId};
-use crate::layers::arguments::Arguments;
+use crate::layers::arguments::{Arguments, Range};
 use crate::layers::same_shape::{channels, same_shape};
 use crate::parse::ungroup;
 
@@ -29,7 +29,7 @@ pub(super) fn tunable(
     parameter: &str,
     default: f64,
 ) -> Option<ValueId> {
-    let value = arguments.real(builder, parameter, default)?;
+    let value = arguments.real(builder, parameter, default, Range::Any)?;
     let layer = marker(arguments, layer);
     // If the slope or α is negative, the output does not tell the sign of the input. A negative literal is an
     // expression.

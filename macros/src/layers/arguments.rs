@@ -10,6 +10,7 @@ use crate::errors::did_you_mean;
 use crate::graph::{Dim, Shape, ValueId};
 use crate::parse::{Argument, Call, ungroup};
 use crate::shapes::{self, Padding};
+use crate::words::text;
 
 /// How a layer is written in a network.
 pub(super) struct Signature {
@@ -77,7 +78,7 @@ impl<'a> Arguments<'a> {
     }
 
     pub(super) fn text(&self) -> String {
-        self.name.to_string()
+        text(&self.name)
     }
 
     /// The name and the kind of the node, for summaries.
@@ -110,24 +111,35 @@ impl<'a> Arguments<'a> {
         Some(())
     }
 
-    /// A decimal number as a const generic argument; `default` if it is not given.
-    pub(super) fn real(&self, builder: &mut Builder, name: &str, default: f64) -> Option<TokenStream> {
-        let Some(value) = self.get(name).map(ungroup) else {
+    /// A decimal number in a range, as a const generic argument; `default` if it is not given.
+    pub(super) fn real(&self, builder: &mut Builder, name: &str, default: f64, range: Range) -> Option<TokenStream> {
+        let Some(written) = self.get(name) else {
             return Some(quote!({ ::monomorph::scalar::bits(#default) }));
         };
-        match value {
-            Expr::Lit(literal) => match &literal.lit {
-                Lit::Float(number) => Some(quote!({ ::monomorph::scalar::bits(#number) })),
-                Lit::Int(number) => Some(quote!({ ::monomorph::scalar::bits(#number as f64) })),
-                other => {
-                    builder
-                        .errors
-                        .at(other.span(), format!("{}: {name} must be a number, such as {default}", self.name));
-                    None
-                }
-            },
-            other => Some(quote!({ ::monomorph::scalar::bits((#other) as f64) })),
+        let value = ungroup(written);
+        if let Some(number) = decimal(value) {
+            if range != Range::Any
+                && let Err(why) = shapes::decimal(&self.text(), name, range == Range::Probability, number)
+            {
+                builder.errors.at(written.span(), why.as_str());
+                return None;
+            }
+            return Some(quote!({ ::monomorph::scalar::bits(#number) }));
         }
+        if let Expr::Lit(other) = value {
+            let message = format!("{}: {name} must be a number, such as {default}", self.text());
+            builder.errors.at(other.span(), message);
+            return None;
+        }
+        let number = quote!((#value) as f64);
+        let item = if range == Range::Any {
+            builder.constant(quote!(f64), &number)
+        } else {
+            let (text, is_probability) = (self.text(), range == Range::Probability);
+            let result = quote!(::monomorph::shapes::decimal(#text, #name, #is_probability, #number));
+            builder.work_out(value.span(), quote!(f64), result)
+        };
+        Some(quote!({ ::monomorph::scalar::bits(#item) }))
     }
 
     /// `true` or `false`; `default` if it is not given.
@@ -216,6 +228,27 @@ impl<'a> Arguments<'a> {
             }
         };
         sides?.try_into().ok()
+    }
+}
+
+/// What a decimal number may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Range {
+    Any,
+    Probability,
+    NotNegative,
+}
+
+/// The value of a literal of any number type, negative or not.
+fn decimal(value: &Expr) -> Option<f64> {
+    match ungroup(value) {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Float(number) => number.base10_parse().ok(),
+            Lit::Int(number) => number.base10_digits().parse().ok(),
+            _ => None,
+        },
+        Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)) => decimal(&unary.expr).map(|number| -number),
+        _ => None,
     }
 }
 

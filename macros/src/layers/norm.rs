@@ -7,18 +7,18 @@ use syn::spanned::Spanned;
 
 use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, ValueId};
-use crate::layers::arguments::Arguments;
+use crate::layers::arguments::{Arguments, Range};
 use crate::layers::same_shape::{channels, count_channels, same_shape};
 use crate::shapes;
 
 pub(super) fn batch_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
     let (x, _) = channels(builder, input)?;
-    let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
-    let momentum = arguments.real(builder, "momentum", 0.1)?;
+    let epsilon = arguments.real(builder, "epsilon", 1e-5, Range::Any)?;
+    let momentum = arguments.real(builder, "momentum", 0.1, Range::Any)?;
     let ty = quote!(::monomorph::layers::BatchNorm<#x, #epsilon, #momentum>);
     let output =
         same_shape(builder, Op::Layer(Capabilities { streams: true, ..Capabilities::SAVES }), arguments, input, ty);
-    count_channels(builder, input, 4);
+    count_channels(builder, arguments, input, 4);
     Some(output)
 }
 
@@ -30,12 +30,12 @@ pub(super) fn norm(
     epsilon: f64,
 ) -> Option<ValueId> {
     let (x, _) = channels(builder, input)?;
-    let epsilon = arguments.real(builder, "epsilon", epsilon)?;
+    let epsilon = arguments.real(builder, "epsilon", epsilon, Range::Any)?;
     let ident = Ident::new(layer, Span::call_site());
     let ty = quote!(::monomorph::layers::#ident<#x, #epsilon>);
     let output =
         same_shape(builder, Op::Layer(Capabilities { streams: true, ..Capabilities::SAVES }), arguments, input, ty);
-    count_channels(builder, input, if layer == "RmsNorm" { 1 } else { 2 });
+    count_channels(builder, arguments, input, if layer == "RmsNorm" { 1 } else { 2 });
     Some(output)
 }
 
@@ -61,10 +61,10 @@ pub(super) fn group_norm(builder: &mut Builder, arguments: &Arguments, input: Va
             builder.check(written.span(), quote!(::monomorph::shapes::share(#text, "groups", #groups, "channels", #c)));
         }
     }
-    let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
+    let epsilon = arguments.real(builder, "epsilon", 1e-5, Range::Any)?;
     let groups = groups.tokens();
     let ty = quote!(::monomorph::layers::GroupNorm<#x, #groups, #epsilon>);
     let output = same_shape(builder, Op::Layer(Capabilities::SAVES_AND_NEEDS_WORKSPACE), arguments, input, ty);
-    count_channels(builder, input, 2);
+    count_channels(builder, arguments, input, 2);
     Some(output)
 }

@@ -2,13 +2,12 @@
 
 use proc_macro2::Span;
 use quote::quote;
-use syn::{Expr, Ident, Lit};
+use syn::Ident;
 
 use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
-use crate::layers::arguments::Arguments;
+use crate::layers::arguments::{Arguments, Range};
 use crate::layers::same_shape::{channels, same_shape};
-use crate::parse::ungroup;
 use crate::shapes;
 
 pub(super) fn flatten(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
@@ -39,15 +38,7 @@ pub(super) fn flatten(builder: &mut Builder, arguments: &Arguments, input: Value
 }
 
 pub(super) fn dropout(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    let written = ungroup(arguments.get("rate")?);
-    if let Expr::Lit(syn::ExprLit { lit: Lit::Float(rate), .. }) = written
-        && !rate.base10_parse::<f64>().is_ok_and(|rate| (0.0..1.0).contains(&rate))
-    {
-        let message = format!("{}: rate {rate} is not a probability from 0 to below 1", arguments.name);
-        builder.errors.at(rate.span(), message);
-        return None;
-    }
-    let rate = arguments.real(builder, "rate", 0.5)?;
+    let rate = arguments.real(builder, "rate", 0.5, Range::Probability)?;
     let (x, _) = channels(builder, input)?;
     let ty = quote!(::monomorph::layers::Dropout<#x, #rate>);
     let op = Op::Layer(Capabilities { saves: true, random: true, streams: true, ..Capabilities::NONE });
@@ -67,7 +58,10 @@ pub(super) fn rowwise(builder: &mut Builder, arguments: &Arguments, input: Value
 }
 
 pub(super) fn activity_regularization(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    let (l1, l2) = (arguments.real(builder, "l1", 0.0)?, arguments.real(builder, "l2", 0.0)?);
+    let (l1, l2) = (
+        arguments.real(builder, "l1", 0.0, Range::NotNegative)?,
+        arguments.real(builder, "l2", 0.0, Range::NotNegative)?,
+    );
     let (x, _) = channels(builder, input)?;
     let ty = quote!(::monomorph::layers::ActivityRegularization<#x, #l1, #l2>);
     Some(same_shape(

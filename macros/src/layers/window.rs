@@ -31,6 +31,7 @@ pub(super) fn window<const R: usize>(
     default_stride: Option<[Dim; R]>,
 ) -> Option<Window<R>> {
     let takes = if R == 1 { "an input [length, channels]" } else { "an input [height, width, channels]" };
+    let is_pool = default_stride.is_some();
     let kernel = arguments.per_axis::<R>(builder, "kernel", None);
     let stride = match default_stride {
         Some(stride) if arguments.get("stride").is_none() => Some(stride),
@@ -40,6 +41,10 @@ pub(super) fn window<const R: usize>(
     let padding = arguments.padding::<R>(builder);
     let sizes = builder.sizes(&arguments.name, arguments.span, takes, R + 1, input)?;
     let (kernel, stride, dilation, padding) = (kernel?, stride?, dilation?, padding?);
+    // A window in the padding alone gives a convolution its bias, but it has no maximum and no mean.
+    let is_padded_pool = is_pool && arguments.get("padding").is_some();
+    let padded_at = arguments.get("padding").map_or(arguments.span, Spanned::span);
+    let reaches = if is_padded_pool { shapes::reaches } else { |_: &str, _: &str, _, _, _, _, _| Ok(()) };
     let (mut output, mut before) = (Vec::new(), Vec::new());
     let mut worked_out: Vec<(String, Ident)> = Vec::new();
     for axis in 0..R {
@@ -58,9 +63,13 @@ pub(super) fn window<const R: usize>(
             (dims, padding[axis].literal())
         {
             match shapes::axis(&layer, axis_name, *size, *k, *s, *d, sides) {
-                Ok(axis) => {
-                    output.push(Dim::Literal(axis.output));
-                    before.push(Dim::Literal(axis.before));
+                Ok(worked_out) => {
+                    if let Err(text) = reaches(&layer, axis_name, *size, *k, *s, *d, worked_out) {
+                        builder.errors.at(padded_at, text.as_str());
+                        return None;
+                    }
+                    output.push(Dim::Literal(worked_out.output));
+                    before.push(Dim::Literal(worked_out.before));
                 }
                 // Stop here: the other axis usually has the same mistake.
                 Err(text) => {
@@ -76,7 +85,12 @@ pub(super) fn window<const R: usize>(
                 Some((_, item)) => item.clone(),
                 None => {
                     let result = quote!(::monomorph::shapes::axis(#layer, #axis_name, #size, #k, #s, #d, #sides));
-                    builder.work_out(at, quote!(::monomorph::shapes::Axis), result)
+                    let item = builder.work_out(at, quote!(::monomorph::shapes::Axis), result);
+                    if is_padded_pool {
+                        let result = quote!(::monomorph::shapes::reaches(#layer, #axis_name, #size, #k, #s, #d, #item));
+                        builder.check(padded_at, result);
+                    }
+                    item
                 }
             };
             worked_out.push((key, item.clone()));

@@ -1,7 +1,0 @@
-use monomorph::network;
-
-network! {
-    pub Net: [4] -> [4] { Flatten }
-}
-
-fn main() {}
