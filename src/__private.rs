@@ -16,6 +16,7 @@ pub use crate::{
     __methods as methods, __mixed_inputs as mixed_inputs, __packed_from as packed_from, __padding as padding,
     __put_field as put_field, __samples as samples, __take_field as take_field, __untrained as untrained,
 };
+pub use monomorph_macros::network;
 
 #[cfg(feature = "generic-array")]
 pub use generic_array::{ArrayLength, GenericArray};
@@ -35,6 +36,35 @@ use crate::layer::Reads;
 use crate::parameters::{Entry, Parameters, tensor_count};
 use crate::scalar::Scalar;
 use crate::weight::Weight;
+
+/// The names of parameters that users see in the documentation of their networks. A constant of such a name would be
+/// taken for a pattern; a function that is nearer is not.
+pub mod names {
+    macro_rules! functions {
+        ($($name:ident)*) => {
+            $(#[doc = "Never called."] pub fn $name() {})*
+        };
+    }
+    functions!(bytes input network noise output state workspace);
+}
+
+/// The stack, on which a network `FITS` or not. The lifetime only defers the check of bounds to callers.
+pub struct Stack<'a, const FITS: bool>(core::marker::PhantomData<&'a ()>);
+
+/// The stack holds what the network `N` works in.
+#[diagnostic::on_unimplemented(
+    message = "evaluating `{N}` would take more than 256 KiB of the stack",
+    label = "its workspace is too large for the stack",
+    note = "`evaluate_in` works in memory that you provide, such as `monomorph::memory::boxed()`",
+    note = "`train::Evaluator` has its own on the heap"
+)]
+pub trait Holds<N> {}
+impl<N> Holds<N> for Stack<'_, true> {}
+
+/// Whether the stack holds what a network works in.
+pub const fn fits<N: crate::Network>() -> bool {
+    crate::network::fits_stack::<N>()
+}
 
 /// The field whose name has this hash, in a struct of several inputs or outputs.
 #[diagnostic::on_unimplemented(
@@ -205,8 +235,8 @@ macro_rules! __padding {
 #[macro_export]
 macro_rules! __samples {
     () => {
-        fn batch<const __B: usize>(samples: &[Self::Input; __B]) -> $crate::layer::Batch<'_, Self::Input, __B> {
-            samples
+        fn batch<const __B: usize>(__samples: &[Self::Input; __B]) -> $crate::layer::Batch<'_, Self::Input, __B> {
+            __samples
         }
     };
 }
@@ -228,18 +258,23 @@ macro_rules! __flat_tensor {
     };
 }
 
-/// A field by its name.
+/// A field by the hash of its name.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __field {
-    ($field:ident) => {
-        #[inline(always)]
-        fn get(&self) -> &Self::Type {
-            &self.$field
-        }
-        #[inline(always)]
-        fn get_mut(&mut self) -> &mut Self::Type {
-            &mut self.$field
+    ($field:ident: $type:ty, $hash:literal; [$($impl:tt)*] $name:ty; [$($where:tt)*]) => {
+        #[automatically_derived]
+        impl $($impl)* $crate::__private::Field<$hash> for $name $($where)* {
+            type Type = $type;
+
+            #[inline(always)]
+            fn get(&self) -> &Self::Type {
+                &self.$field
+            }
+            #[inline(always)]
+            fn get_mut(&mut self) -> &mut Self::Type {
+                &mut self.$field
+            }
         }
     };
 }
@@ -270,7 +305,7 @@ macro_rules! __take_field {
             $whole,
             $part,
             #[inline(always)]
-            |whole| &whole.$field,
+            |__whole| &__whole.$field,
         )
     };
 }
@@ -284,7 +319,7 @@ macro_rules! __add_field {
             $whole,
             $part,
             #[inline(always)]
-            |whole| &whole.$field,
+            |__whole| &__whole.$field,
         )
     };
 }
@@ -298,7 +333,7 @@ macro_rules! __put_field {
             $part,
             $whole,
             #[inline(always)]
-            |whole| &mut whole.$field,
+            |__whole| &mut __whole.$field,
         )
     };
 }
@@ -314,24 +349,24 @@ macro_rules! __mixed_inputs {
             type Gradient<'__a, const __B: usize> = ::core::option::Option<&'__a mut [Self; __B]>;
             type Owned<const __B: usize> = [Self; __B];
 
-            fn batch<const __B: usize>(owned: &[Self; __B]) -> &[Self; __B] {
-                owned
+            fn batch<const __B: usize>(__owned: &[Self; __B]) -> &[Self; __B] {
+                __owned
             }
-            fn gradient<const __B: usize>(owned: &mut [Self; __B]) -> ::core::option::Option<&mut [Self; __B]> {
-                ::core::option::Option::Some(owned)
+            fn gradient<const __B: usize>(__owned: &mut [Self; __B]) -> ::core::option::Option<&mut [Self; __B]> {
+                ::core::option::Option::Some(__owned)
             }
             fn no_gradient<'__a, const __B: usize>() -> ::core::option::Option<&'__a mut [Self; __B]> {
                 ::core::option::Option::None
             }
-            fn copy<const __B: usize>(from: &[Self; __B], to: &mut [Self; __B]) {
-                to.copy_from_slice(from);
+            fn copy<const __B: usize>(__from: &[Self; __B], __to: &mut [Self; __B]) {
+                __to.copy_from_slice(__from);
             }
             fn each_part<__T: $crate::tensor::Element, const __B: usize>(
-                owned: &mut [Self; __B],
-                f: &mut dyn FnMut(&mut [__T]),
+                __owned: &mut [Self; __B],
+                __f: &mut dyn ::core::ops::FnMut(&mut [__T]),
             ) {
-                for sample in owned {
-                    $($crate::layer::numbers_of(::core::slice::from_mut(&mut sample.$field)).map(&mut *f);)*
+                for __sample in __owned {
+                    $($crate::layer::numbers_of(::core::slice::from_mut(&mut __sample.$field)).map(&mut *__f);)*
                 }
             }
         }

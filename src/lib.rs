@@ -48,6 +48,17 @@ pub mod weights;
 
 pub use dual::Dual;
 pub use layer::{Activation, Layer};
+#[doc(inline)]
+pub use monomorph_shapes as shapes;
+pub use network::Network;
+pub use noise::Noise;
+pub use parameters::Parameters;
+pub use scalar::{Real, Scalar};
+pub use streaming::Streaming;
+pub use tensor::Tensor;
+
+/// Declares a neural network.
+///
 /// # The language
 /// ```text
 /// network! {
@@ -95,6 +106,12 @@ pub use layer::{Activation, Layer};
 /// are faster; the padding in between is zeros that belong to no layer. A network with generic sizes is not aligned to
 /// cache lines, since stable Rust cannot compute its size, and the networks in it must be `#[unaligned]` too.
 ///
+/// `#[cfg(..)]` holds for everything that the macro emits. Doc comments on a layer become those of its field. Names that
+/// begin with `__` are the macro's.
+///
+/// The macro finds this crate by itself, also where it is renamed in a `Cargo.toml` or re-exported by another crate;
+/// `#[derive(Parameters)]` is told by `#[monomorph(crate = path)]` on the struct.
+///
 /// A size that is a type, `<D: Unsigned>`, needs the feature `generic-array`. It is a number of the crate `typenum`;
 /// sums, differences, products and quotients of such sizes and integers are sizes too, and `GenericArray<T, D>` is the
 /// tensor:
@@ -129,12 +146,10 @@ pub use layer::{Activation, Layer};
 /// - `vaddps` adds the four sums, `vmovups` writes the eight outputs.
 ///
 /// There is no loop, no branch, no call, no bounds check and no stack.
-pub use monomorph_macros::network;
-#[doc(inline)]
-pub use monomorph_shapes as shapes;
-pub use network::Network;
-pub use noise::Noise;
-pub use parameters::Parameters;
-pub use scalar::{Real, Scalar};
-pub use streaming::Streaming;
-pub use tensor::Tensor;
+#[macro_export]
+macro_rules! network {
+    ($($declaration:tt)*) => {
+        // `$crate` is this library, whatever it is called where a network is declared.
+        $crate::__private::network! { ($crate) $($declaration)* }
+    };
+}

@@ -187,9 +187,33 @@ pub trait PackedNetwork: Network {
 /// The memory in which a batch of `B` samples is evaluated.
 pub type Workspace<N, const B: usize> = <N as Layer>::Workspace<B>;
 
+/// How much of the stack [`evaluate`] and [`sample`] may take for workspace and output: 256 KiB. A network that needs
+/// more is evaluated in memory that the caller provides, by [`evaluate_in`], or by an
+/// [`Evaluator`](crate::train::Evaluator), which has its own; with the other two it does not compile.
+///
+/// The smallest stack that a program gets unasked is the one of the main thread on Windows, 1 MiB; `std` gives the other
+/// threads 2 MiB. Without optimization the compiler may keep two copies of what a function returns, and half of the stack
+/// is left to the caller.
+pub const MOST_ON_STACK: usize = 256 << 10;
+
+/// Whether a network is evaluated on the stack.
+pub(crate) const fn fits_stack<N: Network>() -> bool {
+    size_of::<Workspace<N, 1>>() + size_of::<N::Output>() <= MOST_ON_STACK
+}
+
+const fn assert_stack<N: Network>() {
+    assert!(
+        fits_stack::<N>(),
+        "this network would take more than 256 KiB of the stack; use `evaluate_in`, or a `train::Evaluator`"
+    );
+}
+
 /// Evaluates one sample, without allocation; the workspace is on the stack.
+///
+/// A network that would take more than [`MOST_ON_STACK`] does not compile.
 #[inline]
 pub fn evaluate<N: Network>(network: &N, input: &N::Input) -> N::Output {
+    const { assert_stack::<N>() };
     let mut output = memory::zeroed::<[N::Output; 1]>();
     let mut workspace = memory::zeroed::<Workspace<N, 1>>();
     evaluate_in(network, core::array::from_ref(input), &mut output, &mut workspace);
@@ -241,8 +265,11 @@ impl<N: Network, const B: usize> Task for Evaluate<'_, N, B> {
 }
 
 /// Evaluates one sample with the randomness of training, like [`Layer::sample`]; the workspace is on the stack.
+///
+/// A network that would take more than [`MOST_ON_STACK`] does not compile.
 #[inline]
 pub fn sample<N: Network>(network: &N, input: &N::Input, noise: &mut Noise) -> N::Output {
+    const { assert_stack::<N>() };
     let mut output = memory::zeroed::<[N::Output; 1]>();
     let mut workspace = memory::zeroed::<Workspace<N, 1>>();
     sample_in(network, core::array::from_ref(input), &mut output, &mut workspace, noise);

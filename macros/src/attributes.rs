@@ -4,12 +4,13 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Expr, GenericParam, Ident, Lit, Type, parse_quote};
+use syn::{Attribute, Expr, GenericParam, Ident, Lit, Path, Type, parse_quote};
 
 use crate::errors::{Errors, did_you_mean};
 use crate::graph::{Budget, Dim, Node, Op, Packed, Value};
 use crate::parse::{Declaration, ungroup};
 use crate::sizes::is_size;
+use crate::words::text;
 
 /// Takes the number type from the generics: the one given (`Name<f64>`), the type parameter of the network, or `f32`.
 pub(crate) fn scalar(declaration: &mut Declaration, errors: &mut Errors) -> TokenStream {
@@ -70,6 +71,47 @@ pub(crate) fn flag(declaration: &mut Declaration, name: &str) -> Option<Span> {
     found
 }
 
+/// Removes `#[cfg(..)]` from the attributes, which holds for all that the macro emits.
+pub(crate) fn conditions(declaration: &mut Declaration) -> Vec<Attribute> {
+    let (conditions, others) = core::mem::take(&mut declaration.attributes)
+        .into_iter()
+        .partition(|attribute| attribute.path().is_ident("cfg"));
+    declaration.attributes = others;
+    conditions
+}
+
+/// Removes what a network cannot derive as other structs do from the derives, and reports what it cannot derive at
+/// all. Returns whether it is to be comparable.
+pub(crate) fn derives(declaration: &mut Declaration, errors: &mut Errors) -> bool {
+    let (name, mut is_comparable) = (declaration.name.clone(), false);
+    for attribute in declaration.attributes.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
+        let Ok(paths) = attribute.parse_args_with(Punctuated::<Path, syn::Token![,]>::parse_terminated) else {
+            continue;
+        };
+        let mut kept = Vec::new();
+        for path in paths {
+            let derived = path.segments.last().map_or_else(String::new, |last| last.ident.to_string());
+            let instead = match derived.as_str() {
+                // The fields need not be comparable: all numbers of a network are one slice.
+                "PartialEq" => {
+                    is_comparable = true;
+                    continue;
+                }
+                "Copy" => "it may be large; derive `Clone`, and copy it where you mean to".to_owned(),
+                "Default" => format!("write `{name}::zeroed()`, or `{name}::init(..)` for random parameters"),
+                "Eq" | "Hash" | "Ord" | "PartialOrd" => "it consists of floating-point numbers".to_owned(),
+                _ => {
+                    kept.push(path);
+                    continue;
+                }
+            };
+            errors.at(path.span(), format!("a network does not derive `{derived}`: {instead}"));
+        }
+        *attribute = parse_quote!(#[derive(#(#kept),*)]);
+    }
+    is_comparable
+}
+
 /// Checks that a `#[streaming]` network can run step by step: that it takes a sequence, and each layer gives one step
 /// for each step of its input.
 pub(crate) fn check_streaming(at: Span, values: &[Value], nodes: &[Node], errors: &mut Errors) {
@@ -82,7 +124,7 @@ pub(crate) fn check_streaming(at: Span, values: &[Value], nodes: &[Node], errors
     for node in nodes {
         let works = match node.op {
             Op::Layer(capabilities) => capabilities.streams,
-            Op::Activation { .. } | Op::Add | Op::Multiply | Op::Concat(_) => true,
+            Op::Activation { .. } | Op::Copy | Op::Add | Op::Multiply | Op::Concat(_) => true,
             Op::View | Op::Part(..) | Op::Outputs(_) => false,
         };
         let Node { name, kind, .. } = node;
@@ -238,11 +280,11 @@ pub(crate) fn check_packed(network: &Ident, packed: &[Packed], nodes: &[Node], e
 fn check_networks_inside(network: &Ident, packed: &Packed, nodes: &[Node], errors: &mut Errors) {
     let fields = |own: bool| {
         let fields = nodes.iter().filter(move |node| node.capabilities().user_defined == own);
-        fields.filter_map(|node| node.field.as_ref().map(|field| field.0.to_string()))
+        fields.filter_map(|node| node.field.as_ref().map(|field| text(&field.0)))
     };
     let known: Vec<_> = fields(true).collect();
     for (index, (name, _)) in packed.networks.iter().enumerate() {
-        let text = name.to_string();
+        let text = text(name);
         let message = if packed.networks[..index].iter().any(|(other, _)| other == name) {
             format!("`{name}` stands here already")
         } else if known.contains(&text) {

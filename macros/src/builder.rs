@@ -3,16 +3,18 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{format_ident, quote};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Expr, Generics, Ident, Lit};
+use syn::{Attribute, Expr, Generics, Ident, Lit};
 
-use crate::errors::Errors;
+use crate::errors::{Errors, stop};
 use crate::graph::{Capabilities, Dim, Node, Op, Shape, Value, ValueId, concrete};
-use crate::names::{Names, upper};
+use crate::names::Names;
 use crate::parse::{Call, Declaration, ungroup};
 use crate::shapes;
 use crate::sizes::{self, Computed, mentioned};
+use crate::words::text;
 
 /// A model under construction.
 pub(crate) struct Builder<'a> {
@@ -30,13 +32,17 @@ pub(crate) struct Builder<'a> {
     pub constants: Vec<TokenStream>,
     /// The bounds required by sizes that are types.
     pub bounds: Vec<TokenStream>,
+    /// What const items are, and their names.
+    items: Vec<(String, Ident)>,
+    /// The doc comments of layers.
+    pub docs: Vec<(Ident, Vec<Attribute>)>,
 }
 
 impl<'a> Builder<'a> {
     pub(crate) fn new(declaration: &Declaration, scalar: TokenStream, errors: &'a mut Errors) -> Self {
         Self {
             errors,
-            prefix: format!("__{}", upper(&declaration.name)),
+            prefix: format!("__{}", declaration.name.unraw()),
             scalar,
             declared: declaration.generics.clone(),
             parameters: declaration.generics.const_params().map(|parameter| parameter.ident.clone()).collect(),
@@ -46,6 +52,8 @@ impl<'a> Builder<'a> {
             nodes: Vec::new(),
             constants: Vec::new(),
             bounds: Vec::new(),
+            items: Vec::new(),
+            docs: Vec::new(),
         }
     }
 
@@ -68,24 +76,38 @@ impl<'a> Builder<'a> {
 
     /// A size that the user wrote; reports an expression that cannot be one.
     pub(crate) fn dim(&mut self, layer: &str, what: &str, expression: &Expr) -> Option<Dim> {
-        let dim = self.number(layer, what, expression)?;
-        match &dim {
+        let dim = self.expression(layer, what, expression)?;
+        Some(match dim {
             Dim::Literal(size) => {
-                if let Err(text) = shapes::size(layer, what, *size) {
+                if let Err(text) = shapes::size(layer, what, size) {
                     self.errors.at(expression.span(), text.as_str());
                     return None;
                 }
+                dim
             }
             Dim::Constant(size) => {
-                self.check(expression.span(), quote!(::monomorph::shapes::size(#layer, #what, #size)));
+                let result = quote!(::monomorph::shapes::size(#layer, #what, #size));
+                let name = self.work_out(expression.span(), quote!(usize), result);
+                Dim::Item { name, text: size.to_string() }
             }
-            Dim::Parameter(_) => {}
-            Dim::Type { ty, .. } => {
+            Dim::Type { ref ty, .. } => {
                 let bound = quote!(#ty: ::monomorph::__private::ArrayLength);
                 self.require(bound);
+                dim
             }
-        }
-        Some(dim)
+            Dim::Parameter(_) | Dim::Item { .. } => dim,
+        })
+    }
+
+    /// A number that the user wrote, which may be 0; reports an expression that cannot be one.
+    pub(crate) fn number(&mut self, layer: &str, what: &str, expression: &Expr) -> Option<Dim> {
+        Some(match self.expression(layer, what, expression)? {
+            Dim::Constant(number) => {
+                let name = self.constant(quote!(usize), &number);
+                Dim::Item { name, text: number.to_string() }
+            }
+            dim => dim,
+        })
     }
 
     /// Notes what has to hold for a size, once.
@@ -96,8 +118,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A number that the user wrote, which may be 0; reports an expression that cannot be one.
-    pub(crate) fn number(&mut self, layer: &str, what: &str, expression: &Expr) -> Option<Dim> {
+    /// A number as the user wrote it; reports an expression that cannot be one.
+    pub(crate) fn expression(&mut self, layer: &str, what: &str, expression: &Expr) -> Option<Dim> {
         let expression = ungroup(expression);
         match sizes::compute(expression, &self.sizes) {
             Some(Ok(Computed { ty, text, bounds })) => {
@@ -128,12 +150,8 @@ impl<'a> Builder<'a> {
                 self.errors.at(unary.span(), format!("{layer}: {what} cannot be negative"));
                 return None;
             }
-            Expr::Path(path) => {
-                if let Some(name) = path.path.get_ident()
-                    && self.parameters.contains(name)
-                {
-                    return Some(Dim::Parameter(name.clone()));
-                }
+            Expr::Path(path) if path.path.get_ident().is_some_and(|name| self.parameters.contains(name)) => {
+                return path.path.get_ident().cloned().map(Dim::Parameter);
             }
             Expr::Tuple(_) | Expr::Array(_) => {
                 self.errors.at(expression.span(), format!("{layer}: {what} is one number here"));
@@ -141,8 +159,9 @@ impl<'a> Builder<'a> {
             }
             _ => {
                 let used = mentioned(quote!(#expression));
-                if let Some(parameter) = self.parameters.iter().find(|parameter| used.contains(&parameter.to_string()))
-                {
+                let number = sizes::number_type(&self.declared).map(|parameter| &parameter.ident);
+                let mut parameters = self.parameters.iter().chain(number);
+                if let Some(parameter) = parameters.find(|parameter| used.contains(&parameter.to_string())) {
                     let message = format!(
                         "{layer}: {what} computes with the parameter `{parameter}`, which stable Rust cannot; \
                          make the result a parameter of its own"
@@ -160,29 +179,41 @@ impl<'a> Builder<'a> {
         concrete(&self.declared, tokens)
     }
 
+    /// Emits a const item with a value that the user wrote, so that a mistake in it is one mistake. Returns its name.
+    pub(crate) fn constant(&mut self, ty: TokenStream, value: &TokenStream) -> Ident {
+        self.item(quote!(#ty = #value))
+    }
+
+    /// Emits a const item of this type and value, if there is none yet. Returns its name.
+    fn item(&mut self, value: TokenStream) -> Ident {
+        let text = value.to_string();
+        if let Some((_, name)) = self.items.iter().find(|(other, _)| *other == text) {
+            return name.clone();
+        }
+        let name = format_ident!("{}_{}", self.prefix, self.constants.len(), span = Span::call_site());
+        self.constants.push(quote!(#[doc(hidden)] const #name: #value;));
+        self.items.push((text, name.clone()));
+        name
+    }
+
     /// Emits a const item with the value of a `Result<_, Text>`; an error becomes a compile error at `span`.
     /// Returns the name of the item.
     pub(crate) fn work_out(&mut self, span: Span, ty: TokenStream, result: TokenStream) -> Ident {
-        let name = format_ident!("{}_{}", self.prefix, self.constants.len(), span = Span::call_site());
-        // The `panic!` has the span of the user's code, so that the compiler points there.
-        let stop = quote_spanned!(span=> ::core::panic!("{}", error.as_str()));
-        let result = self.concrete(&result);
-        self.constants.push(quote! {
-            #[doc(hidden)]
-            const #name: #ty = match #result {
-                ::core::result::Result::Ok(worked_out) => worked_out,
-                ::core::result::Result::Err(error) => #stop,
-            };
-        });
-        name
+        let (stop, result) = (stop(span), self.concrete(&result));
+        self.item(quote! {
+            #ty = match #result {
+                ::core::result::Result::Ok(__value) => __value,
+                ::core::result::Result::Err(__error) => #stop,
+            }
+        })
     }
 
     /// Emits a const item that turns the error of a `Result<_, Text>` into a compile error at `span`.
     pub(crate) fn check(&mut self, span: Span, result: TokenStream) {
-        let stop = quote_spanned!(span=> ::core::panic!("{}", error.as_str()));
+        let stop = stop(span);
         let result = self.concrete(&result);
         self.constants.push(quote! {
-            const _: () = if let ::core::result::Result::Err(error) = #result {
+            const _: () = if let ::core::result::Result::Err(__error) = #result {
                 #stop
             };
         });
@@ -229,7 +260,7 @@ impl<'a> Builder<'a> {
             }
             Shape::Opaque(ty) => {
                 let (ty, source) = (ty.clone(), source.clone());
-                self.opaque_sizes(span, &name.to_string(), takes, rank, &source, &ty)
+                self.opaque_sizes(span, &text(name), takes, rank, &source, &ty)
             }
         }
     }
@@ -297,7 +328,11 @@ impl<'a> Builder<'a> {
 
     /// The name of a layer's field: the user's, or `kind` and a number.
     pub(crate) fn name(&mut self, kind: &'static str, call: &Call) -> Ident {
-        self.names.next(kind, call.name.as_ref(), call.span())
+        let name = self.names.next(kind, call.name.as_ref(), call.span());
+        if !call.docs.is_empty() {
+            self.docs.push((name.clone(), call.docs.clone()));
+        }
+        name
     }
 
     /// Adds a node with one input; returns its output.
@@ -338,22 +373,25 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Sets the parameter count of the last node, given the sizes of each of its tensors.
-    pub(crate) fn count(&mut self, tensors: &[&[&Dim]]) {
-        let product = |sizes: &&[&Dim]| {
+    /// Sets the parameter count of the last node, given the sizes of each of its tensors; reports tensors that are too
+    /// large.
+    pub(crate) fn count(&mut self, span: Span, tensors: &[&[&Dim]]) {
+        let Some(node) = self.nodes.last_mut() else { return };
+        node.parameters = Some(0);
+        for tensor in tensors {
             let literals: Option<Vec<usize>> =
-                sizes.iter().map(|dim| if let Dim::Literal(size) = dim { Some(*size) } else { None }).collect();
-            shapes::product(&literals?).ok()
-        };
-        let count = tensors.iter().map(product).sum();
-        if let Some(node) = self.nodes.last_mut() {
-            node.parameters = count;
+                tensor.iter().map(|dim| if let Dim::Literal(size) = dim { Some(*size) } else { None }).collect();
+            let count = literals.map(|sizes| shapes::numbers(&node.name, &sizes)).transpose();
+            match count {
+                Ok(count) => node.parameters = node.parameters.zip(count).map(|(sum, count)| sum + count),
+                Err(text) => self.errors.at(span, text.as_str()),
+            }
         }
     }
 
     /// Uses an earlier layer, found by its name, again with the same parameters; `None` if there is no such layer.
     pub(crate) fn again(&mut self, word: &str, span: Span, input: ValueId) -> Option<ValueId> {
-        let named = |node: &&Node| node.field.as_ref().is_some_and(|(name, _)| name == word);
+        let named = |node: &&Node| node.field.as_ref().is_some_and(|(name, _)| text(name) == word);
         let uses = self.nodes.iter().filter(named).count();
         let first = self.nodes.iter().find(named)?;
         let (op, field, kind) = (first.op.clone(), first.field.clone(), first.kind.clone());
@@ -375,7 +413,7 @@ impl<'a> Builder<'a> {
             }
             _ => {}
         }
-        let name = format!("{word}_{}", uses + 1);
+        let name = self.names.again(word, uses + 1);
         let output = self.value(gives, name.clone());
         self.nodes.push(Node {
             op,

@@ -8,6 +8,7 @@ use syn::{Expr, Ident};
 use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
 use crate::shapes;
+use crate::words::text as written;
 
 impl Builder<'_> {
     /// Adds the nodes that combine the values; more than two are added or multiplied one after another.
@@ -23,7 +24,7 @@ impl Builder<'_> {
             "multiply" => ("multiply", "Multiply"),
             _ => ("concat", "Concat"),
         };
-        let name = self.names.next(kind, name, keyword.span()).to_string();
+        let name = written(&self.names.next(kind, name, keyword.span()));
         if values.len() < 2 {
             self.errors.at(keyword.span(), format!("{name}: takes at least two values"));
             return self.value(Shape::Unknown, name);

@@ -3,6 +3,10 @@
 use std::fmt::Display;
 
 use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+use syn::Ident;
+
+use crate::spans::at;
 
 /// Mistakes found so far.
 #[derive(Default)]
@@ -27,6 +31,13 @@ impl Errors {
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.into_iter().map(syn::Error::into_compile_error).collect()
     }
+}
+
+/// A panic of const code with the text `__error`, of which the compiler says that it is at the user's token.
+pub(crate) fn stop(span: Span) -> TokenStream {
+    // Only where the macro is called is there this variable.
+    let error = Ident::new("__error", at(span));
+    quote_spanned!(span=> ::core::panic!("{}", #error.as_str()))
 }
 
 /// The candidate closest to `word`, if one is close enough to be what was meant.

@@ -4,10 +4,11 @@
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote};
-use syn::{Generics, Ident, Type};
+use syn::{Attribute, Generics, Ident, Type};
 
 use crate::parse::Declaration;
 use crate::sizes::number_type;
+use crate::words::text as written;
 
 /// A size, known to the macro or only to the compiler.
 #[derive(Clone, Debug)]
@@ -15,6 +16,11 @@ pub(crate) enum Dim {
     Literal(usize),
     /// A const expression of type `usize` without generic parameters.
     Constant(TokenStream),
+    /// A const item that the macro emits, with the value of what the user wrote.
+    Item {
+        name: Ident,
+        text: String,
+    },
     /// A const generic parameter of the network.
     Parameter(Ident),
     /// A `typenum` type, computed from those that are parameters of the network.
@@ -33,6 +39,7 @@ impl Dim {
                 quote!(#size)
             }
             Dim::Constant(expression) => quote!({ #expression }),
+            Dim::Item { name, .. } => quote!({ #name }),
             Dim::Parameter(name) => quote!(#name),
             Dim::Type { ty, .. } => quote!(<#ty as ::monomorph::__private::typenum::Unsigned>::USIZE),
         }
@@ -52,13 +59,10 @@ impl Dim {
     fn text(&self) -> String {
         match self {
             Dim::Literal(size) => size.to_string(),
-            Dim::Constant(expression) => {
-                let text = expression.to_string();
-                // The names of const items that the macro emits mean nothing to the user.
-                if text.starts_with("__") || text.starts_with('<') { "_".to_owned() } else { text }
-            }
-            Dim::Parameter(name) => name.to_string(),
-            Dim::Type { text, .. } => text.clone(),
+            // What the macro computes means nothing to the user.
+            Dim::Constant(_) => "_".to_owned(),
+            Dim::Parameter(name) => written(name),
+            Dim::Item { text, .. } | Dim::Type { text, .. } => text.clone(),
         }
     }
 }
@@ -180,6 +184,8 @@ pub(crate) enum Op {
     Activation { marker: TokenStream, from_output: Option<bool> },
     /// The same numbers in another shape.
     View,
+    /// The same numbers in other memory.
+    Copy,
     /// The sum of its two inputs.
     Add,
     /// The product of its two inputs.
@@ -284,7 +290,7 @@ impl Node {
             Op::Layer(capabilities) => capabilities.reads_input,
             Op::Activation { from_output, .. } => from_output != Some(true),
             Op::Multiply => true,
-            Op::View | Op::Add | Op::Concat(_) | Op::Part(..) | Op::Outputs(_) => false,
+            Op::View | Op::Copy | Op::Add | Op::Concat(_) | Op::Part(..) | Op::Outputs(_) => false,
         }
     }
 
@@ -313,6 +319,10 @@ pub(crate) struct Model {
     pub nodes: Vec<Node>,
     /// The value that the network returns.
     pub result: ValueId,
+    /// `#[cfg(..)]`, which holds for everything emitted.
+    pub conditions: Vec<Attribute>,
+    /// Whether it implements `PartialEq`.
+    pub comparable: bool,
     /// The most memory it may take.
     pub budget: Option<Budget>,
     /// Whether it is not aligned to cache lines: `#[unaligned]`.
@@ -323,6 +333,8 @@ pub(crate) struct Model {
     pub packed: Vec<Packed>,
     /// Const items that compute and check the sizes that only the compiler knows.
     pub constants: Vec<TokenStream>,
+    /// The doc comments of layers.
+    pub docs: Vec<(Ident, Vec<Attribute>)>,
     /// Whether sizes depend on generic parameters.
     pub parametric: bool,
 }

@@ -7,6 +7,7 @@ use syn::Ident;
 
 use crate::errors::Errors;
 use crate::parse::Step;
+use crate::words::text;
 
 /// The names of layers: the user's, and generated ones (`conv1`, `conv2`, …) for the rest.
 #[derive(Default)]
@@ -33,7 +34,7 @@ impl Names {
                 Step::Repeat(_) => None,
             };
             let Some(name) = name else { continue };
-            if self.taken.insert(name.to_string(), name.span()).is_some() {
+            if self.taken.insert(text(name), name.span()).is_some() {
                 errors.at(name.span(), format!("`{name}` names two layers; every layer has a name of its own"));
             }
         }
@@ -54,16 +55,12 @@ impl Names {
             }
         }
     }
-}
 
-/// `DigitsNet` → `DIGITS_NET`, for const items.
-pub(crate) fn upper(name: &Ident) -> String {
-    let mut text = String::new();
-    for (index, letter) in name.to_string().chars().enumerate() {
-        if letter.is_uppercase() && index > 0 {
-            text.push('_');
-        }
-        text.extend(letter.to_uppercase());
+    /// The name of another use of a layer: `eye_2`, or the next that is free.
+    pub(crate) fn again(&mut self, layer: &str, uses: usize) -> String {
+        let mut names = (uses..).map(|number| format!("{layer}_{number}"));
+        let name = names.find(|name| !self.taken.contains_key(name)).unwrap_or_default();
+        self.taken.insert(name.clone(), Span::call_site());
+        name
     }
-    text
 }

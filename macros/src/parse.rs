@@ -1,10 +1,15 @@
 //! The syntax tree of what the user writes. `resolve` gives it a meaning.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Delimiter, Span, TokenStream};
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Result};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, Generics, Ident, Path, Token, Type, Visibility, braced, bracketed, parenthesized, token};
+use syn::{
+    Attribute, Expr, Generics, Ident, Path, Token, Type, TypePath, Visibility, braced, bracketed, parenthesized, token,
+};
+
+use crate::words::{NO_FIELD, check_parameter, docs, parse_name};
 
 /// `/// docs  pub Name<const N: usize>: [in] -> [out] { .. }`, or with named inputs and outputs
 /// `pub Name(a: [3], b: [4]) -> (c: [2], d: [1]) { .. }`. The body is parsed later, so that the type
@@ -22,6 +27,7 @@ pub(crate) struct Declaration {
 
 /// An input or an output, named if there are several.
 pub(crate) struct Port {
+    pub docs: Vec<Attribute>,
     pub name: Option<Ident>,
     pub dims: Dims,
 }
@@ -99,6 +105,7 @@ pub(crate) enum Step {
 /// `name: Conv2d(6, kernel = 5)`.
 #[derive(Clone)]
 pub(crate) struct Call {
+    pub docs: Vec<Attribute>,
     pub name: Option<Ident>,
     pub path: Path,
     pub arguments: Option<Vec<Argument>>,
@@ -151,8 +158,9 @@ impl Parse for Declaration {
         if input.peek(Token![struct]) {
             return Err(input.error("leave out `struct`: a network is declared as `pub Name: [in] -> [out] { .. }`"));
         }
-        let name = input.parse()?;
+        let name = parse_name(input)?;
         let mut generics: Generics = input.parse()?;
+        generics.params.iter().try_for_each(check_parameter)?;
         let inputs = if input.peek(token::Paren) {
             ports(input)?
         } else {
@@ -161,11 +169,14 @@ impl Parse for Declaration {
                              or named inputs, such as `(observation: [17])`";
                 syn::Error::new(error.span(), forms)
             })?;
-            vec![Port { name: None, dims: input.parse()? }]
+            vec![Port { docs: Vec::new(), name: None, dims: input.parse()? }]
         };
         input.parse::<Token![->]>()?;
-        let outputs =
-            if input.peek(token::Paren) { ports(input)? } else { vec![Port { name: None, dims: input.parse()? }] };
+        let outputs = if input.peek(token::Paren) {
+            ports(input)?
+        } else {
+            vec![Port { docs: Vec::new(), name: None, dims: input.parse()? }]
+        };
         generics.where_clause = input.parse()?;
         let body_span = input.span();
         let body;
@@ -184,11 +195,13 @@ fn ports(input: ParseStream) -> Result<Vec<Port>> {
     let parentheses = parenthesized!(content in input);
     let mut ports = Vec::new();
     while !content.is_empty() {
-        let name: Ident = content
-            .parse()
-            .map_err(|error| syn::Error::new(error.span(), "expected a name and sizes, such as `policy: [6]`"))?;
+        let docs = docs(&content)?;
+        if !content.peek(Ident::peek_any) {
+            return Err(content.error("expected a name and sizes, such as `policy: [6]`"));
+        }
+        let name = parse_name(&content)?;
         content.parse::<Token![:]>()?;
-        ports.push(Port { name: Some(name), dims: content.parse()? });
+        ports.push(Port { docs, name: Some(name), dims: content.parse()? });
         if content.is_empty() {
             break;
         }
@@ -209,9 +222,12 @@ impl Parse for Body {
             return Ok(Body::Chain(input.parse::<Chain>()?.0));
         }
         let mut values = Vec::new();
-        while input.peek(Token![let]) {
+        while input.peek(Token![let]) || input.peek(Token![#]) {
+            if let Some(comment) = docs(input)?.first() {
+                return Err(syn::Error::new(comment.span(), NO_FIELD));
+            }
             input.parse::<Token![let]>()?;
-            let name = input.parse()?;
+            let name = parse_name(input)?;
             input.parse::<Token![=]>()?;
             let flow = input.parse()?;
             if !input.peek(Token![;]) {
@@ -258,12 +274,10 @@ impl Parse for Flow {
             let source = Source::Several(flows.into_iter().collect(), parentheses.span.join());
             return Ok(Self { source, steps: piped(input)? });
         }
-        let word: Ident = input.parse().map_err(|error| {
-            syn::Error::new(
-                error.span(),
-                "expected a value, such as `input`, or `concat(..)`, `add(..)`, `multiply(..)`",
-            )
-        })?;
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error("expected a value, such as `input`, or `concat(..)`, `add(..)`, `multiply(..)`"));
+        }
+        let word = parse_name(input)?;
         let source = if is_combination(&word) && input.peek(token::Paren) {
             let content;
             parenthesized!(content in input);
@@ -284,7 +298,7 @@ impl Parse for Flow {
             return Err(syn::Error::new(word.span(), message));
         } else if input.peek(Token![.]) {
             input.parse::<Token![.]>()?;
-            Source::Part(word, input.parse()?)
+            Source::Part(word, parse_name(input)?)
         } else {
             Source::Value(word)
         };
@@ -377,31 +391,42 @@ impl Parse for Chain {
 
 impl Parse for Step {
     fn parse(input: ParseStream) -> Result<Self> {
-        let name = if input.peek(Ident) && input.peek2(Token![:]) && !input.peek2(Token![::]) {
-            let name = input.parse()?;
+        let docs = docs(input)?;
+        let name = if input.peek(Ident::peek_any) && input.peek2(Token![:]) && !input.peek2(Token![::]) {
+            let name = parse_name(input)?;
             input.parse::<Token![:]>()?;
             Some(name)
         } else {
             None
         };
-        if input.peek(Token![for]) {
-            return for_each(input).map(Step::Repeat);
+        let step = step(docs.clone(), name, input)?;
+        match (&step, docs.first()) {
+            (Step::Residual(_) | Step::Combine(_) | Step::Repeat(_), Some(comment)) => {
+                Err(syn::Error::new(comment.span(), NO_FIELD))
+            }
+            _ => Ok(step),
         }
-        let fork = input.fork();
-        if let Ok(word) = fork.parse::<Ident>() {
-            if word == "residual" && (fork.peek(token::Paren) || fork.peek(token::Brace)) {
-                return residual(name, input).map(Step::Residual);
-            }
-            let branches = fork.peek(token::Brace) || fork.peek(token::Paren) && is_before_branches(&fork)?;
-            if is_combination(&word) && branches {
-                return combine(name, input).map(Step::Combine);
-            }
-            if word == "repeat" && !fork.is_empty() && !fork.peek(Token![,]) {
-                return repeat(input).map(Step::Repeat);
-            }
-        }
-        call(name, input).map(Step::Layer)
     }
+}
+
+fn step(docs: Vec<Attribute>, name: Option<Ident>, input: ParseStream) -> Result<Step> {
+    if input.peek(Token![for]) {
+        return for_each(input).map(Step::Repeat);
+    }
+    let fork = input.fork();
+    if let Ok(word) = fork.parse::<Ident>() {
+        if word == "residual" && (fork.peek(token::Paren) || fork.peek(token::Brace)) {
+            return residual(name, input).map(Step::Residual);
+        }
+        let branches = fork.peek(token::Brace) || fork.peek(token::Paren) && is_before_branches(&fork)?;
+        if is_combination(&word) && branches {
+            return combine(name, input).map(Step::Combine);
+        }
+        if word == "repeat" && !fork.is_empty() && !fork.peek(Token![,]) {
+            return repeat(input).map(Step::Repeat);
+        }
+    }
+    call(docs, name, input).map(Step::Layer)
 }
 
 /// Whether parentheses are followed by branches.
@@ -505,12 +530,26 @@ fn braced_chain(input: ParseStream) -> Result<Vec<Step>> {
     Ok(content.parse::<Chain>()?.0)
 }
 
-fn call(name: Option<Ident>, input: ParseStream) -> Result<Call> {
-    if !input.peek(Ident) && !input.peek(Token![::]) && !input.peek(Token![crate]) && !input.peek(Token![self]) {
+fn call(docs: Vec<Attribute>, name: Option<Ident>, input: ParseStream) -> Result<Call> {
+    if !input.peek(Ident::peek_any) && !input.peek(Token![::]) {
         return Err(input.error("expected a layer, such as `Dense(10)`"));
     }
-    // Parsed as an expression, because `Path` would read the parentheses as those of `Fn(..)`.
-    let path = input.parse::<syn::ExprPath>()?.path;
+    let path = if input.cursor().group(Delimiter::None).is_some() {
+        // A type or a path that went through a `macro_rules!`.
+        let mut ty: Type = input.parse()?;
+        while let Type::Group(group) = ty {
+            ty = *group.elem;
+        }
+        match ty {
+            Type::Path(TypePath { qself: None, path, .. }) => path,
+            other => return Err(syn::Error::new(other.span(), "a layer is given by its name or path")),
+        }
+    } else if input.peek(Ident) || input.peek(Token![::]) || input.peek2(Token![::]) {
+        // Parsed as an expression, because `Path` would read the parentheses as those of `Fn(..)`.
+        input.parse::<syn::ExprPath>()?.path
+    } else {
+        parse_name(input)?.into()
+    };
     let arguments = if input.peek(token::Paren) {
         let content;
         parenthesized!(content in input);
@@ -518,7 +557,7 @@ fn call(name: Option<Ident>, input: ParseStream) -> Result<Call> {
     } else {
         None
     };
-    Ok(Call { name, path, arguments })
+    Ok(Call { docs, name, path, arguments })
 }
 
 impl Parse for Argument {

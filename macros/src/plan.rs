@@ -129,7 +129,7 @@ pub(crate) fn evaluate(model: &Model) -> Places {
                 node.inputs.iter().copied().find(|input| free_to_change(model, &places, *input, step))
             }
             Op::Layer(_) if pooled_into(model, node).is_some() => Some(node.inputs[0]),
-            Op::Layer(_) | Op::Concat(_) | Op::Part(..) | Op::Outputs(_) => None,
+            Op::Layer(_) | Op::Copy | Op::Concat(_) | Op::Part(..) | Op::Outputs(_) => None,
         };
         // A convolution that also pools writes the pool's output, not its own.
         let kept = pool(model, step).map_or(node.output, |pool| pool.output);
@@ -263,7 +263,7 @@ pub(crate) fn backward(model: &Model) -> Gradients {
                 Op::View => read_once(model, written),
                 Op::Activation { .. } => read_once(model, input) && !to_caller,
                 Op::Add => read_once(model, input) && !to_caller && slot == 0,
-                Op::Layer(_) | Op::Multiply | Op::Concat(_) | Op::Part(..) | Op::Outputs(_) => false,
+                Op::Layer(_) | Op::Copy | Op::Multiply | Op::Concat(_) | Op::Part(..) | Op::Outputs(_) => false,
             };
             // The parts of the input do not overlap, so each is written only once.
             let part_of_input = to_caller && matches!(node.op, Op::Part(..));

@@ -12,12 +12,16 @@ use crate::layers;
 use crate::parse::{Body, Combine, Declaration, Dims, Flow, Let, Port, Residual, Source, Step};
 use crate::shapes;
 use crate::sizes;
+use crate::spans::at;
+use crate::words::text;
 
 /// Works out the model of a declaration; mistakes go to `errors`.
 pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model {
     let scalar = attributes::scalar(&mut declaration, errors);
     let budget = attributes::budget(&mut declaration, errors);
     let packed = attributes::packed(&mut declaration, errors);
+    let conditions = attributes::conditions(&mut declaration);
+    let comparable = attributes::derives(&mut declaration, errors);
     let unaligned = attributes::flag(&mut declaration, "unaligned").is_some();
     let streaming = attributes::flag(&mut declaration, "streaming");
     let parametric =
@@ -30,7 +34,7 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
     resolver.inputs(&input, &input_parts);
     let result = resolver.body(&output);
 
-    let Builder { scalar, values, nodes, constants, bounds, errors, .. } = resolver.builder;
+    let Builder { scalar, values, nodes, constants, bounds, docs, errors, .. } = resolver.builder;
     if errors.is_empty() {
         attributes::check_packed(&declaration.name, &packed, &nodes, errors);
         if let Some(at) = streaming {
@@ -51,11 +55,14 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
         values,
         nodes,
         result,
+        conditions,
+        comparable,
         budget,
         unaligned,
         streaming: streaming.is_some(),
         packed,
         constants,
+        docs,
         parametric,
     }
 }
@@ -92,19 +99,19 @@ impl Resolver<'_> {
                 continue;
             }
             let shape = self.declared_shape(&port.dims);
-            parts.push((name.clone(), Value { shape, element: port.dims.element.clone(), source: name.to_string() }));
+            parts.push((name.clone(), Value { shape, element: port.dims.element.clone(), source: text(name) }));
         }
-        let ty = format_ident!("{}{suffix}", self.declaration.name);
+        let ty = format_ident!("{}{suffix}", self.declaration.name, span = at(self.declaration.name.span()));
         let (_, generics, _) = self.declaration.generics.split_for_impl();
         (Shape::Opaque(quote!(#ty #generics)), parts)
     }
 
     /// Adds the values of the inputs and binds their names.
     fn inputs(&mut self, whole: &Shape, parts: &[(Ident, Value)]) {
-        let name = |port: &Port| port.name.as_ref().map_or_else(|| "input".to_owned(), ToString::to_string);
+        let name = |port: &Port| port.name.as_ref().map_or_else(|| "input".to_owned(), text);
         let span = |port: &Port| port.name.as_ref().map_or(port.dims.span, Ident::span);
         if let [port] = self.declaration.inputs.as_slice() {
-            let source = port.name.as_ref().map_or_else(|| "the input".to_owned(), ToString::to_string);
+            let source = port.name.as_ref().map_or_else(|| "the input".to_owned(), text);
             self.builder.value(whole.clone(), source);
             self.builder.values[0].element.clone_from(&port.dims.element);
             self.bindings.push(Binding { name: name(port), span: span(port), value: 0, used: false });
@@ -113,9 +120,9 @@ impl Resolver<'_> {
         self.builder.value(whole.clone(), "the input");
         for (part, Value { shape, element, .. }) in parts {
             let op = Op::Part(part.clone(), None);
-            let value = self.builder.fieldless_node(op, part.to_string(), "input", vec![0], shape.clone());
+            let value = self.builder.fieldless_node(op, text(part), "input", vec![0], shape.clone());
             self.builder.values[value].element.clone_from(element);
-            self.bindings.push(Binding { name: part.to_string(), span: part.span(), value, used: false });
+            self.bindings.push(Binding { name: text(part), span: part.span(), value, used: false });
         }
     }
 
@@ -131,9 +138,9 @@ impl Resolver<'_> {
         let Some(sizes) = sizes else { return Shape::Unknown };
         let shape = Shape::Known(sizes);
         if let Some(literals) = shape.literals()
-            && let Err(text) = shapes::numbers("the network", &literals)
+            && let Err(why) = shapes::numbers("the network", &literals)
         {
-            self.builder.errors.at(dims.span, text.as_str());
+            self.builder.errors.at(dims.span, why.as_str());
             return Shape::Unknown;
         }
         shape
@@ -154,14 +161,21 @@ impl Resolver<'_> {
             Body::Chain(steps) => self.only_chain(&steps),
             Body::Graph { values, result } => self.graph(&values, result.as_ref(), output),
         };
-        if self.builder.errors.is_empty() && self.builder.viewed(result) == 0 {
+        if self.builder.errors.is_empty() && result == 0 {
             let message = "the network has no layer; write at least one, such as `Dense(10)`";
             self.builder.errors.at(self.declaration.body_span, message);
         }
+        let result = if result != 0 && self.builder.viewed(result) == 0 { self.copied(result) } else { result };
         if let [port] = self.declaration.outputs.as_slice() {
             self.check_output(&port.dims, output, result);
         }
         result
+    }
+
+    /// The output of a network that only gives its input another shape.
+    fn copied(&mut self, view: ValueId) -> ValueId {
+        let Value { shape, source, .. } = self.builder.values[view].clone();
+        self.builder.fieldless_node(Op::Copy, source, "", vec![view], shape)
     }
 
     /// Follows a body that is one chain.
@@ -182,14 +196,14 @@ impl Resolver<'_> {
     fn graph(&mut self, values: &[Let], result: Option<&Flow>, output: &Shape) -> ValueId {
         for Let { name, flow } in values {
             let value = self.flow(flow);
-            if self.bindings.iter().any(|binding| name == &binding.name) {
+            if self.bindings.iter().any(|binding| text(name) == binding.name) {
                 let message = format!("`{name}` is already the name of a value; choose another");
                 self.builder.errors.at(name.span(), message);
             }
             if !matches!(flow.source, Source::Value(_)) || !flow.steps.is_empty() {
-                self.builder.values[value].source = name.to_string();
+                self.builder.values[value].source = text(name);
             }
-            self.bindings.push(Binding { name: name.to_string(), span: name.span(), value, used: false });
+            self.bindings.push(Binding { name: text(name), span: name.span(), value, used: false });
         }
         let given = match (result, self.declaration.outputs.as_slice()) {
             (Some(flow), [_]) => self.flow(flow),
@@ -218,11 +232,11 @@ impl Resolver<'_> {
 
     /// Finds a value by its name.
     fn value(&mut self, name: &Ident) -> ValueId {
-        if let Some(binding) = self.bindings.iter_mut().rev().find(|binding| name == &binding.name) {
+        if let Some(binding) = self.bindings.iter_mut().rev().find(|binding| text(name) == binding.name) {
             binding.used = true;
             return binding.value;
         }
-        let close = did_you_mean(&name.to_string(), self.bindings.iter().map(|binding| binding.name.as_str()));
+        let close = did_you_mean(&text(name), self.bindings.iter().map(|binding| binding.name.as_str()));
         let hint = match close {
             Some(close) => format!("did you mean `{close}`?"),
             None => {
@@ -237,7 +251,7 @@ impl Resolver<'_> {
             binding.used = true;
         }
         self.builder.errors.at(name.span(), format!("there is no value `{name}`; {hint}"));
-        self.builder.value(Shape::Unknown, name.to_string())
+        self.builder.value(Shape::Unknown, text(name))
     }
 
     /// Joins the values named like the outputs into the struct of outputs.
@@ -245,7 +259,7 @@ impl Resolver<'_> {
         let (mut parts, mut fields) = (Vec::new(), Vec::new());
         for port in ports {
             let Some(name) = &port.name else { continue };
-            if !self.bindings.iter().any(|binding| name == &binding.name) {
+            if !self.bindings.iter().any(|binding| text(name) == binding.name) {
                 self.builder
                     .errors
                     .at(name.span(), format!("the output `{name}` is never computed; write `let {name} = ..;`"));
@@ -293,21 +307,22 @@ impl Resolver<'_> {
         }
         let shape = &self.builder.values[whole].shape;
         if matches!(shape, Shape::Unknown) {
-            return self.builder.value(Shape::Unknown, part.to_string());
+            return self.builder.value(Shape::Unknown, text(part));
         }
         let Shape::Opaque(ty) = shape else {
             let message = format!("`{name}` has no parts; only the output of a network with several outputs has");
             self.builder.errors.at(part.span(), message);
-            return self.builder.value(Shape::Unknown, part.to_string());
+            return self.builder.value(Shape::Unknown, text(part));
         };
-        let (ty, text, key) = (ty.clone(), part.to_string(), name_hash(&part.to_string()));
+        let (ty, name_of_part) = (ty.clone(), text(part));
+        let key = name_hash(&name_of_part);
         let key = if self.builder.generic_size(&ty).is_some() {
             quote!(#key)
         } else {
             // Without a key there is no type, so this mistake is the only one.
-            let whole = name.to_string();
+            let whole = text(name);
             let result = quote! {
-                ::monomorph::shapes::part(#whole, #text, <#ty as ::monomorph::Tensor>::PARTS, #key)
+                ::monomorph::shapes::part(#whole, #name_of_part, <#ty as ::monomorph::Tensor>::PARTS, #key)
             };
             let item = self.builder.work_out(part.span(), quote!(u64), result);
             quote!({ #item })
@@ -332,14 +347,14 @@ impl Resolver<'_> {
 
     fn residual(&mut self, residual: &Residual, input: ValueId) -> ValueId {
         let span = residual.keyword.span();
-        let name = self.builder.names.next("residual", residual.name.as_ref(), span);
+        let name = text(&self.builder.names.next("residual", residual.name.as_ref(), span));
         let body = self.chain(&residual.body, input);
         let shortcut = self.chain(residual.shortcut.as_deref().unwrap_or_default(), input);
         if body == input {
             self.builder.errors.at(span, format!("{name}: its body has no layer"));
         }
-        if [body, shortcut].iter().any(|value| self.builder.numbers(span, &name.to_string(), *value).is_none()) {
-            return self.builder.value(Shape::Unknown, name.to_string());
+        if [body, shortcut].iter().any(|value| self.builder.numbers(span, &name, *value).is_none()) {
+            return self.builder.value(Shape::Unknown, name);
         }
         let with = if shortcut == input { "its input is" } else { "its shortcut gives" };
         let (body_shape, other) =
@@ -349,19 +364,18 @@ impl Resolver<'_> {
         let mut shape = if shortcut == input { other.clone() } else { body_shape.clone() };
         match (body_shape.literals(), other.literals()) {
             (Some(a), Some(b)) => {
-                if let Err(text) = shapes::residual(&name.to_string(), &a, with, &b) {
-                    self.builder.errors.at(span, text.as_str());
+                if let Err(why) = shapes::residual(&name, &a, with, &b) {
+                    self.builder.errors.at(span, why.as_str());
                     shape = Shape::Unknown;
                 }
             }
             _ if self.builder.is_constant(&body_shape) && self.builder.is_constant(&other) => {
-                let (name, a, b) =
-                    (name.to_string(), body_shape.slice(&self.builder.scalar), other.slice(&self.builder.scalar));
+                let (name, a, b) = (&name, body_shape.slice(&self.builder.scalar), other.slice(&self.builder.scalar));
                 self.builder.check(span, quote!(::monomorph::shapes::residual(#name, #a, #with, #b)));
             }
             _ => {}
         }
-        self.builder.fieldless_node(Op::Add, name.to_string(), "Add", vec![body, shortcut], shape)
+        self.builder.fieldless_node(Op::Add, name, "Add", vec![body, shortcut], shape)
     }
 
     /// Compares the declared output with the computed one.
@@ -377,8 +391,8 @@ impl Resolver<'_> {
         let source = source.clone();
         match (declared.literals(), computed.literals()) {
             (Some(declared), Some(computed)) => {
-                if let Err(text) = shapes::declared_output(&declared, &source, &computed) {
-                    self.builder.errors.at(written.span, text.as_str());
+                if let Err(why) = shapes::declared_output(&declared, &source, &computed) {
+                    self.builder.errors.at(written.span, why.as_str());
                 }
             }
             _ if self.builder.is_constant(declared) && self.builder.is_constant(computed) => {

@@ -5,6 +5,7 @@ use quote::{ToTokens, quote};
 use syn::{Expr, Ident};
 
 use crate::parse::{Body, Call, Flow, Source, Step};
+use crate::words::text;
 
 impl Body {
     /// Replaces each loop with its copies; named layers get the number of the copy appended.
@@ -57,7 +58,12 @@ fn unroll(steps: &mut Vec<Step>) {
 fn number(steps: &mut [Step], time: usize) {
     let rename = |name: &mut Option<Ident>| {
         if let Some(name) = name {
-            *name = Ident::new(&format!("{name}{time}"), name.span());
+            let mut text = text(name);
+            // The first copy of the eleventh is not the eleventh of the first.
+            if text.ends_with(|letter: char| letter.is_ascii_digit()) {
+                text.push('_');
+            }
+            *name = Ident::new(&format!("{text}{time}"), name.span());
         }
     };
     for step in steps {

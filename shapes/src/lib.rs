@@ -5,8 +5,11 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::result_large_err, reason = "const code cannot box a text, and makes one only after a mistake")]
 
+mod range;
 mod text;
 
+#[doc(hidden)]
+pub use range::Range;
 #[doc(hidden)]
 pub use text::Text;
 
@@ -293,14 +296,20 @@ const fn divides(layer: &str, parts: &str, part: usize, what: &str, whole: usize
     text.number(whole).str(" ").str(what)
 }
 
+/// The most that the user can write as a size: two of them still make a type that the compiler accepts.
+const MOST: usize = 1 << 28;
+
 /// A size that the user writes.
 ///
 /// # Errors
-/// A message for the user if it is 0.
+/// A message for the user if it is 0 or more than fits into memory.
 #[doc(hidden)]
 pub const fn size(layer: &str, what: &str, size: usize) -> Result<usize, Text> {
     if size == 0 {
         return Err(Text::new().str(layer).str(": ").str(what).str(" is 0; it must be at least 1"));
+    }
+    if size > MOST {
+        return Err(Text::new().str(layer).str(": ").str(what).str(" ").number(size).str(" is too large"));
     }
     Ok(size)
 }
@@ -363,6 +372,45 @@ pub const fn ordered(layer: &str, low_name: &str, low: u64, high_name: &str, hig
         return Ok(());
     }
     Err(Text::new().str(layer).str(": ").str(low_name).str(" must be less than ").str(high_name))
+}
+
+/// A decimal number that the user writes.
+///
+/// # Errors
+/// A message for the user if it is out of its range.
+#[doc(hidden)]
+pub const fn decimal(layer: &str, what: &str, range: Range, value: f64) -> Result<f64, Text> {
+    if range.holds(value) {
+        return Ok(value);
+    }
+    Err(Text::new().str(layer).str(": ").str(what).str(" is not ").str(range.words()))
+}
+
+/// Checks the windows of a pool along one axis: `Err` if one lies in the padding alone, without a maximum or a mean.
+#[doc(hidden)]
+pub const fn reaches(
+    layer: &str,
+    axis: &str,
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    Axis { output, before }: Axis,
+) -> Result<(), Text> {
+    let mut window = 0;
+    while window < output {
+        let start = window * stride;
+        let tap = before.saturating_sub(start).div_ceil(dilation);
+        if tap >= kernel || start + tap * dilation >= before + input {
+            let text = Text::new().str(layer).str(": with this padding, window ").number(window + 1).str(" of its ");
+            return Err(text
+                .str(axis)
+                .str(" lies in the padding alone; pad by at most half the kernel, ")
+                .number(kernel / 2));
+        }
+        window += 1;
+    }
+    Ok(())
 }
 
 /// How many numbers a shape holds.

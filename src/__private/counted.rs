@@ -47,9 +47,8 @@ mod number {
 macro_rules! __counted {
     ([$($impl:tt)*] $name:ty; [$($where:tt)*] $concrete:ty) => {
         const _: () = {
-            use $crate::__private::counted::{CountedParameters, Of, Push, ToBit, tensor_count};
-            const COUNT: usize = tensor_count(<$concrete as $crate::Parameters>::ENTRIES);
-            const _: () = assert!(COUNT < 1 << 28, "a network of so many parameters cannot be counted by a type");
+            const __COUNT: usize = $crate::__private::counted::tensor_count(<$concrete as $crate::Parameters>::ENTRIES);
+            const _: () = ::core::assert!(__COUNT < 1 << 28, "a network of so many parameters cannot be counted by a type");
             $crate::__counted!(
                 @bits [$($impl)*] $name; [$($where)*] $crate::__private::typenum::UTerm;
                 27 26 25 24 23 22 21 20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0
@@ -59,12 +58,14 @@ macro_rules! __counted {
     (@bits [$($impl:tt)*] $name:ty; [$($where:tt)*] $number:ty; $bit:literal $($rest:literal)*) => {
         $crate::__counted!(
             @bits [$($impl)*] $name; [$($where)*]
-            <$number as Push<<Of<{ COUNT >> $bit & 1 }> as ToBit>::Bit>>::Number; $($rest)*
+            <$number as $crate::__private::counted::Push<
+                <$crate::__private::counted::Of<{ __COUNT >> $bit & 1 }> as $crate::__private::counted::ToBit>::Bit,
+            >>::Number; $($rest)*
         );
     };
     (@bits [$($impl:tt)*] $name:ty; [$($where:tt)*] $number:ty;) => {
         #[automatically_derived]
-        impl $($impl)* CountedParameters for $name $($where)* {
+        impl $($impl)* $crate::__private::counted::CountedParameters for $name $($where)* {
             type ParamCount = $number;
         }
     };

@@ -39,7 +39,7 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 /// network! { Smooth: [1, 2, 1] -> [1, 4, 1] { Upsample2d((1, 2), mode = bilinear) } }
 /// assert_eq!(Smooth::zeroed().evaluate(&[[[1.0], [2.0]]]), [[[1.0], [1.25], [1.75], [2.0]]]);
 /// ```
-#[derive(Parameters)]
+#[derive(Clone, Copy, Debug, Parameters)]
 #[parameters(of = X)]
 #[repr(C)]
 pub struct Upsample2d<X, Y, M = Nearest>(PhantomData<(X, Y, M)>);

@@ -110,13 +110,17 @@ macro_rules! __memory_part {
     (numbers $field:ident) => {
         $crate::optim::Part::numbers(
             ::core::stringify!($field),
-            |memory| &memory.$field,
-            |memory| $crate::Tensor::numbers(&memory.$field),
-            |memory| $crate::Tensor::numbers_mut(&mut memory.$field),
+            |__memory| &__memory.$field,
+            |__memory| $crate::Tensor::numbers(&__memory.$field),
+            |__memory| $crate::Tensor::numbers_mut(&mut __memory.$field),
         )
     };
     ($kind:ident $field:ident) => {
-        $crate::optim::Part::$kind(::core::stringify!($field), |memory| &memory.$field, |memory| &mut memory.$field)
+        $crate::optim::Part::$kind(
+            ::core::stringify!($field),
+            |__memory| &__memory.$field,
+            |__memory| &mut __memory.$field,
+        )
     };
 }
 

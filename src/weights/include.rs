@@ -68,8 +68,8 @@ macro_rules! include_weights {
             >,
             $crate::shapes::Text,
         > = $crate::weights::include::Plan::new(&__MONOMORPH_CONTENTS, __MONOMORPH_FILE, $path);
-        const _: () = if let ::core::result::Result::Err(text) = &__MONOMORPH_PLAN {
-            ::core::panic!("{}", text.as_str())
+        const _: () = if let ::core::result::Result::Err(__text) = &__MONOMORPH_PLAN {
+            ::core::panic!("{}", __text.as_str())
         };
         const { $crate::weights::include::build(&__MONOMORPH_PLAN) }
     }};

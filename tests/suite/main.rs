@@ -10,6 +10,7 @@ mod floors;
 mod generic;
 mod gradients;
 mod graphs;
+mod hygiene;
 mod include;
 mod inputs;
 mod layers;

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Field, Fields, Generics, Ident, Result, Type, parse_quote};
 
@@ -145,7 +146,7 @@ fn parameters(input: &DeriveInput, parts: &[Part], mut generics: Generics, scala
     let ident = &input.ident;
     let (mut entries, mut refusals) = (Vec::new(), Vec::new());
     for Part { ident: name, ty, options, kind } in parts {
-        let text = name.to_string();
+        let text = name.unraw().to_string();
         let shape = match kind {
             Kind::Tensor => quote!(::monomorph::__private::tensor_shape::<#scalar, #ty>()),
             Kind::Weight => quote!(::monomorph::__private::weight_shape::<#scalar, #ty>()),
@@ -161,9 +162,10 @@ fn parameters(input: &DeriveInput, parts: &[Part], mut generics: Generics, scala
                      from, and pack it as a part of {ident}: `#[packed({ident}Small: i8 {{ {text}: {} }})]`",
                     quote!(#ty)
                 );
-                refusals.push(quote_spanned! {ty.span()=>
+                let stop = quote_spanned!(ty.span()=> ::core::panic!("{}", #refusal));
+                refusals.push(quote! {
                     if <#ty as ::monomorph::Parameters>::ENTRIES.is_empty() && ::core::mem::size_of::<#ty>() > 0 {
-                        ::core::panic!("{}", #refusal);
+                        #stop
                     }
                 });
                 entries.push(quote! {
@@ -191,12 +193,12 @@ fn parameters(input: &DeriveInput, parts: &[Part], mut generics: Generics, scala
     };
     let pieces = (!weights.is_empty()).then(|| {
         let pieces = parts.iter().map(|Part { ident, kind, .. }| match kind {
-            Kind::Weight => quote!(::monomorph::__private::weight_pieces(&self.#ident, f);),
-            Kind::Layer => quote!(::monomorph::Parameters::pieces(&self.#ident, f);),
-            Kind::Tensor | Kind::Padding => quote!(::monomorph::__private::tensor_pieces(&self.#ident, f);),
+            Kind::Weight => quote!(::monomorph::__private::weight_pieces(&self.#ident, __f);),
+            Kind::Layer => quote!(::monomorph::Parameters::pieces(&self.#ident, __f);),
+            Kind::Tensor | Kind::Padding => quote!(::monomorph::__private::tensor_pieces(&self.#ident, __f);),
         });
         quote! {
-            fn pieces(&self, f: &mut dyn FnMut(&[u8]))
+            fn pieces(&self, __f: &mut dyn ::core::ops::FnMut(&[u8]))
             where
                 #scalar: ::monomorph::__private::Bits,
             {
@@ -216,14 +218,14 @@ fn parameters(input: &DeriveInput, parts: &[Part], mut generics: Generics, scala
                 &[]
             } else {
                 #(#refusals)*
-                let entries: &'static [::monomorph::parameters::Entry] = const { &[#(#entries),*] };
+                let __entries: &'static [::monomorph::parameters::Entry] = const { &[#(#entries),*] };
                 ::core::assert!(
                     ::core::mem::size_of::<Self>()
-                        == ::monomorph::parameters::count(entries) * ::core::mem::size_of::<#scalar>(),
+                        == ::monomorph::parameters::count(__entries) * ::core::mem::size_of::<#scalar>(),
                     "a struct of parameters has no padding and holds nothing but tensors of one number type; \
                     a network within one that has const parameters must be declared `#[unaligned]`",
                 );
-                entries
+                __entries
             };
 
             #pieces
@@ -283,33 +285,33 @@ fn pack(input: &DeriveInput, parts: &[Part], generics: &Generics, scalar: &Token
     let arguments = input.generics.params.iter().map(|parameter| match parameter {
         syn::GenericParam::Type(ty) if replaced.contains(&ty.ident) => {
             let name = &ty.ident;
-            quote!(::monomorph::weight::Packed<#name, PackFormat>)
+            quote!(::monomorph::weight::Packed<#name, __Format>)
         }
         syn::GenericParam::Type(ty) => ty.ident.to_token_stream(),
         syn::GenericParam::Const(size) => size.ident.to_token_stream(),
         syn::GenericParam::Lifetime(lifetime) => lifetime.lifetime.to_token_stream(),
     });
     let (target, body) = if weights.is_empty() {
-        (quote!(Self), quote!(::monomorph::__private::copy_parameters(self, to);))
+        (quote!(Self), quote!(::monomorph::__private::copy_parameters(self, __to);))
     } else {
         let copies = parts.iter().map(|Part { ident, kind, .. }| match kind {
-            Kind::Weight => quote!(to.#ident.pack(&self.#ident);),
-            Kind::Layer => quote!(::monomorph::__private::copy_parameters(&self.#ident, &mut to.#ident);),
+            Kind::Weight => quote!(__to.#ident.pack(&self.#ident);),
+            Kind::Layer => quote!(::monomorph::__private::copy_parameters(&self.#ident, &mut __to.#ident);),
             Kind::Tensor | Kind::Padding => quote! {
-                ::monomorph::Tensor::numbers_mut(&mut to.#ident)
+                ::monomorph::Tensor::numbers_mut(&mut __to.#ident)
                     .copy_from_slice(::monomorph::Tensor::numbers(&self.#ident));
             },
         });
         (quote!(#ident<#(#arguments),*>), quote!(#(#copies)*))
     };
-    generics.params.push(parse_quote!(PackFormat: ::monomorph::scalar::Storage<#scalar>));
+    generics.params.push(parse_quote!(__Format: ::monomorph::scalar::Storage<#scalar>));
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     Ok(quote! {
         #[automatically_derived]
-        impl #impl_generics ::monomorph::parameters::Pack<PackFormat> for #ident #type_generics #where_clause {
+        impl #impl_generics ::monomorph::parameters::Pack<__Format> for #ident #type_generics #where_clause {
             type Packed = #target;
 
-            fn pack(&self, to: &mut Self::Packed) {
+            fn pack(&self, __to: &mut Self::Packed) {
                 #body
             }
         }

@@ -5,6 +5,8 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Fields, Generics, Ident, Result, Type};
 
+use crate::spans::at;
+
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let what = match &input.data {
         Data::Struct(data) => return implementation(&input.ident, &input.generics, &data.fields),
@@ -35,7 +37,7 @@ pub(crate) fn implementation(ident: &Ident, generics: &Generics, fields: &Fields
     }
     let predicates = &mut generics.make_where_clause().predicates;
     for ty in generic {
-        predicates.push(syn::parse_quote_spanned!(ty.span()=> #ty: ::monomorph::memory::Plain));
+        predicates.push(syn::parse_quote_spanned!(at(ty.span())=> #ty: ::monomorph::memory::Plain));
     }
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let checks = fixed.iter().map(|ty| quote_spanned!(ty.span()=> is_plain::<#ty>();));

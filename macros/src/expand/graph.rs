@@ -19,7 +19,7 @@ impl Network<'_> {
             nodes.push(quote!(__m::Node::step(#name, "input", &[], #shape)));
         }
         for node in &self.model.nodes {
-            if matches!(node.op, Op::Outputs(_)) {
+            if matches!(node.op, Op::Outputs(_) | Op::Copy) {
                 continue;
             }
             of_value[node.output] = nodes.len();

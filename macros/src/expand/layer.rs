@@ -6,6 +6,7 @@ use quote::quote;
 use crate::expand::network::Network;
 use crate::expand::passes::Mode;
 use crate::plan::{Gradients, Places};
+use crate::words::text;
 
 /// The parts of the implementation of `Layer` that depend on the model.
 struct Passes {
@@ -57,11 +58,11 @@ impl Network<'_> {
             #[inline(always)]
             fn sample<__S: __m::Simd, const __B: usize>(
                 &self,
-                simd: __S,
-                input: &[Self::Input; __B],
-                output: &mut [Self::Output; __B],
-                workspace: &mut Self::Workspace<__B>,
-                noise: &mut __m::Noise,
+                __simd: __S,
+                __input: &[Self::Input; __B],
+                __output: &mut [Self::Output; __B],
+                __workspace: &mut Self::Workspace<__B>,
+                __noise: &mut __m::Noise,
             ) {
                 #sample
             }
@@ -72,7 +73,7 @@ impl Network<'_> {
         let Passes { macs, evaluate, sample, forward, backward, saved, workspace, graph } = passes;
         let Self { name, generics, input, output, .. } = self;
         let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
-        let text = name.to_string();
+        let text = text(name);
         quote! {
             #[automatically_derived]
             impl #impl_generics __m::Layer for #name #type_generics #where_clause {
@@ -85,10 +86,10 @@ impl Network<'_> {
                 #[inline(always)]
                 fn evaluate<__S: __m::Simd, const __B: usize>(
                     &self,
-                    simd: __S,
-                    input: &[Self::Input; __B],
-                    output: &mut [Self::Output; __B],
-                    workspace: &mut Self::Workspace<__B>,
+                    __simd: __S,
+                    __input: &[Self::Input; __B],
+                    __output: &mut [Self::Output; __B],
+                    __workspace: &mut Self::Workspace<__B>,
                 ) {
                     #evaluate
                 }
@@ -98,11 +99,11 @@ impl Network<'_> {
                 #[inline(always)]
                 fn forward<__S: __m::Simd, const __B: usize>(
                     &self,
-                    simd: __S,
-                    input: &[Self::Input; __B],
-                    output: &mut [Self::Output; __B],
-                    saved: &mut Self::Saved<__B>,
-                    pass: &mut __m::Pass<Self::Scalar>,
+                    __simd: __S,
+                    __input: &[Self::Input; __B],
+                    __output: &mut [Self::Output; __B],
+                    __saved: &mut Self::Saved<__B>,
+                    __pass: &mut __m::Pass<Self::Scalar>,
                 ) {
                     #forward
                 }
@@ -110,14 +111,14 @@ impl Network<'_> {
                 #[inline(always)]
                 fn backward<__S: __m::Simd, const __B: usize>(
                     &self,
-                    simd: __S,
-                    input: &[Self::Input; __B],
-                    output: &[Self::Output; __B],
-                    saved: &mut Self::Saved<__B>,
-                    grad_output: &mut [Self::Output; __B],
-                    grad_input: ::core::option::Option<&mut [Self::Input; __B]>,
-                    gradient: &mut Self,
-                    pass: &__m::Pass<Self::Scalar>,
+                    __simd: __S,
+                    __input: &[Self::Input; __B],
+                    __output: &[Self::Output; __B],
+                    __saved: &mut Self::Saved<__B>,
+                    __grad_output: &mut [Self::Output; __B],
+                    __grad_input: ::core::option::Option<&mut [Self::Input; __B]>,
+                    __gradient: &mut Self,
+                    __pass: &__m::Pass<Self::Scalar>,
                 ) {
                     #backward
                 }

@@ -11,11 +11,11 @@ use crate::plan::{Gradients, Place, Places};
 /// The memory of a pass: where its buffers are and what its input and output are called.
 pub(super) struct Memory<'a> {
     pub(super) places: &'a Places,
-    /// The variable that holds the buffers: `workspace` or `saved`.
+    /// The variable that holds the buffers: `__workspace` or `__saved`.
     pub(super) owner: Ident,
     pub(super) store: Store,
-    /// What the names of buffers begin with.
-    prefix: &'static str,
+    /// What the names of its buffers say, beside the values and numbers: `grad` or nothing.
+    what: &'static str,
     /// The variables of the caller's input and output.
     pub(super) ends: [Ident; 2],
 }
@@ -49,7 +49,7 @@ impl Item {
 }
 
 fn ends(input: &str, output: &str) -> [Ident; 2] {
-    [format_ident!("{input}"), format_ident!("{output}")]
+    [format_ident!("__{input}"), format_ident!("__{output}")]
 }
 
 impl Network<'_> {
@@ -126,12 +126,12 @@ impl Network<'_> {
         let (impl_generics, _, where_clause) = self.batched.split_for_impl();
         let types: Vec<_> = self.generics.type_params().map(|parameter| &parameter.ident).collect();
         if !types.is_empty() {
-            fields.push(quote!(parameters: ::core::marker::PhantomData<fn() -> (#(#types,)*)>));
+            fields.push(quote!(__parameters: ::core::marker::PhantomData<fn() -> (#(#types,)*)>));
         }
         quote! {
             #[doc = #docs]
-            #[doc(hidden)]
             #[derive(__m::Plain)]
+            #[monomorph(crate = ::monomorph)]
             #visibility struct #name #impl_generics #where_clause {
                 #(#fields,)*
             }
@@ -141,39 +141,41 @@ impl Network<'_> {
     /// The memory of `evaluate`.
     pub(super) fn working<'p>(&self, places: &'p Places) -> Memory<'p> {
         let ends = ends("input", "output");
-        Memory { places, owner: format_ident!("workspace"), store: self.store("arena"), prefix: "", ends }
+        Memory { places, owner: format_ident!("__workspace"), store: self.store("arena"), what: "", ends }
     }
 
     /// The values that `forward` keeps.
     pub(super) fn keeping<'p>(&self, places: &'p Places) -> Memory<'p> {
         let ends = ends("input", "output");
-        Memory { places, owner: format_ident!("saved"), store: Store::Fields, prefix: "", ends }
+        Memory { places, owner: format_ident!("__saved"), store: Store::Fields, what: "", ends }
     }
 
     /// The gradients of values in `backward`.
     pub(super) fn deriving<'p>(&self, gradients: &'p Gradients) -> Memory<'p> {
         let ends = ends("grad_input", "grad_output");
         let (places, store) = (&gradients.places, self.store("gradients"));
-        Memory { places, owner: format_ident!("saved"), store, prefix: "grad_", ends }
+        Memory { places, owner: format_ident!("__saved"), store, what: "grad", ends }
     }
 
     fn store(&self, arena: &str) -> Store {
         if self.arena { Store::Arena(format_ident!("{arena}")) } else { Store::Fields }
     }
 
-    /// The name of a buffer.
-    fn buffer(&self, memory: &Memory, index: usize) -> Ident {
-        let source = |index: usize| &self.model.values[memory.places.buffers[index].value].source;
-        // A source can have several buffers, such as a gradient and the temporary buffer of what is added to it.
-        let same = (0..index).filter(|other| source(*other) == source(index)).count();
-        let number = if same == 0 { String::new() } else { format!("_{}", same + 1) };
-        format_ident!("{}{}{number}", memory.prefix, source(index).replace([' ', '.'], "_"))
+    /// What a buffer holds, as a part of a name.
+    fn held(&self, memory: &Memory, buffer: usize) -> String {
+        self.model.values[memory.places.buffers[buffer].value].source.replace([' ', '.'], "_")
     }
 
-    /// The const item with the slot of a buffer in its arena. The index keeps values apart whose names differ in case.
+    /// The name of a buffer: its number keeps it apart from those of other values, whatever these are called.
+    fn buffer(&self, memory: &Memory, index: usize) -> Ident {
+        let before = if let Store::Locals = memory.store { "__" } else { "" };
+        format_ident!("{before}{}_{}{index}", self.held(memory, index), memory.what)
+    }
+
+    /// The const item with the slot of a buffer in its arena.
     fn slot(&self, memory: &Memory, index: usize) -> Ident {
-        let source = &self.model.values[memory.places.buffers[index].value].source;
-        format_ident!("__AT_{}{index}_{}", memory.prefix.to_uppercase(), source.replace([' ', '.'], "_").to_uppercase())
+        let name = format!("{}_{}{index}", self.held(memory, index), memory.what);
+        format_ident!("__AT_{}", name.to_uppercase())
     }
 
     /// Whether a buffer is a field of its own.
@@ -195,7 +197,7 @@ impl Network<'_> {
     /// The memory of `step`.
     pub(super) fn stepping<'p>(&self, places: &'p Places) -> Memory<'p> {
         let ends = ends("input", "output");
-        Memory { places, owner: format_ident!("state"), store: Store::Locals, prefix: "step_", ends }
+        Memory { places, owner: format_ident!("__state"), store: Store::Locals, what: "", ends }
     }
 
     /// The variables of `step`.
@@ -246,7 +248,7 @@ impl Network<'_> {
             let code = code(&values);
             return quote!(#code;);
         };
-        let names: Vec<_> = (0..buffers.len()).map(|index| format_ident!("v{index}")).collect();
+        let names: Vec<_> = (0..buffers.len()).map(|index| format_ident!("__v{index}")).collect();
         let values: Vec<_> = items
             .iter()
             .map(|item| match slot(item).and_then(|buffer| buffers.iter().position(|other| *other == buffer)) {

@@ -12,12 +12,22 @@ mod structure;
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use crate::errors::Errors;
 use crate::expand::network::Network;
 use crate::graph::Model;
+use crate::items::with_attributes;
 use crate::plan;
 
-/// All the code of a network; if it has mistakes, just enough for editors to complete its methods.
-pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
+/// All the code of a network and its mistakes; if there are any, just enough for editors to complete its methods.
+pub(crate) fn network(model: &Model, errors: Errors) -> TokenStream {
+    let correct = errors.is_empty();
+    let (errors, code) = (errors.into_tokens(), items(model, correct));
+    let code = quote!(#errors #code);
+    let Model { conditions, declaration, .. } = model;
+    with_attributes(code, conditions, &declaration.attributes)
+}
+
+fn items(model: &Model, correct: bool) -> TokenStream {
     let network = Network::new(model);
     let constants = model.constants.iter();
     if !correct {
@@ -52,7 +62,7 @@ pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
     let streaming = network.streaming();
     let (aliases, assertions) = (network.aliases(), network.assertions());
     let (input, output) = (network.parts("Input", &model.input_parts), network.parts("Output", &model.output_parts));
-    let (budget, counted) = (network.budget(), network.counted());
+    let (budget, counted, comparison) = (network.budget(), network.counted(), network.comparison());
     // Only what users name is in their scope. The rest is in an anonymous const, where short names cannot clash.
     quote! {
         #(#constants)*
@@ -71,6 +81,7 @@ pub(crate) fn network(model: &Model, correct: bool) -> TokenStream {
             #workspace
             #saved
             #layer
+            #comparison
             #(#packed_layers)*
             #(#streaming_layers)*
             #streaming_layer

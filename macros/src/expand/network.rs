@@ -1,12 +1,14 @@
 //! The names and types that all parts of the emitted code share.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{GenericParam, Generics, Ident, Type, parse_quote};
 
 use crate::graph::{Model, Node, Packed, Shape, ValueId};
 use crate::sizes::{mentioned, number_type};
+use crate::spans::{at, located};
+use crate::words::text;
 
 /// A model, and the names and types that all parts of the emitted code share.
 #[derive(Clone)]
@@ -69,7 +71,7 @@ impl<'a> Network<'a> {
 
     /// `Digits` + `Saved` → `DigitsSaved`.
     pub(super) fn part(&self, suffix: &str) -> Ident {
-        format_ident!("{}{suffix}", self.name)
+        format_ident!("{}{suffix}", self.name, span = at(self.name.span()))
     }
 
     /// The name and type of each layer's field.
@@ -88,13 +90,9 @@ impl<'a> Network<'a> {
         Some(quote!(#alias #arguments))
     }
 
-    /// `NetDense1`.
+    /// `Net__dense1`: no type of the user's is called so.
     fn alias(&self, field: &Ident) -> Ident {
-        let mut camel: String = field.to_string().split('_').map(capitalized).collect();
-        if ["Input", "Output", "Saved", "Workspace", "State"].contains(&camel.as_str()) {
-            camel += "Layer";
-        }
-        format_ident!("{}{camel}", self.name)
+        format_ident!("{}__{}", self.name, text(field), span = at(self.name.span()))
     }
 
     /// The generics that a type mentions, without bounds: those of its alias.
@@ -111,7 +109,10 @@ impl<'a> Network<'a> {
                     let ident = ty.ident;
                     Some(parse_quote!(#ident))
                 }
-                GenericParam::Const(size) if mentions(&size.ident) => Some(GenericParam::Const(size)),
+                GenericParam::Const(mut size) if mentions(&size.ident) => {
+                    size.default = None;
+                    Some(GenericParam::Const(size))
+                }
                 _ => None,
             })
             .collect();
@@ -192,26 +193,6 @@ impl<'a> Network<'a> {
         let (_, type_generics, _) = self.batched.split_for_impl();
         quote!(#name #type_generics)
     }
-}
-
-/// The tokens at the place `span`, for errors there.
-fn located(tokens: TokenStream, span: Span) -> TokenStream {
-    let tokens = tokens.into_iter().map(|mut token| {
-        if let TokenTree::Group(group) = &token {
-            let mut inner = Group::new(group.delimiter(), located(group.stream(), span));
-            inner.set_span(group.span());
-            token = TokenTree::Group(inner);
-        }
-        token.set_span(token.span().located_at(span));
-        token
-    });
-    tokens.collect()
-}
-
-/// `dense` → `Dense`.
-fn capitalized(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A literal without the suffix `usize` that `quote!` would add.

@@ -9,6 +9,7 @@ use crate::expand::network::Network;
 use crate::expand::passes::Mode;
 use crate::graph::Packed;
 use crate::plan::Places;
+use crate::words::text;
 
 /// A field of a packed network.
 struct PackedField<'a> {
@@ -50,6 +51,7 @@ impl<'a> Network<'a> {
         quote! {
             #[doc = #docs]
             #[derive(::monomorph::memory::Plain)]
+            #[monomorph(crate = ::monomorph)]
             #representation
             #visibility struct #small #impl_generics #where_clause {
                 #(#fields,)*
@@ -69,17 +71,17 @@ impl<'a> Network<'a> {
         let (body, sample) = (passes.evaluate(evaluate, Mode::Evaluate), passes.sample(evaluate));
         let (small, format, format_type) = (&packed.name, packed.format, packed.format_type());
         let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
-        let (text, workspace) = (small.to_string(), self.batch_of("Workspace"));
+        let (text, workspace) = (text(small), self.batch_of("Workspace"));
         let of = quote!(<#name #type_generics as ::monomorph::Network>);
         let of_layer = quote!(<#name #type_generics as __m::Layer>);
         let refusal = format!("{small} is packed as {format} and cannot be trained; train {name} and pack it");
         let fields = self.packed_fields(packed);
         let packs = fields.iter().map(|PackedField { name: field, .. }| match passes.packed_inside(field) {
-            None => quote!(::monomorph::parameters::Pack::<#format_type>::pack(&network.#field, &mut self.#field);),
+            None => quote!(::monomorph::parameters::Pack::<#format_type>::pack(&__network.#field, &mut self.#field);),
             Some((small, from)) => {
                 let this = quote!(&mut self.#field);
                 let this = quote_spanned!(small.span()=> <#small as __m::PackedFrom<#from>>::get_mut(#this));
-                quote!(::monomorph::network::PackedNetwork::pack(#this, &network.#field);)
+                quote!(::monomorph::network::PackedNetwork::pack(#this, &__network.#field);)
             }
         });
         let names = fields.iter().map(|field| field.name);
@@ -95,11 +97,11 @@ impl<'a> Network<'a> {
                 type Scalar = #scalar;
                 const ENTRIES: &'static [::monomorph::parameters::Entry] = &[];
 
-                fn pieces(&self, f: &mut dyn FnMut(&[u8]))
+                fn pieces(&self, __f: &mut dyn ::core::ops::FnMut(&[u8]))
                 where
                     #scalar: __m::Bits,
                 {
-                    #(<#types as ::monomorph::Parameters>::pieces(&self.#names, f);)*
+                    #(<#types as ::monomorph::Parameters>::pieces(&self.#names, __f);)*
                 }
             }
 
@@ -114,10 +116,10 @@ impl<'a> Network<'a> {
                 #[inline(always)]
                 fn evaluate<__S: __m::Simd, const __B: usize>(
                     &self,
-                    simd: __S,
-                    input: &[Self::Input; __B],
-                    output: &mut [Self::Output; __B],
-                    workspace: &mut Self::Workspace<__B>,
+                    __simd: __S,
+                    __input: &[Self::Input; __B],
+                    __output: &mut [Self::Output; __B],
+                    __workspace: &mut Self::Workspace<__B>,
                 ) {
                     #body
                 }
@@ -156,7 +158,7 @@ impl<'a> Network<'a> {
                 type Of = #name #type_generics;
                 const FORMAT: &'static str = #format;
 
-                fn pack(&mut self, network: &Self::Of) {
+                fn pack(&mut self, __network: &Self::Of) {
                     #(#packs)*
                 }
             }

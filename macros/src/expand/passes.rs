@@ -33,8 +33,8 @@ impl Network<'_> {
                     return self.apply(&memory, node, marker);
                 }
                 self.step(&memory, node, 0, |x, y| match mode {
-                    Mode::Step => quote!(__m::Streaming::step(&self.#name, simd, &mut (), &(#x)[0], &mut (#y)[0])),
-                    _ => quote!(__m::Layer::evaluate(&self.#name, simd, #x, #y, &mut ())),
+                    Mode::Step => quote!(__m::Streaming::step(&self.#name, __simd, &mut (), &(#x)[0], &mut (#y)[0])),
+                    _ => quote!(__m::Layer::evaluate(&self.#name, __simd, #x, #y, &mut ())),
                 })
             }
             _ => self.rearrange(&memory, node),
@@ -46,9 +46,9 @@ impl Network<'_> {
     fn call(&self, memory: &Memory, index: usize, node: &Node, name: &Ident, mode: Mode) -> TokenStream {
         let capabilities = node.capabilities();
         let (field, state) = (format_ident!("{name}_workspace"), format_ident!("{}", node.name));
-        let workspace = if capabilities.needs_workspace { quote!(&mut workspace.#field) } else { quote!(&mut ()) };
+        let workspace = if capabilities.needs_workspace { quote!(&mut __workspace.#field) } else { quote!(&mut ()) };
         let layer = self.layer_in(name);
-        let state = if capabilities.has_state { quote!(&mut state.#state) } else { quote!(&mut ()) };
+        let state = if capabilities.has_state { quote!(&mut __state.#state) } else { quote!(&mut ()) };
         let pool = plan::pool(self.model, index);
         let then = self.epilogue(index, plan::fused_into);
         let output = self.output_item(memory, pool.unwrap_or(node).output);
@@ -59,25 +59,25 @@ impl Network<'_> {
             match (&then, mode) {
                 _ if pool.is_some() => {
                     let then = then.clone().unwrap_or_else(|| quote!(::monomorph::layers::Identity));
-                    quote!(self.#name.evaluate_pooled::<__S, __B, #then, _>(simd, #x, #y))
+                    quote!(self.#name.evaluate_pooled::<__S, __B, #then, _>(__simd, #x, #y))
                 }
                 (Some(then), Mode::Step) => quote! {
-                    __m::Streaming::step_then::<__S, #then>(#layer, simd, #state, &(#x)[0], &mut (#y)[0])
+                    __m::Streaming::step_then::<__S, #then>(#layer, __simd, #state, &(#x)[0], &mut (#y)[0])
                 },
                 (None, Mode::Step) => {
-                    quote!(__m::Streaming::step(#layer, simd, #state, &(#x)[0], &mut (#y)[0]))
+                    quote!(__m::Streaming::step(#layer, __simd, #state, &(#x)[0], &mut (#y)[0]))
                 }
-                _ if samples => quote!(__m::Layer::sample(#layer, simd, #x, #y, #workspace, noise)),
+                _ if samples => quote!(__m::Layer::sample(#layer, __simd, #x, #y, #workspace, __noise)),
                 (Some(then), _) => {
-                    quote!(__m::Layer::evaluate_then::<__S, __B, #then>(#layer, simd, #x, #y, #workspace))
+                    quote!(__m::Layer::evaluate_then::<__S, __B, #then>(#layer, __simd, #x, #y, #workspace))
                 }
-                (None, _) => quote!(__m::Layer::evaluate(#layer, simd, #x, #y, #workspace)),
+                (None, _) => quote!(__m::Layer::evaluate(#layer, __simd, #x, #y, #workspace)),
             }
         });
         let apply = then.filter(|_| samples).map(|then| {
             let (scalar, ty) = (self.scalar, &output.ty);
             let value = self.get_mut(memory, output.place, ty);
-            quote!(__m::passes::apply::<#scalar, __S, #then, #ty, __B>(simd, #value);)
+            quote!(__m::passes::apply::<#scalar, __S, #then, #ty, __B>(__simd, #value);)
         });
         quote!(#call #apply)
     }
@@ -103,9 +103,9 @@ impl Network<'_> {
                     let (x, y) = self.inputs_and_output(node, values);
                     match &then {
                         Some(then) => quote! {
-                            __m::Layer::forward_then::<__S, __B, #then>(&self.#name, simd, #x, #y, #saved, pass)
+                            __m::Layer::forward_then::<__S, __B, #then>(&self.#name, __simd, #x, #y, #saved, __pass)
                         },
-                        None => quote!(__m::Layer::forward(&self.#name, simd, #x, #y, #saved, pass)),
+                        None => quote!(__m::Layer::forward(&self.#name, __simd, #x, #y, #saved, __pass)),
                     }
                 })
             }
@@ -139,7 +139,7 @@ impl Network<'_> {
             };
             !matches!(node.op, Op::Layer(_) | Op::Activation { .. }) && (0..reach.len()).any(own)
         });
-        let again = (passed_on || gradients.input_written_again).then(|| quote!(let mut grad_input = grad_input;));
+        let again = (passed_on || gradients.input_written_again).then(|| quote!(let mut __grad_input = __grad_input;));
         quote!(#again #(#steps)*)
     }
 
@@ -165,7 +165,7 @@ impl Network<'_> {
         let ty = self.ty(node.output);
         let value = self.get_mut(memory, memory.places.of[node.output], &ty);
         let scalar = self.scalar;
-        quote!(__m::passes::apply::<#scalar, __S, #marker, #ty, __B>(simd, #value);)
+        quote!(__m::passes::apply::<#scalar, __S, #marker, #ty, __B>(__simd, #value);)
     }
 
     /// The node of a sum, a product, or of parts of values.
@@ -181,9 +181,10 @@ impl Network<'_> {
                     .is_none()
                     .then(|| self.step(memory, node, first, |x, y| quote!(__m::passes::copy(#x, #y))));
                 let pass = if matches!(node.op, Op::Multiply) { quote!(multiply) } else { quote!(add) };
-                let combine = self.step(memory, node, 1 - first, |x, y| quote!(__m::passes::#pass(simd, #x, #y)));
+                let combine = self.step(memory, node, 1 - first, |x, y| quote!(__m::passes::#pass(__simd, #x, #y)));
                 quote!(#copy #combine)
             }
+            Op::Copy => self.step(memory, node, 0, |x, y| quote!(__m::passes::copy(#x, #y))),
             Op::Concat(axis) => {
                 let slots = (0..node.inputs.len()).map(|slot| {
                     let window = self.window(node, slot, *axis);
@@ -233,7 +234,7 @@ impl Network<'_> {
         // An activation that was computed in place has overwritten its input; its derivative follows from the output.
         let x = self.get(&values, kept.of[node.inputs[0]], &ty);
         let gradient = self.get_mut(&self.deriving(gradients), gradients.places.of[node.output], &ty);
-        quote!(__m::passes::derive::<#scalar, __S, #marker, #ty, __B>(simd, #x, #y, #gradient);)
+        quote!(__m::passes::derive::<#scalar, __S, #marker, #ty, __B>(__simd, #x, #y, #gradient);)
     }
 
     /// Calls the backward pass of a layer, and writes or adds the gradients of its inputs.
@@ -250,7 +251,7 @@ impl Network<'_> {
         let x = self.given(node, x, "read");
         let y = self.get(&values, kept.of[node.output], &self.ty(node.output));
         let saved = saved_of(node);
-        let call = |dy: &TokenStream, dx: TokenStream| quote!(__m::Layer::backward(&self.#name, simd, #x, #y, #saved, #dy, #dx, &mut gradient.#name, pass));
+        let call = |dy: &TokenStream, dx: TokenStream| quote!(__m::Layer::backward(&self.#name, __simd, #x, #y, #saved, #dy, #dx, &mut __gradient.#name, __pass));
         let place = |slot: usize| gradients.places.of[node.inputs[slot]];
         let none = quote!(::core::option::Option::None);
         let dy = Item::written(gradients.places.of[node.output], self.ty(node.output));
@@ -264,7 +265,7 @@ impl Network<'_> {
                     (Reach::Added(Some(buffer)), _) => Place::Buffer(buffer),
                     (_, Place::Input) => {
                         let again = gradients.input_written_again || node.inputs.len() > 1;
-                        let target = if again { quote!(grad_input.as_deref_mut()) } else { quote!(grad_input) };
+                        let target = if again { quote!(__grad_input.as_deref_mut()) } else { quote!(__grad_input) };
                         return Err(if self.input.to_string() == takes.to_string() {
                             target
                         } else {
@@ -294,15 +295,15 @@ impl Network<'_> {
             Some(match place(slot) {
                 Place::Input => {
                     let from = self.get(&memory, from.place, &from.ty);
-                    let to = self.cast_mut(quote!(grad_input), &self.input, &takes);
-                    let add = quote!(__m::passes::add(simd, #from, #to););
+                    let to = self.cast_mut(quote!(__grad_input), &self.input, &takes);
+                    let add = quote!(__m::passes::add(__simd, #from, #to););
                     (add, true)
                 }
                 place => {
                     let items = [from, Item::written(place, takes)];
                     let add = self.statement(&memory, &items, |values| {
                         let (from, to) = (&values[0], &values[1]);
-                        quote!(__m::passes::add(simd, #from, #to))
+                        quote!(__m::passes::add(__simd, #from, #to))
                     });
                     (add, false)
                 }
@@ -313,7 +314,7 @@ impl Network<'_> {
             // Without a gradient to add to, there is no need to compute one.
             let without = call(&self.get_mut(&memory, dy.place, &dy.ty), none);
             return quote! {
-                if let ::core::option::Option::Some(grad_input) = grad_input.as_deref_mut() {
+                if let ::core::option::Option::Some(__grad_input) = __grad_input.as_deref_mut() {
                     #through
                     #add
                 } else {
@@ -324,7 +325,7 @@ impl Network<'_> {
         let added = added.into_iter().map(|(add, to_caller)| {
             if to_caller {
                 quote! {
-                    if let ::core::option::Option::Some(grad_input) = grad_input.as_deref_mut() {
+                    if let ::core::option::Option::Some(__grad_input) = __grad_input.as_deref_mut() {
                         #add
                     }
                 }
@@ -343,7 +344,7 @@ impl Network<'_> {
             Op::Multiply => {
                 let other = node.inputs[1 - slot];
                 let other = self.get(&self.keeping(kept), kept.of[other], &self.ty(other));
-                quote!(__m::passes::multiply_back(simd, #dy, #other, #dx, #again))
+                quote!(__m::passes::multiply_back(__simd, #dy, #other, #dx, #again))
             }
             Op::Concat(axis) => {
                 let window = self.window(node, slot, *axis);
@@ -357,7 +358,7 @@ impl Network<'_> {
                 let pass = if again { quote!(add_field) } else { quote!(take_field) };
                 quote!(__m::#pass!(#dy, #field, #dx))
             }
-            _ if again => quote!(__m::passes::add(simd, #dy, #dx)),
+            _ if again => quote!(__m::passes::add(__simd, #dy, #dx)),
             _ => quote!(__m::passes::copy(#dy, #dx)),
         };
         let (from, to) = (gradients.places.of[node.output], gradients.places.of[node.inputs[slot]]);
@@ -366,9 +367,9 @@ impl Network<'_> {
             (Reach::Shared | Reach::Nowhere, _) => TokenStream::new(),
             (_, Place::Input) => {
                 let dy = self.get(&memory, from, &y);
-                let pass = pass(&dy, &self.cast_mut(quote!(grad_input), &self.input, &x));
+                let pass = pass(&dy, &self.cast_mut(quote!(__grad_input), &self.input, &x));
                 quote! {
-                    if let ::core::option::Option::Some(grad_input) = grad_input.as_deref_mut() {
+                    if let ::core::option::Option::Some(__grad_input) = __grad_input.as_deref_mut() {
                         #pass;
                     }
                 }
@@ -396,7 +397,7 @@ impl Network<'_> {
 fn saved_of(node: &Node) -> TokenStream {
     if node.capabilities().saves {
         let name = format_ident!("{}_saved", node.name);
-        quote!(&mut saved.#name)
+        quote!(&mut __saved.#name)
     } else {
         quote!(&mut ())
     }

@@ -23,13 +23,14 @@ impl Network<'_> {
         });
         let types: Vec<_> = generics.type_params().map(|parameter| &parameter.ident).collect();
         let phantom =
-            (!types.is_empty()).then(|| quote!(parameters: ::core::marker::PhantomData<fn() -> (#(#types,)*)>,));
+            (!types.is_empty()).then(|| quote!(__parameters: ::core::marker::PhantomData<fn() -> (#(#types,)*)>,));
         let docs = format!("What [`{name}`] remembers between the steps of a sequence.");
         let methods = self.step_methods(name);
         let packed = self.model.packed.iter().map(|packed| self.step_methods(&packed.name));
         quote! {
             #[doc = #docs]
-            #[derive(Clone, ::monomorph::memory::Plain)]
+            #[derive(::core::clone::Clone, ::monomorph::memory::Plain)]
+            #[monomorph(crate = ::monomorph)]
             #visibility struct #state #impl_generics #where_clause {
                 #(#fields)*
                 #phantom
@@ -73,21 +74,21 @@ impl Network<'_> {
                 type StepInput = #input;
                 type StepOutput = #output;
 
-                fn start(&self, state: &mut Self::State) {
-                    __m::clear(state);
+                fn start(&self, __state: &mut Self::State) {
+                    __m::clear(__state);
                     #(#starts)*
                 }
 
                 #[inline(always)]
                 fn step<__S: __m::Simd>(
                     &self,
-                    simd: __S,
-                    state: &mut Self::State,
-                    input: &Self::StepInput,
-                    output: &mut Self::StepOutput,
+                    __simd: __S,
+                    __state: &mut Self::State,
+                    __input: &Self::StepInput,
+                    __output: &mut Self::StepOutput,
                 ) {
                     const __B: usize = 1;
-                    let (input, output) = (::core::array::from_ref(input), ::core::array::from_mut(output));
+                    let (__input, __output) = (::core::array::from_ref(__input), ::core::array::from_mut(__output));
                     #locals
                     #body
                 }
@@ -100,7 +101,7 @@ impl Network<'_> {
         let nodes = self.model.nodes.iter().filter(|node| node.capabilities().user_defined);
         nodes.filter_map(|node| {
             let (layer, state) = (self.layer_in(&node.field.as_ref()?.0), format_ident!("{}", node.name));
-            Some(quote!(__m::Streaming::start(#layer, &mut state.#state);))
+            Some(quote!(__m::Streaming::start(#layer, &mut __state.#state);))
         })
     }
 }

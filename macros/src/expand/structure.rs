@@ -1,36 +1,40 @@
 //! What users see of a network: the struct, its documentation, its methods, and its budget.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{format_ident, quote};
 use syn::Ident;
 
+use crate::errors::stop;
 use crate::expand::network::{Network, index};
 use crate::graph::{Node, Op, Shape, Value};
 use crate::plan;
 use crate::sizes;
+use crate::words::text;
+
+/// The library's `network::MOST_ON_STACK`.
+const MOST_ON_STACK: usize = 256 << 10;
 
 impl Network<'_> {
     pub(super) fn structure(&self, fields: &[(&Ident, TokenStream)]) -> TokenStream {
         let Self { name, scalar, generics, .. } = self;
         let declaration = &self.model.declaration;
         let (attributes, visibility) = (&declaration.attributes, &declaration.visibility);
-        let (impl_generics, _, where_clause) = generics.split_for_impl();
+        let where_clause = &generics.where_clause;
         // Stable Rust cannot compute with const parameters, so a network that has them gets no padding.
         let padded = !fields.is_empty() && !self.model.parametric;
         let padding = |index: usize| {
-            let (field, ty) = (format_ident!("_padding{index}"), self.padding(index));
+            let (field, ty) = (format_ident!("__padding{index}"), self.padding(index));
             quote!(#[doc(hidden)] #[parameters(padding)] #visibility #field: #ty,)
         };
         let lines = fields.iter().enumerate().map(|(index, (field, ty))| {
-            let docs = format!("`{field}`, a layer of [`{name}`].");
+            let docs = self.docs(field);
             let before = (padded && index > 0 && self.is_padded(index)).then(|| padding(index));
-            quote!(#before #[doc = #docs] #visibility #field: #ty)
+            quote!(#before #docs #visibility #field: #ty)
         });
         let phantom = (fields.is_empty() && !self.model.declaration.generics.params.is_empty()).then(|| {
             let types = generics.type_params().map(|parameter| &parameter.ident);
-            quote!(#[doc(hidden)] #visibility parameters: ::core::marker::PhantomData<fn() -> (#(#types,)*)>)
+            quote!(#[doc(hidden)] #visibility __parameters: ::core::marker::PhantomData<fn() -> (#(#types,)*)>)
         });
-        let where_clause = where_clause.cloned();
         let shapes = self.contents();
         let representation = self.representation(padded);
         let end = padded.then(|| padding(fields.len()));
@@ -40,13 +44,23 @@ impl Network<'_> {
             #[doc = #shapes]
             #[derive(::monomorph::Parameters)]
             #[parameters(scalar = #scalar)]
+            #[monomorph(crate = ::monomorph)]
             #representation
-            #visibility struct #name #impl_generics #where_clause {
+            #visibility struct #name #generics #where_clause {
                 #(#lines,)*
                 #end
                 #phantom
             }
         }
+    }
+
+    /// The documentation of a layer's field: the user's, if there is one.
+    fn docs(&self, field: &Ident) -> TokenStream {
+        if let Some((_, docs)) = self.model.docs.iter().find(|(name, _)| name == field) {
+            return quote!(#(#docs)*);
+        }
+        let docs = format!("`{}`, a layer of [`{}`].", text(field), self.name);
+        quote!(#[doc = #docs])
     }
 
     /// The `repr` of a struct: aligned to a cache line if it `can` be, unless the user declared it `#[unaligned]`.
@@ -107,7 +121,7 @@ impl Network<'_> {
         }
         text += "\n\n| layer | | gives | parameters |\n| --- | --- | --- | ---: |\n";
         for node in &model.nodes {
-            if matches!(&node.op, Op::Part(..) | Op::Outputs(_)) && node.kind != "Part" {
+            if matches!(&node.op, Op::Part(..) | Op::Outputs(_) | Op::Copy) && node.kind != "Part" {
                 continue;
             }
             let count = match node.parameters {
@@ -133,10 +147,21 @@ impl Network<'_> {
         let (name, scalar, visibility) = (self.part(suffix), self.scalar, &self.model.declaration.visibility);
         let (impl_generics, type_generics, where_clause) = self.generics.split_for_impl();
         let (names, types): (Vec<_>, Vec<_>) = parts.iter().map(|(name, value)| (name, value.ty(scalar))).unzip();
-        let texts = names.iter().map(ToString::to_string);
+        let texts = names.iter().map(|name| text(name));
         let what = if suffix == "Input" { "takes" } else { "gives" };
         let docs = format!("What [`{}`] {what}.", self.name);
-        let fields = parts.iter().map(|(part, value)| format!("`{part}`, of shape `{}`.", value.shape.text()));
+        let declaration = &self.model.declaration;
+        let ports = if suffix == "Input" { &declaration.inputs } else { &declaration.outputs };
+        let fields = parts.iter().map(|(part, value)| {
+            let docs = ports.iter().find(|port| port.name.as_ref() == Some(part)).map(|port| &port.docs);
+            docs.filter(|docs| !docs.is_empty()).map_or_else(
+                || {
+                    let docs = format!("`{}`, of shape `{}`.", text(part), value.shape.text());
+                    quote!(#[doc = #docs])
+                },
+                |docs| quote!(#(#docs)*),
+            )
+        });
         let kind = if parts.iter().any(|(_, value)| value.element.is_some()) {
             quote!(::monomorph::__private::mixed_inputs!([#impl_generics] #name #type_generics; [#where_clause] #(#names)*);)
         } else {
@@ -153,23 +178,21 @@ impl Network<'_> {
             }
         };
         let accessors = parts.iter().zip(&types).map(|((part, _), ty)| {
-            let hash = crate::graph::name_hash(&part.to_string());
+            let hash = crate::graph::name_hash(&text(part));
             quote! {
-                #[automatically_derived]
-                impl #impl_generics ::monomorph::__private::Field<#hash> for #name #type_generics #where_clause {
-                    type Type = #ty;
-                    ::monomorph::__private::field!(#part);
-                }
+                ::monomorph::__private::field!(#part: #ty, #hash; [#impl_generics] #name #type_generics; [#where_clause]);
             }
         });
         // A generic array can be copied only if the array that its size stands for can, which generic code does not know.
-        let copy = sizes::of(&self.model.declaration.generics).is_empty().then(|| quote!(Copy,));
+        let copy = sizes::of(&self.model.declaration.generics).is_empty().then(|| quote!(::core::marker::Copy,));
         quote! {
             #[doc = #docs]
-            #[derive(Clone, #copy Debug, PartialEq, ::monomorph::memory::Plain)]
+            #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
+            #[derive(#copy ::monomorph::memory::Plain)]
+            #[monomorph(crate = ::monomorph)]
             #[repr(C)]
             #visibility struct #name #impl_generics #where_clause {
-                #(#[doc = #fields] #visibility #names: #types,)*
+                #(#fields #visibility #names: #types,)*
             }
 
             #kind
@@ -190,6 +213,22 @@ impl Network<'_> {
         }
     }
 
+    /// `PartialEq`, for a network that derives it.
+    pub(super) fn comparison(&self) -> TokenStream {
+        if !self.model.comparable {
+            return TokenStream::new();
+        }
+        let (name, (impl_generics, type_generics, where_clause)) = (self.name, self.generics.split_for_impl());
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics ::core::cmp::PartialEq for #name #type_generics #where_clause {
+                fn eq(&self, __other: &Self) -> bool {
+                    ::monomorph::Parameters::as_slice(self) == ::monomorph::Parameters::as_slice(__other)
+                }
+            }
+        }
+    }
+
     /// The methods that users call.
     pub(super) fn inherent(&self) -> TokenStream {
         let Self { name, generics, .. } = self;
@@ -206,20 +245,42 @@ impl Network<'_> {
     /// The methods with which users evaluate a network and read it from flash.
     pub(super) fn evaluations(&self, name: &Ident) -> TokenStream {
         let Self { scalar, input, output, generics, .. } = self;
-        let visibility = &self.model.declaration.visibility;
+        let (visibility, bound) = (&self.model.declaration.visibility, self.stack_bound(name));
         let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
         let sample = self.model.nodes.iter().any(|node| node.capabilities().random).then(|| {
             quote! {
                 ::monomorph::__private::methods! {
-                    sample [#impl_generics] #name #type_generics; [#where_clause] #visibility #input => #output
+                    sample [#impl_generics] #name #type_generics; [#where_clause] #visibility #input => #output; [#bound]
                 }
             }
         });
         quote! {
             ::monomorph::__private::methods! {
-                evaluate [#impl_generics] #name #type_generics; [#where_clause] #visibility #input => #output; #scalar
+                evaluate [#impl_generics] #name #type_generics; [#where_clause] #visibility #input => #output; #scalar; [#bound]
             }
             #sample
+        }
+    }
+
+    /// The bound with which the compiler refuses to evaluate a large network on the stack. Small ones, and those of
+    /// which no constant can say how large they are, have none.
+    fn stack_bound(&self, name: &Ident) -> TokenStream {
+        // The largest number that a network is made of as a rule has eight bytes.
+        let bytes = |value: &Value| value.shape.literals().map(|sizes| 8 * sizes.iter().product::<usize>());
+        // The structs of several inputs or outputs consist of other values.
+        let is_struct = |id| {
+            id == 0 && !self.model.input_parts.is_empty()
+                || id == self.model.result && !self.model.output_parts.is_empty()
+        };
+        let values = self.model.values.iter().enumerate().filter(|(id, _)| !is_struct(*id));
+        let all = values.map(|(_, value)| bytes(value)).sum::<Option<usize>>();
+        if !self.generics.params.is_empty() || all.is_some_and(|all| all <= MOST_ON_STACK) {
+            return TokenStream::new();
+        }
+        // The lifetime has the compiler check the bound where the method is called, and not where it is declared.
+        quote! {
+            where for<'__a> ::monomorph::__private::Stack<'__a, { ::monomorph::__private::fits::<#name>() }>:
+                ::monomorph::__private::Holds<#name>
         }
     }
 
@@ -229,10 +290,10 @@ impl Network<'_> {
             return TokenStream::new();
         };
         let check = |(span, limit): (Span, usize), what: &str, needs: TokenStream, of: &[TokenStream]| {
-            let stop = quote_spanned!(span=> ::core::panic!("{}", error.as_str()));
+            let stop = stop(span);
             let limit = index(limit);
             quote! {
-                const _: () = if let ::core::result::Result::Err(error) =
+                const _: () = if let ::core::result::Result::Err(__error) =
                     ::monomorph::shapes::budget(#what, #limit, #needs, &[#(#of),*])
                 {
                     #stop
@@ -244,7 +305,7 @@ impl Network<'_> {
                 .fields()
                 .into_iter()
                 .map(|(field, ty)| {
-                    let text = field.to_string();
+                    let text = text(field);
                     quote!((#text, ::core::mem::size_of::<#ty>()))
                 })
                 .collect();

@@ -10,6 +10,7 @@ use crate::graph::{Capabilities, Dim, Op, ValueId};
 use crate::layers::arguments::Arguments;
 use crate::layers::same_shape::{channels, count_channels, same_shape};
 use crate::parse::ungroup;
+use crate::shapes::Range;
 
 pub(super) fn elementwise(
     builder: &mut Builder,
@@ -33,7 +34,7 @@ pub(super) fn tunable(
     from_output: Option<bool>,
 ) -> Option<ValueId> {
     let values: Option<Vec<_>> =
-        parameters.iter().map(|(name, default)| arguments.real(builder, name, *default)).collect();
+        parameters.iter().map(|(name, default)| arguments.real(builder, name, *default, Range::Any)).collect();
     let (layer, values) = (marker(arguments, layer), values?);
     // A negative literal is an expression.
     let is_literal =
@@ -54,7 +55,8 @@ pub(super) fn ordered(
     let given = [low, high].into_iter().find_map(|(name, _)| arguments.get(name));
     if let Some(given) = given {
         let (text, low_name, high_name) = (arguments.text(), low.0, high.0);
-        let (low, high) = (arguments.real(builder, low.0, low.1)?, arguments.real(builder, high.0, high.1)?);
+        let (low, high) =
+            (arguments.real(builder, low.0, low.1, Range::Any)?, arguments.real(builder, high.0, high.1, Range::Any)?);
         let result = quote!(::monomorph::shapes::ordered(#text, #low_name, #low, #high_name, #high));
         builder.check(given.span(), result);
     }
@@ -70,9 +72,9 @@ pub(super) fn prelu(builder: &mut Builder, arguments: &Arguments, input: ValueId
     let op = Op::Layer(Capabilities { streams: true, ..Capabilities::READS_INPUT });
     let output = same_shape(builder, op, arguments, input, ty);
     if per_channel {
-        count_channels(builder, input, 1)
+        count_channels(builder, arguments, input, 1)
     } else {
-        builder.count(&[&[&Dim::Literal(1)]])
+        builder.count(arguments.span, &[&[&Dim::Literal(1)]])
     }
     Some(output)
 }

@@ -1,9 +1,7 @@
 //! The arguments of a layer: matched with its signature, and read as sizes, numbers or flags.
 
-use core::ops::RangeBounds;
-
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, Lit};
 
@@ -11,7 +9,8 @@ use crate::builder::Builder;
 use crate::errors::did_you_mean;
 use crate::graph::{Dim, Shape, Value, ValueId};
 use crate::parse::{Argument, Call, ungroup};
-use crate::shapes::{self, Padding};
+use crate::shapes::{self, Padding, Range};
+use crate::words::text;
 
 /// How a layer is written in a network.
 pub(super) struct Signature {
@@ -80,7 +79,7 @@ impl<'a> Arguments<'a> {
     }
 
     pub(super) fn text(&self) -> String {
-        self.name.to_string()
+        text(&self.name)
     }
 
     /// The name and the kind of the node, for summaries.
@@ -146,43 +145,35 @@ impl<'a> Arguments<'a> {
         None
     }
 
-    /// A decimal number as a const generic argument; `default` if it is not given.
-    pub(super) fn real(&self, builder: &mut Builder, name: &str, default: f64) -> Option<TokenStream> {
-        let Some(value) = self.get(name).map(ungroup) else {
+    /// A decimal number in a range, as a const generic argument; `default` if it is not given.
+    pub(super) fn real(&self, builder: &mut Builder, name: &str, default: f64, range: Range) -> Option<TokenStream> {
+        let Some(written) = self.get(name) else {
             return Some(quote!({ ::monomorph::scalar::bits(#default) }));
         };
-        match value {
-            Expr::Lit(literal) => match &literal.lit {
-                Lit::Float(number) => Some(quote!({ ::monomorph::scalar::bits(#number) })),
-                Lit::Int(number) => Some(quote!({ ::monomorph::scalar::bits(#number as f64) })),
-                other => {
-                    builder
-                        .errors
-                        .at(other.span(), format!("{}: {name} must be a number, such as {default}", self.name));
-                    None
-                }
-            },
-            other => Some(quote!({ ::monomorph::scalar::bits((#other) as f64) })),
+        let value = ungroup(written);
+        if let Some(number) = decimal(value) {
+            if !range.holds(number) {
+                let message = format!("{}: {name} {number} is not {}", self.text(), range.words());
+                builder.errors.at(written.span(), message);
+                return None;
+            }
+            return Some(quote!({ ::monomorph::scalar::bits(#number) }));
         }
-    }
-
-    /// Like [`real`](Self::real), for a number in a range: a literal is checked here, a constant by the layer itself.
-    pub(super) fn real_within(
-        &self,
-        builder: &mut Builder,
-        name: &str,
-        default: f64,
-        (range, words): (impl RangeBounds<f64>, &str),
-    ) -> Option<TokenStream> {
-        let written = self.get(name).map(ungroup);
-        let number = written.and_then(literal);
-        if let (Some(written), Some(number)) = (written, number)
-            && !range.contains(&number)
-        {
-            builder.errors.at(written.span(), format!("{}: {name} {number} is not {words}", self.name));
+        if let Expr::Lit(other) = value {
+            let message = format!("{}: {name} must be a number, such as {default}", self.text());
+            builder.errors.at(other.span(), message);
             return None;
         }
-        self.real(builder, name, default)
+        let number = quote!((#value) as f64);
+        let item = if range == Range::Any {
+            builder.constant(quote!(f64), &number)
+        } else {
+            let (text, kind) = (self.text(), format_ident!("{range:?}"));
+            let range = quote!(::monomorph::shapes::Range::#kind);
+            let result = quote!(::monomorph::shapes::decimal(#text, #name, #range, #number));
+            builder.work_out(value.span(), quote!(f64), result)
+        };
+        Some(quote!({ ::monomorph::scalar::bits(#item) }))
     }
 
     /// A word among several, the first of which is the default.
@@ -317,6 +308,19 @@ pub(super) struct Axis {
     pub(super) sizes: Vec<Dim>,
 }
 
+/// The value of a literal of any number type, negative or not.
+fn decimal(value: &Expr) -> Option<f64> {
+    match ungroup(value) {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Float(number) => number.base10_parse().ok(),
+            Lit::Int(number) => number.base10_digits().parse().ok(),
+            _ => None,
+        },
+        Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)) => decimal(&unary.expr).map(|number| -number),
+        _ => None,
+    }
+}
+
 /// The padding of an axis.
 #[derive(Clone)]
 pub(super) enum Side {
@@ -414,17 +418,4 @@ fn example(signature: &Signature) -> String {
     };
     let kernel = if signature.names.contains(&"kernel") { ", kernel = 3" } else { "" };
     format!("{}({value}{kernel})", signature.name)
-}
-
-/// The value of a literal number, with or without a sign.
-fn literal(value: &Expr) -> Option<f64> {
-    match value {
-        Expr::Lit(literal) => match &literal.lit {
-            Lit::Float(number) => number.base10_parse().ok(),
-            Lit::Int(number) => number.base10_parse().ok(),
-            _ => None,
-        },
-        Expr::Unary(syn::ExprUnary { op: syn::UnOp::Neg(_), expr, .. }) => Some(-literal(expr)?),
-        _ => None,
-    }
 }

@@ -27,7 +27,7 @@ pub(super) fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId
     let ty = quote!(::monomorph::layers::Dense<#x, #w, #y, #b>);
     let op = Op::Layer(Capabilities { streams: rank == 2, ..Capabilities::DENSE_OR_CONV });
     let given = builder.node(op, arguments.field(ty), arguments.title(), input, output);
-    builder.count(&[&[&inputs, &units], &[&bias]]);
+    builder.count(arguments.span, &[&[&inputs, &units], &[&bias]]);
     Some(given)
 }
 
@@ -64,7 +64,7 @@ pub(super) fn conv<const R: usize>(
     let op = Op::Layer(Capabilities { fuses_max_pool, streams, has_state: streams, ..Capabilities::DENSE_OR_CONV });
     let given = builder.node(op, arguments.field(ty), arguments.title(), input, shape);
     let weights: Vec<&Dim> = window.kernel.iter().chain([&group, &output]).collect();
-    builder.count(&[&weights, &[&bias]]);
+    builder.count(arguments.span, &[&weights, &[&bias]]);
     Some(given)
 }
 
@@ -125,7 +125,7 @@ pub(super) fn conv_transpose<const R: usize>(
     let ty = quote!(::monomorph::layers::#layer<#x, #w, #y, #marker, #b>);
     let op = Op::Layer(Capabilities { fuses_activation: true, ..Capabilities::READS_INPUT });
     let given = builder.node(op, arguments.field(ty), arguments.title(), input, shape);
-    builder.count(&[&weights, &[&bias]]);
+    builder.count(arguments.span, &[&weights, &[&bias]]);
     Some(given)
 }
 
@@ -142,6 +142,6 @@ pub(super) fn embedding(builder: &mut Builder, arguments: &Arguments, input: Val
     let ty = quote!(::monomorph::layers::Embedding<#x, #w, #y>);
     let op = Op::Layer(Capabilities { packs_weights: true, streams: true, ..Capabilities::READS_INPUT });
     let given = builder.node(op, arguments.field(ty), arguments.title(), input, output);
-    builder.count(&[&[&vocabulary, &features]]);
+    builder.count(arguments.span, &[&[&vocabulary, &features]]);
     Some(given)
 }

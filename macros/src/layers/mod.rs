@@ -28,6 +28,7 @@ use crate::layers::recurrent::recurrent;
 use crate::layers::simple::{activity_regularization, affine, dropout, flatten, glu, reduce, rowwise};
 use crate::layers::window::{adaptive_pool, global_pool, pool, upsample};
 use crate::parse::{Argument, Call};
+use crate::words::text;
 
 /// Checks the input of a layer, works out its output, and adds it; `None` after an error.
 type Add = fn(&mut Builder, &Arguments, ValueId) -> Option<ValueId>;
@@ -173,7 +174,7 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// Adds a layer, from the table or user-defined, to the network; returns its output.
 pub(crate) fn add(builder: &mut Builder, call: &Call, input: ValueId) -> ValueId {
-    let plain = call.path.get_ident().map(ToString::to_string);
+    let plain = call.path.get_ident().map(text);
     if let (Some(word), None, None) = (&plain, &call.name, &call.arguments)
         && let Some(output) = builder.again(word, call.span(), input)
     {
@@ -200,7 +201,7 @@ pub(crate) fn add(builder: &mut Builder, call: &Call, input: ValueId) -> ValueId
 
 /// Adds a layer of several inputs, which is user-defined; returns its output.
 pub(crate) fn add_several(builder: &mut Builder, call: &Call, inputs: &[ValueId]) -> ValueId {
-    let plain = call.path.get_ident().map(ToString::to_string);
+    let plain = call.path.get_ident().map(text);
     if let Some(kind) = KINDS.iter().find(|kind| plain.as_deref() == Some(kind.signature.name)) {
         let message = format!("{} takes one value; `concat(..)` joins several", kind.signature.name);
         builder.errors.at(call.span(), message);
@@ -214,10 +215,15 @@ fn user_defined(builder: &mut Builder, call: &Call, plain: Option<&str>, inputs:
     let span = call.span();
     if let Some(word) = plain {
         let alias = ALIASES.iter().find(|(alias, _)| *alias == word).map(|(_, name)| *name);
-        let close = alias.or_else(|| did_you_mean(word, KINDS.iter().map(|kind| kind.signature.name)));
-        if close.is_some() || call.arguments.is_some() {
+        // A name like `Dense2` without arguments is no slip of the pen, but a network.
+        let bare = call.arguments.is_none();
+        let likely = KINDS.iter().filter(|kind| !bare || kind.signature.required == 0);
+        let close = alias.or_else(|| did_you_mean(word, likely.map(|kind| kind.signature.name)));
+        if close.is_some() || !bare {
             let hint = close.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-            let own = format!(" (a layer of your own is written by its path: `self::{word}`)");
+            let own = format!(
+                " (a layer of your own is written by its path: `self::{word}`, or `{word}::<>` if it is declared in a function)"
+            );
             builder.errors.at(span, format!("there is no layer `{word}`{hint}{own}"));
             return unknown(builder);
         }
@@ -226,7 +232,7 @@ fn user_defined(builder: &mut Builder, call: &Call, plain: Option<&str>, inputs:
     let Some(ty) = user_type(builder, call, &name, inputs) else { return unknown(builder) };
     let given: Vec<_> = inputs.iter().map(|input| builder.values[*input].shape.clone()).collect();
     if builder.generic_size(&ty).is_none() && given.iter().all(|shape| builder.is_constant(shape)) {
-        let text = name.to_string();
+        let text = text(&name);
         let sources = inputs.iter().map(|input| &builder.values[*input].source);
         let gives = given.iter().map(|given| given.slice(&builder.scalar));
         let takes = quote!(<<#ty as ::monomorph::Layer>::Input as ::monomorph::__private::Values>::SHAPES);
@@ -234,9 +240,9 @@ fn user_defined(builder: &mut Builder, call: &Call, plain: Option<&str>, inputs:
         builder.check(span, result);
     }
     let output = Shape::Opaque(quote!(<#ty as ::monomorph::Layer>::Output));
-    let kind = call.path.segments.last().map_or_else(String::new, |last| last.ident.to_string());
+    let kind = call.path.segments.last().map_or_else(String::new, |last| text(&last.ident));
     let op = Op::Layer(Capabilities::USER_DEFINED);
-    let output = builder.layer(op, Some((name.clone(), ty)), (name.to_string(), &kind), inputs.to_vec(), output);
+    let output = builder.layer(op, Some((name.clone(), ty)), (text(&name), &kind), inputs.to_vec(), output);
     builder.locate(output, span);
     output
 }
@@ -258,7 +264,7 @@ fn user_type(builder: &mut Builder, call: &Call, name: &Ident, inputs: &[ValueId
             builder.errors.at(argument.span(), message);
             return None;
         }
-        sizes.push(builder.number(&name.to_string(), "size", value)?.argument());
+        sizes.push(builder.expression(&text(name), "size", value)?.argument());
     }
     let types = inputs.iter().map(|input| builder.ty(*input));
     Some(quote!(#path::<#(#types,)* #(#sizes),*>))

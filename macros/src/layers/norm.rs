@@ -1,7 +1,5 @@
 //! Normalization.
 
-use core::ops;
-
 use proc_macro2::Span;
 use quote::quote;
 use syn::Ident;
@@ -11,14 +9,11 @@ use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, ValueId};
 use crate::layers::arguments::Arguments;
 use crate::layers::same_shape::{channels, count_channels, same_shape};
-use crate::shapes;
-
-/// What is added to a variance, so that its root divides.
-const EPSILON: (ops::RangeFrom<f64>, &str) = (f64::MIN_POSITIVE.., "above 0");
+use crate::shapes::{self, Range};
 
 pub(super) fn batch_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    let epsilon = arguments.real_within(builder, "epsilon", 1e-5, EPSILON)?;
-    let momentum = arguments.real_within(builder, "momentum", 0.1, (0.0..=1.0, "a number from 0 to 1"))?;
+    let epsilon = arguments.real(builder, "epsilon", 1e-5, Range::Positive)?;
+    let momentum = arguments.real(builder, "momentum", 0.1, Range::Fraction)?;
     let (x, _) = channels(builder, input)?;
     if arguments.flag(builder, "frozen", false)? {
         if let Some(momentum) = arguments.get("momentum") {
@@ -28,13 +23,13 @@ pub(super) fn batch_norm(builder: &mut Builder, arguments: &Arguments, input: Va
         let ty = quote!(::monomorph::layers::FrozenBatchNorm<#x, #epsilon>);
         let op = Op::Layer(Capabilities { saves: true, streams: true, ..Capabilities::NONE });
         let output = same_shape(builder, op, arguments, input, ty);
-        count_channels(builder, input, 4);
+        count_channels(builder, arguments, input, 4);
         return Some(output);
     }
     let ty = quote!(::monomorph::layers::BatchNorm<#x, #epsilon, #momentum>);
     let output =
         same_shape(builder, Op::Layer(Capabilities { streams: true, ..Capabilities::SAVES }), arguments, input, ty);
-    count_channels(builder, input, 4);
+    count_channels(builder, arguments, input, 4);
     Some(output)
 }
 
@@ -45,18 +40,18 @@ pub(super) fn norm(
     layer: &str,
     epsilon: f64,
 ) -> Option<ValueId> {
-    let epsilon = arguments.real_within(builder, "epsilon", epsilon, EPSILON)?;
+    let epsilon = arguments.real(builder, "epsilon", epsilon, Range::Positive)?;
     let (x, _) = channels(builder, input)?;
     let ident = Ident::new(layer, Span::call_site());
     let ty = quote!(::monomorph::layers::#ident<#x, #epsilon>);
     let output =
         same_shape(builder, Op::Layer(Capabilities { streams: true, ..Capabilities::SAVES }), arguments, input, ty);
-    count_channels(builder, input, if layer == "RmsNorm" { 1 } else { 2 });
+    count_channels(builder, arguments, input, if layer == "RmsNorm" { 1 } else { 2 });
     Some(output)
 }
 
 pub(super) fn group_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    let epsilon = arguments.real_within(builder, "epsilon", 1e-5, EPSILON)?;
+    let epsilon = arguments.real(builder, "epsilon", 1e-5, Range::Positive)?;
     let (x, c) = channels(builder, input)?;
     let (text, written) = (arguments.text(), arguments.get("groups")?);
     let groups = builder.dim(&text, "groups", written)?;
@@ -81,7 +76,7 @@ pub(super) fn group_norm(builder: &mut Builder, arguments: &Arguments, input: Va
     let groups = groups.tokens();
     let ty = quote!(::monomorph::layers::GroupNorm<#x, #groups, #epsilon>);
     let output = same_shape(builder, Op::Layer(Capabilities::SAVES_AND_NEEDS_WORKSPACE), arguments, input, ty);
-    count_channels(builder, input, 2);
+    count_channels(builder, arguments, input, 2);
     Some(output)
 }
 
@@ -93,17 +88,17 @@ pub(super) fn instance_norm(builder: &mut Builder, arguments: &Arguments, input:
         builder.errors.at(arguments.span, message);
         return None;
     }
-    let epsilon = arguments.real(builder, "epsilon", 1e-5)?;
+    let epsilon = arguments.real(builder, "epsilon", 1e-5, Range::Positive)?;
     let ty = quote!(::monomorph::layers::GroupNorm<#x, #groups, #epsilon>);
     let output = same_shape(builder, Op::Layer(Capabilities::SAVES_AND_NEEDS_WORKSPACE), arguments, input, ty);
-    count_channels(builder, input, 2);
+    count_channels(builder, arguments, input, 2);
     Some(output)
 }
 
 pub(super) fn local_response_norm(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
     let (x, _) = channels(builder, input)?;
     let size = builder.dim(&arguments.text(), "size", arguments.get("size")?)?.tokens();
-    let mut real = |name: &str, default: f64| arguments.real(builder, name, default);
+    let mut real = |name: &str, default: f64| arguments.real(builder, name, default, Range::Any);
     let (alpha, beta, k) = (real("alpha", 1e-4)?, real("beta", 0.75)?, real("k", 1.0)?);
     let ty = quote!(::monomorph::layers::LocalResponseNorm<#x, #size, #alpha, #beta, #k>);
     Some(same_shape(builder, Op::Layer(Capabilities::SAVES), arguments, input, ty))

@@ -12,7 +12,7 @@ use crate::layers::arguments::{Arguments, Side, parts};
 use crate::layers::same_shape::worked_out;
 use crate::layers::window::{axis_names, takes};
 use crate::parse::ungroup;
-use crate::shapes;
+use crate::shapes::{self, Range};
 
 /// Adds the layer of the type `layer<X, Y, ..>`.
 fn rearranged(
@@ -35,7 +35,7 @@ pub(super) fn pad<const R: usize>(builder: &mut Builder, arguments: &Arguments, 
     let written = arguments.get("padding")?;
     let padding = arguments.padding::<R>(builder);
     let mode = arguments.word(builder, "mode", &["constant", "reflect", "edge", "wrap"]);
-    let value = arguments.real(builder, "value", 0.0);
+    let value = arguments.real(builder, "value", 0.0, Range::Any);
     let sizes = builder.sizes(&arguments.name, arguments.span, takes::<R>(), R + 1, input)?;
     let (padding, mode, value) = (padding?, mode?, value?);
     let (mut output, mut generics) = (sizes.clone(), Vec::new());

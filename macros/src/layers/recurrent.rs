@@ -43,6 +43,6 @@ pub(super) fn recurrent(
         ..Capabilities::SAVES_AND_NEEDS_WORKSPACE
     });
     let given = builder.node(op, arguments.field(ty), arguments.title(), input, output);
-    builder.count(&[&[&features, &wide], &[&units, &wide], &[&wide], &[&wide]]);
+    builder.count(arguments.span, &[&[&features, &wide], &[&units, &wide], &[&wide], &[&wide]]);
     Some(given)
 }

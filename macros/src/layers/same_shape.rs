@@ -67,7 +67,7 @@ pub(super) fn worked_out(
 }
 
 /// Sets the parameter count of the last node to `each` for every channel.
-pub(super) fn count_channels(builder: &mut Builder, input: ValueId, each: usize) {
+pub(super) fn count_channels(builder: &mut Builder, arguments: &Arguments, input: ValueId, each: usize) {
     let last = builder.values[input].shape.last().cloned().unwrap_or(Dim::Constant(TokenStream::new()));
-    builder.count(&[&[&Dim::Literal(each), &last]]);
+    builder.count(arguments.span, &[&[&Dim::Literal(each), &last]]);
 }

@@ -10,7 +10,7 @@ use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
 use crate::layers::arguments::Arguments;
 use crate::layers::same_shape::{channels, same_shape, worked_out};
-use crate::shapes;
+use crate::shapes::{self, Range};
 
 pub(super) fn flatten(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
     let shape = builder.values[input].shape.clone();
@@ -40,7 +40,7 @@ pub(super) fn flatten(builder: &mut Builder, arguments: &Arguments, input: Value
 }
 
 pub(super) fn dropout(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    let rate = arguments.real_within(builder, "rate", 0.5, (0.0..1.0, "a probability from 0 to below 1"))?;
+    let rate = arguments.real(builder, "rate", 0.5, Range::Probability)?;
     let (x, _) = channels(builder, input)?;
     let ty = quote!(::monomorph::layers::Dropout<#x, #rate>);
     let op = Op::Layer(Capabilities { saves: true, random: true, streams: true, ..Capabilities::NONE });
@@ -80,9 +80,10 @@ pub(super) fn glu(builder: &mut Builder, arguments: &Arguments, input: ValueId) 
 }
 
 pub(super) fn activity_regularization(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    let range = (0.0.., "a factor of at least 0");
-    let l1 = arguments.real_within(builder, "l1", 0.0, range.clone())?;
-    let l2 = arguments.real_within(builder, "l2", 0.0, range)?;
+    let (l1, l2) = (
+        arguments.real(builder, "l1", 0.0, Range::NotNegative)?,
+        arguments.real(builder, "l2", 0.0, Range::NotNegative)?,
+    );
     let (x, _) = channels(builder, input)?;
     let ty = quote!(::monomorph::layers::ActivityRegularization<#x, #l1, #l2>);
     Some(same_shape(
@@ -137,6 +138,6 @@ pub(super) fn affine(builder: &mut Builder, arguments: &Arguments, input: ValueI
     };
     let sizes: Vec<&Dim> = sizes.iter().collect();
     let none = [&Dim::Literal(0)];
-    builder.count(&[if weighted { &sizes } else { &none }, if biased { &sizes } else { &none }]);
+    builder.count(arguments.span, &[if weighted { &sizes } else { &none }, if biased { &sizes } else { &none }]);
     Some(output)
 }

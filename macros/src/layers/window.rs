@@ -11,7 +11,7 @@ use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
 use crate::layers::arguments::Arguments;
 use crate::layers::same_shape::worked_out;
-use crate::shapes;
+use crate::shapes::{self, Range};
 
 /// A window over the spatial axes with all its sizes.
 pub(super) struct Window<const R: usize> {
@@ -53,6 +53,7 @@ fn slide<const R: usize>(
     default_stride: Option<[Dim; R]>,
     output_padding: Option<[Dim; R]>,
 ) -> Option<Window<R>> {
+    let is_pool = default_stride.is_some();
     let kernel = arguments.per_axis::<R>(builder, "kernel", None);
     let stride = match default_stride {
         Some(stride) if arguments.get("stride").is_none() => Some(stride),
@@ -62,6 +63,10 @@ fn slide<const R: usize>(
     let padding = arguments.padding::<R>(builder);
     let sizes = builder.sizes(&arguments.name, arguments.span, takes::<R>(), R + 1, input)?;
     let (kernel, stride, dilation, padding) = (kernel?, stride?, dilation?, padding?);
+    // A window in the padding alone gives a convolution its bias, but it has no maximum and no mean.
+    let is_padded_pool = is_pool && arguments.get("padding").is_some();
+    let padded_at = arguments.get("padding").map_or(arguments.span, Spanned::span);
+    let reaches = if is_padded_pool { shapes::reaches } else { |_: &str, _: &str, _, _, _, _, _| Ok(()) };
     let (mut output, mut before) = (Vec::new(), Vec::new());
     let mut items: Vec<(String, Ident)> = Vec::new();
     for axis in 0..R {
@@ -91,6 +96,10 @@ fn slide<const R: usize>(
             };
             match worked_out {
                 Ok(axis) => {
+                    if let Err(text) = reaches(&layer, axis_name, *size, *k, *s, *d, axis) {
+                        builder.errors.at(padded_at, text.as_str());
+                        return None;
+                    }
                     output.push(Dim::Literal(axis.output));
                     before.push(Dim::Literal(axis.before));
                 }
@@ -113,7 +122,12 @@ fn slide<const R: usize>(
                             ::monomorph::shapes::transposed_axis(#layer, #axis_name, #size, #k, #s, #d, (#sides, #extra))
                         },
                     };
-                    builder.work_out(at, quote!(::monomorph::shapes::Axis), result)
+                    let item = builder.work_out(at, quote!(::monomorph::shapes::Axis), result);
+                    if is_padded_pool {
+                        let result = quote!(::monomorph::shapes::reaches(#layer, #axis_name, #size, #k, #s, #d, #item));
+                        builder.check(padded_at, result);
+                    }
+                    item
                 }
             };
             items.push((key, item.clone()));
@@ -186,7 +200,7 @@ pub(super) fn pool<const R: usize>(
     let ty = if arguments.flag(builder, "count_include_pad", false)? {
         quote!(::monomorph::layers::Pool<::monomorph::layers::MeanWithPadding, #x, #y, #marker>)
     } else if layer == "LpPool1d" || layer == "LpPool2d" {
-        let p = arguments.real(builder, "p", 2.0)?;
+        let p = arguments.real(builder, "p", 2.0, Range::Any)?;
         quote!(::monomorph::layers::#layer<#x, #y, #marker, #p>)
     } else {
         quote!(::monomorph::layers::#layer<#x, #y, #marker>)

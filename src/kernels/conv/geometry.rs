@@ -36,9 +36,9 @@ impl<G: Convolution> Geometry<G> {
             assert!(G::STRIDE[axis] > 0, "convolution: the stride is 0");
             assert!(G::INPUT[axis] > 0 && G::OUTPUT[axis] > 0, "convolution: a size is 0");
             assert!(shapes::extent(G::KERNEL[axis], G::DILATION[axis]).is_ok(), "convolution: kernel or dilation is 0");
-            // The padding after the input is whatever the last window needs.
-            let last = (G::OUTPUT[axis] - 1) * G::STRIDE[axis];
-            assert!(last < G::INPUT[axis] + G::BEFORE[axis], "convolution: the last window lies after the input");
+            // The padding after the input is whatever the last window needs, which may lie in the padding alone.
+            let last = (G::OUTPUT[axis] - 1).checked_mul(G::STRIDE[axis]);
+            assert!(last.is_some(), "convolution: the output is too large");
             axis += 1;
         }
         let groups = shapes::divide(G::CHANNELS, G::GROUP_CHANNELS);

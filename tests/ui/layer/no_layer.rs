@@ -1,7 +1,7 @@
 use monomorph::network;
 
 network! {
-    pub Net: [4] -> [4] { Flatten }
+    pub Net: [4] -> [4] {}
 }
 
 fn main() {}
