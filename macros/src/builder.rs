@@ -381,9 +381,12 @@ impl<'a> Builder<'a> {
         for tensor in tensors {
             let literals: Option<Vec<usize>> =
                 tensor.iter().map(|dim| if let Dim::Literal(size) = dim { Some(*size) } else { None }).collect();
-            let count = literals.map(|sizes| shapes::numbers(&node.name, &sizes)).transpose();
-            match count {
-                Ok(count) => node.parameters = node.parameters.zip(count).map(|(sum, count)| sum + count),
+            let Some(sizes) = literals else {
+                node.parameters = None;
+                continue;
+            };
+            match shapes::numbers(&node.name, &sizes) {
+                Ok(count) => node.parameters = node.parameters.map(|sum| sum + count),
                 Err(text) => self.errors.at(span, text.as_str()),
             }
         }

@@ -13,8 +13,18 @@ use crate::memory::boxed;
 use crate::noise::Noise;
 use crate::parameters::{Role, for_each_role};
 use crate::scalar::Scalar;
-use crate::simd::{Level, Simd, Task, dispatch, levels};
+#[cfg(not(feature = "std"))]
+use crate::simd::level;
+#[cfg(feature = "std")]
+use crate::simd::levels;
+use crate::simd::{Level, Simd, Task, dispatch};
 use crate::tensor::{batch_slice, batch_slice_mut};
+
+/// Without the standard library, only the best level can be told.
+#[cfg(not(feature = "std"))]
+fn levels() -> [Level; 1] {
+    [level()]
+}
 
 /// What the passes of a layer over a batch write.
 pub struct Passes<L: Layer, const B: usize> {

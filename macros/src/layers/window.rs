@@ -66,7 +66,6 @@ fn slide<const R: usize>(
     // A window in the padding alone gives a convolution its bias, but it has no maximum and no mean.
     let is_padded_pool = is_pool && arguments.get("padding").is_some();
     let padded_at = arguments.get("padding").map_or(arguments.span, Spanned::span);
-    let reaches = if is_padded_pool { shapes::reaches } else { |_: &str, _: &str, _, _, _, _, _| Ok(()) };
     let (mut output, mut before) = (Vec::new(), Vec::new());
     let mut items: Vec<(String, Ident)> = Vec::new();
     for axis in 0..R {
@@ -96,7 +95,7 @@ fn slide<const R: usize>(
             };
             match worked_out {
                 Ok(axis) => {
-                    if let Err(text) = reaches(&layer, axis_name, *size, *k, *s, *d, axis) {
+                    if is_padded_pool && let Err(text) = shapes::reaches(&layer, axis_name, *size, *k, *s, *d, axis) {
                         builder.errors.at(padded_at, text.as_str());
                         return None;
                     }
