@@ -22,6 +22,7 @@ mod plan;
 mod resolve;
 mod sizes;
 mod spans;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod unroll;

@@ -6,10 +6,13 @@
 #![expect(clippy::result_large_err, reason = "const code cannot box a text, and makes one only after a mistake")]
 
 mod range;
+mod rearrange;
 mod text;
 
 #[doc(hidden)]
-pub use range::Range;
+pub use range::{Range, decimal, ordered};
+#[doc(hidden)]
+pub use rearrange::{padded, slice};
 #[doc(hidden)]
 pub use text::Text;
 
@@ -312,78 +315,6 @@ pub const fn size(layer: &str, what: &str, size: usize) -> Result<usize, Text> {
         return Err(Text::new().str(layer).str(": ").str(what).str(" ").number(size).str(" is too large"));
     }
     Ok(size)
-}
-
-/// The size of an axis that is padded before and after; `mode` says with what.
-///
-/// # Errors
-/// A message for the user if the input is too small to be reflected or repeated that far.
-#[doc(hidden)]
-pub const fn padded(
-    layer: &str,
-    axis: &str,
-    input: usize,
-    before: usize,
-    after: usize,
-    mode: &str,
-) -> Result<usize, Text> {
-    let larger = if before > after { before } else { after };
-    let most = if same(mode, "reflect") {
-        input - 1
-    } else if same(mode, "wrap") {
-        input
-    } else {
-        usize::MAX
-    };
-    if larger > most {
-        let text = Text::new().str(layer).str(": padding ").str(axis).str(" by ").number(larger).str(" with mode `");
-        let text = text.str(mode).str("` needs more than its input ").str(axis).str(" ").number(input);
-        return Err(text.str("; use less padding, or `mode = edge`"));
-    }
-    match before.checked_add(after) {
-        Some(both) if both < usize::MAX - input => Ok(input + both),
-        _ => Err(Text::new().str(layer).str(": its sizes overflow")),
-    }
-}
-
-/// How many indices are between `start` and `end` of an axis, `step` apart.
-///
-/// # Errors
-/// A message for the user if there are none, or if the axis ends before.
-#[doc(hidden)]
-pub const fn slice(layer: &str, size: usize, start: usize, end: usize, step: usize) -> Result<usize, Text> {
-    let text = Text::new().str(layer).str(": ");
-    if end > size {
-        return Err(text.str("end ").number(end).str(" is behind the end of its axis of ").number(size));
-    }
-    if start >= end || step == 0 {
-        return Err(text.str("from ").number(start).str(" to ").number(end).str(" there is nothing"));
-    }
-    Ok((end - start).div_ceil(step))
-}
-
-/// Checks two decimal numbers, given by their [`bits`](f64::to_bits).
-///
-/// # Errors
-/// A message for the user if the first is not less than the second.
-#[doc(hidden)]
-pub const fn ordered(layer: &str, low_name: &str, low: u64, high_name: &str, high: u64) -> Result<(), Text> {
-    if f64::from_bits(low) < f64::from_bits(high) {
-        return Ok(());
-    }
-    Err(Text::new().str(layer).str(": ").str(low_name).str(" must be less than ").str(high_name))
-}
-
-/// A decimal number that the user writes.
-///
-/// # Errors
-/// A message for the user if it is out of its range.
-#[doc(hidden)]
-pub const fn decimal(layer: &str, what: &str, range: Range, value: f64) -> Result<f64, Text> {
-    if range.holds(value) {
-        return Ok(value);
-    }
-    Err(Text::new().str(layer).str(": ").str(what).str(" is not ").str(range.words()))
 }
 
 /// Checks the windows of a pool along one axis: `Err` if one lies in the padding alone, without a maximum or a mean.

@@ -1,4 +1,6 @@
-//! What a decimal number may be.
+//! Decimal numbers and what they may be.
+
+use crate::Text;
 
 /// The numbers that an argument takes.
 #[doc(hidden)]
@@ -38,4 +40,28 @@ impl Range {
             Self::Positive => "above 0",
         }
     }
+}
+
+/// Checks two decimal numbers, given by their [`bits`](f64::to_bits).
+///
+/// # Errors
+/// A message for the user if the first is not less than the second.
+#[doc(hidden)]
+pub const fn ordered(layer: &str, low_name: &str, low: u64, high_name: &str, high: u64) -> Result<(), Text> {
+    if f64::from_bits(low) < f64::from_bits(high) {
+        return Ok(());
+    }
+    Err(Text::new().str(layer).str(": ").str(low_name).str(" must be less than ").str(high_name))
+}
+
+/// A decimal number that the user writes.
+///
+/// # Errors
+/// A message for the user if it is out of its range.
+#[doc(hidden)]
+pub const fn decimal(layer: &str, what: &str, range: Range, value: f64) -> Result<f64, Text> {
+    if range.holds(value) {
+        return Ok(value);
+    }
+    Err(Text::new().str(layer).str(": ").str(what).str(" is not ").str(range.words()))
 }
