@@ -26,7 +26,7 @@ pub(super) fn recurrent(
     let wide = match &units {
         Dim::Literal(units) => Dim::Literal(gates * units),
         _ => {
-            let product: Expr = parse_quote_spanned!(written.span()=> #gates * (#written));
+            let product: Expr = parse_quote_spanned!(written.span()=> (#written) * #gates);
             builder.dim(&text, "units", &product)?
         }
     };
