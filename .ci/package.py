@@ -27,8 +27,10 @@ def cargo(*arguments, folder=ROOT, **options):
 
 
 metadata = json.loads(cargo("metadata", "--format-version", "1", "--no-deps", stdout=subprocess.PIPE))
-crates = {package["name"]: package["version"] for package in metadata["packages"]}
-cargo("package", "--workspace", "--quiet", "--allow-dirty", "--no-verify")
+# Those that are not published are tests.
+crates = {package["name"]: package["version"] for package in metadata["packages"] if package["publish"] is None}
+chosen = [argument for name in crates for argument in ("-p", name)]
+cargo("package", *chosen, "--quiet", "--allow-dirty", "--no-verify")
 
 with tempfile.TemporaryDirectory() as folder:
     folder = Path(folder)
