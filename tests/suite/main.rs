@@ -16,6 +16,7 @@ mod inputs;
 mod layers;
 mod losses;
 mod numbers;
+mod onnx;
 mod optimizers;
 mod packed;
 mod parallel;
