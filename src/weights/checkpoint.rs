@@ -375,6 +375,7 @@ impl<'a> Checkpoint<'a> {
     }
 
     /// The numbers of a tensor of any shape and type that can be read.
+    #[cfg(feature = "std")]
     pub(crate) fn numbers(&self, name: &str) -> Result<Vec<f64>, WeightsError> {
         let tensor = String::from(name);
         let problem = match self.header.info(name) {
