@@ -34,7 +34,7 @@ fn check<N: Network<Scalar = f32, Input: Tensor<Element = f32>>>(file: &SafeTens
         let mut input: Box<[N::Input; 1]> = memory::boxed();
         input[0].numbers_mut().copy_from_slice(sample);
         let mut output: Box<[N::Output; 1]> = memory::boxed();
-        monomorph::network::evaluate_in(&*net, &*input, &mut output, &mut memory::boxed());
+        monomorph::network::evaluate_in(&*net, &input, &mut output, &mut memory::boxed());
         for (found, expected) in output[0].numbers().iter().zip(expected) {
             let apart = (found - expected).abs();
             assert!(apart <= 2e-6 * (1.0 + expected.abs()), "{case}: {found} for {expected}");
