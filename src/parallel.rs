@@ -18,7 +18,6 @@ use crate::memory;
 use crate::network::{Network, Workspace, evaluate_in};
 use crate::noise::Noise;
 use crate::optim::{Objective, Optimizer, clip};
-use crate::parameters::Parameters;
 use crate::scalar::{Real, Scalar};
 use crate::simd::{Level, Simd, Task, Vector, dispatch, level};
 use crate::tensor::assert_batch_size;
@@ -317,7 +316,7 @@ impl<N: Network, L: Loss<N::Scalar, N::Output, Y> + Sync, Y: Sync, const B: usiz
     fn gradient_at(&mut self, parameters: &N) -> N::Scalar {
         self.value = N::Scalar::from_f64(f64::NAN);
         let _ = self.compute::<true>(parameters);
-        if !dispatch(self.level, Squares(self.gradient())).is_finite() {
+        if !dispatch(self.level, clip::Squares(self.gradient())).is_finite() {
             self.value = N::Scalar::from_f64(f64::NAN);
         }
         self.value
@@ -371,18 +370,6 @@ where
         } else {
             Ok(Step { loss: shard.value(simd, network, *loss, *batch, pass, *share), correct: None })
         }
-    }
-}
-
-/// `Σ g²` of a gradient.
-struct Squares<'a, N>(&'a N);
-
-impl<N: Parameters> Task for Squares<'_, N> {
-    type Output = N::Scalar;
-
-    #[inline(always)]
-    fn run<S: Simd>(&mut self, simd: S) -> N::Scalar {
-        clip::squares(simd, self.0)
     }
 }
 

@@ -10,7 +10,7 @@ macro_rules! __methods {
     (evaluate [$($impl:tt)*] $name:ty; [$($where:tt)*] $visibility:vis $input:ty => $output:ty; $scalar:ty; [$($bound:tt)*]) => {
         #[allow(dead_code, deprecated, reason = "a program need not call every method, nor avoid a network it deprecates")]
         const _: () = {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "they only hide constants of the user's")]
             use $crate::__private::names::*;
 
             impl $($impl)* $name $($where)* {
@@ -59,7 +59,7 @@ macro_rules! __methods {
     (train [$($impl:tt)*] $name:ty; [$($where:tt)*] $visibility:vis,) => {
         #[allow(dead_code, deprecated, reason = "a program need not call every method, nor avoid a network it deprecates")]
         const _: () = {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "they only hide constants of the user's")]
             use $crate::__private::names::*;
 
             impl $($impl)* $name $($where)* {
@@ -74,7 +74,7 @@ macro_rules! __methods {
     (sample [$($impl:tt)*] $name:ty; [$($where:tt)*] $visibility:vis $input:ty => $output:ty; [$($bound:tt)*]) => {
         #[allow(dead_code, deprecated, reason = "a program need not call every method, nor avoid a network it deprecates")]
         const _: () = {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "they only hide constants of the user's")]
             use $crate::__private::names::*;
 
             impl $($impl)* $name $($where)* {
@@ -90,7 +90,7 @@ macro_rules! __methods {
     (pack [$($impl:tt)*] $name:ty; [$($where:tt)*] $visibility:vis $of:ty) => {
         #[allow(dead_code, deprecated, reason = "a program need not call every method, nor avoid a network it deprecates")]
         const _: () = {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "they only hide constants of the user's")]
             use $crate::__private::names::*;
 
             impl $($impl)* $name $($where)* {
@@ -104,7 +104,7 @@ macro_rules! __methods {
     (step [$($impl:tt)*] $name:ty; [$($where:tt)*] $visibility:vis $input:ty => $output:ty; $state:ty) => {
         #[allow(dead_code, deprecated, reason = "a program need not call every method, nor avoid a network it deprecates")]
         const _: () = {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "they only hide constants of the user's")]
             use $crate::__private::names::*;
 
             impl $($impl)* $name $($where)* {
@@ -126,7 +126,7 @@ macro_rules! __methods {
     (state [$($impl:tt)*] $name:ty; [$($where:tt)*] $visibility:vis,) => {
         #[allow(dead_code, deprecated, reason = "a program need not call every method, nor avoid a network it deprecates")]
         const _: () = {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "they only hide constants of the user's")]
             use $crate::__private::names::*;
 
             impl $($impl)* $name $($where)* {

@@ -193,6 +193,13 @@ fn row_mut<T>(matrix: &mut [T], index: usize, width: usize) -> &mut [T] {
     if width == 0 { &mut [] } else { matrix.chunks_exact_mut(width).nth(index).unwrap_or(&mut []) }
 }
 
+/// The gates of a row.
+#[inline(always)]
+fn gates<T, const N: usize>(row: &mut [T]) -> [&mut [T]; N] {
+    let mut gates = row.chunks_exact_mut((row.len() / N).max(1));
+    core::array::from_fn(|_| gates.next().unwrap_or(&mut []))
+}
+
 /// Copies row after row, or as much as there is.
 #[inline(always)]
 fn copy<T: Copy>(from: &[T], to: &mut [T]) {
@@ -227,6 +234,12 @@ where
         assert!(inputs == X::CHANNELS && hidden == Self::HIDDEN, "a recurrent layer: a weight has another height");
         assert!(a == B::LEN && b == B::LEN, "a recurrent layer: a weight has another width");
     };
+
+    /// The row of the output that a step gives, if it gives one.
+    #[inline(always)]
+    fn given(step: usize) -> Option<usize> {
+        if Self::EVERY { Some(step) } else { (step + 1 == Self::STEPS).then_some(0) }
+    }
 
     /// One step of `N` samples: computes the next states from the inputs.
     #[inline(always)]
@@ -305,12 +318,14 @@ where
                     for (x, input) in x.iter_mut().zip(input) {
                         copy(row(input.numbers(), step, X::CHANNELS), x.numbers_mut());
                     }
-                    let states = [batch_slice_mut(hidden), batch_slice_mut(beside)];
-                    let [hidden_now, beside] = states;
-                    let memory = [hidden_now, beside, batch_slice_mut(gates), batch_slice_mut(products)];
+                    let memory = [
+                        batch_slice_mut(hidden),
+                        batch_slice_mut(beside),
+                        batch_slice_mut(gates),
+                        batch_slice_mut(products),
+                    ];
                     self.advance::<S, B>(simd, batch_slice(x), memory);
-                    if Self::EVERY || step + 1 == Self::STEPS {
-                        let at = if Self::EVERY { step } else { 0 };
+                    if let Some(at) = Self::given(step) {
                         for (hidden, y) in hidden.iter().zip(&mut *output) {
                             copy(hidden.numbers(), row_mut(y.numbers_mut(), at, Self::HIDDEN));
                         }
@@ -371,8 +386,7 @@ where
                         }
                         copy(hidden, row_mut(saved.hidden[sample].numbers_mut(), step, Self::HIDDEN));
                         copy(beside, row_mut(saved.beside[sample].numbers_mut(), step, Self::BESIDE));
-                        if Self::EVERY || step + 1 == Self::STEPS {
-                            let at = if Self::EVERY { step } else { 0 };
+                        if let Some(at) = Self::given(step) {
                             copy(hidden, row_mut(output[sample].numbers_mut(), at, Self::HIDDEN));
                         }
                     }
@@ -413,8 +427,7 @@ where
                 for step in (0..Self::STEPS).rev() {
                     for sample in 0..B {
                         let grad = saved.grad[sample].numbers_mut();
-                        if Self::EVERY || step + 1 == Self::STEPS {
-                            let at = if Self::EVERY { step } else { 0 };
+                        if let Some(at) = Self::given(step) {
                             add_assign(simd, grad, row(grad_output[sample].numbers(), at, Self::HIDDEN));
                         }
                         let (hidden, beside) = (saved.hidden[sample].numbers(), saved.beside[sample].numbers());

@@ -28,17 +28,18 @@ pub fn global_norm<T: Real, N: Parameters<Scalar = T>, S: Simd>(simd: S, gradien
 /// assert_eq!(gradient_norm(&gradient), 5.0);
 /// ```
 pub fn gradient_norm<T: Real, N: Parameters<Scalar = T>>(gradient: &N) -> T {
-    dispatch(level(), Norm(gradient))
+    dispatch(level(), Squares(gradient)).sqrt()
 }
 
-struct Norm<'a, N>(&'a N);
+/// [`squares`] as a task.
+pub(crate) struct Squares<'a, N>(pub &'a N);
 
-impl<N: Parameters<Scalar: Real>> Task for Norm<'_, N> {
+impl<N: Parameters> Task for Squares<'_, N> {
     type Output = N::Scalar;
 
     #[inline(always)]
     fn run<S: Simd>(&mut self, simd: S) -> N::Scalar {
-        global_norm(simd, self.0)
+        squares(simd, self.0)
     }
 }
 

@@ -149,6 +149,7 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, G: Convolution, const 
                 let len = len * Geometry::<G>::CG;
                 Run { a, a_row, a_step: 1, by_column: false, b, b_step: Geometry::<G>::OC, len }
             };
+            // A microcontroller's kernel sums the whole window in one call.
             let mut first = row_from;
             if const { SCALAR && Geometry::<G>::ADJACENT && !Geometry::<G>::DEPTHWISE } && row_from < row_to {
                 let repeat = Repeat {

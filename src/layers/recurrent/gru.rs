@@ -4,7 +4,7 @@
 //! With the products with the input split into three gates, `r`, `z` and `n`, and those with the hidden state into `r'`,
 //! `z'` and `n'`: `r = σ(r + r')`, `z = σ(z + z')`, `n = tanh(n + r·n')`, `hₜ = (1 − z)·n + z·hₜ₋₁`
 
-use super::{Cell, Recurrent, States};
+use super::{Cell, Recurrent, States, copy};
 use crate::kernels::elementwise::{zip, zip3, zip3_to};
 use crate::scalar::{Real, Scalar, Vector};
 use crate::simd::Simd;
@@ -32,7 +32,7 @@ impl<T: Real> Cell<T> for GruCell {
 
     #[inline(always)]
     fn forward<S: Simd>(simd: S, gates: &mut [T], products: &mut [T], hidden: &mut [T], _: &mut [T]) {
-        let (Some([r, z, n]), Some([r_h, z_h, n_h])) = (three(gates), three(products)) else { return };
+        let ([r, z, n], [r_h, z_h, n_h]) = (super::gates(gates), super::gates(products));
         for (gate, product) in [(&mut *r, r_h), (&mut *z, z_h)] {
             zip(
                 simd,
@@ -71,7 +71,7 @@ impl<T: Real> Cell<T> for GruCell {
         grad: &mut [T],
         _: &mut [T],
     ) {
-        let (Some([r, z, n]), Some([r_h, z_h, n_h])) = (three(gates), three(products)) else { return };
+        let ([r, z, n], [r_h, z_h, n_h]) = (super::gates(gates), super::gates(products));
         let one = <T as Scalar>::Vector::<S>::splat(simd, T::ONE);
         // `r'` and `z'` are not needed any more: scratch for ∂h·(hₜ₋₁ − n) and for ∂h·z.
         zip3_to(
@@ -123,22 +123,7 @@ impl<T: Real> Cell<T> for GruCell {
             |_, dn, r| dn * r,
         );
         for (gate, product) in [(r, r_h), (z, z_h)] {
-            zip(
-                simd,
-                gate,
-                product,
-                #[inline(always)]
-                |_, d| d,
-            );
+            copy(product, gate);
         }
     }
-}
-
-/// The three gates of a row.
-#[inline(always)]
-fn three<T>(row: &mut [T]) -> Option<[&mut [T]; 3]> {
-    let size = row.len() / 3;
-    let (a, rest) = row.split_at_mut_checked(size)?;
-    let (b, c) = rest.split_at_mut_checked(size)?;
-    Some([a, b, c])
 }

@@ -4,7 +4,7 @@
 //! With the sum of both products split into four gates, `i`, `f`, `g` and `o`:
 //! `cₜ = σ(f)·cₜ₋₁ + σ(i)·tanh(g)`, `hₜ = σ(o)·tanh(cₜ)`
 
-use super::{Cell, Recurrent, States};
+use super::{Cell, Recurrent, States, copy};
 use crate::kernels::elementwise::{add_assign, map, map_to, zip, zip_to, zip3, zip3_to};
 use crate::scalar::{Real, Scalar, Vector};
 use crate::simd::Simd;
@@ -37,7 +37,7 @@ impl<T: Real> Cell<T> for LstmCell {
     #[inline(always)]
     fn forward<S: Simd>(simd: S, gates: &mut [T], products: &mut [T], hidden: &mut [T], cell: &mut [T]) {
         add_assign(simd, gates, products);
-        let Some([i, f, g, o]) = four(gates) else { return };
+        let [i, f, g, o] = super::gates(gates);
         for gate in [&mut *i, &mut *f, &mut *o] {
             map(
                 simd,
@@ -88,7 +88,7 @@ impl<T: Real> Cell<T> for LstmCell {
         grad: &mut [T],
         grad_cell: &mut [T],
     ) {
-        let (Some([i, f, g, o]), Some([t, dt, input, _])) = (four(gates), four(scratch)) else { return };
+        let ([i, f, g, o], [t, dt, input, _]) = (super::gates(gates), super::gates(scratch));
         let one = <T as Scalar>::Vector::<S>::splat(simd, T::ONE);
         map_to(
             simd,
@@ -116,13 +116,7 @@ impl<T: Real> Cell<T> for LstmCell {
             #[inline(always)]
             |o, grad, t| grad * t * o * (one - o),
         );
-        map_to(
-            simd,
-            i,
-            input,
-            #[inline(always)]
-            |i| i,
-        );
+        copy(i, input);
         zip3(
             simd,
             i,
@@ -156,29 +150,7 @@ impl<T: Real> Cell<T> for LstmCell {
             #[inline(always)]
             |f, grad, c| grad * c * f * (one - f),
         );
-        map_to(
-            simd,
-            t,
-            grad_cell,
-            #[inline(always)]
-            |t| t,
-        );
-        let zero = <T as Scalar>::Vector::<S>::splat(simd, T::ZERO);
-        map(
-            simd,
-            grad,
-            #[inline(always)]
-            |_| zero,
-        );
+        copy(t, grad_cell);
+        grad.fill(T::ZERO);
     }
-}
-
-/// The four gates of a row.
-#[inline(always)]
-fn four<T>(row: &mut [T]) -> Option<[&mut [T]; 4]> {
-    let size = row.len() / 4;
-    let (a, rest) = row.split_at_mut_checked(size)?;
-    let (b, rest) = rest.split_at_mut_checked(size)?;
-    let (c, d) = rest.split_at_mut_checked(size)?;
-    Some([a, b, c, d])
 }

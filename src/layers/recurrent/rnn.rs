@@ -2,8 +2,8 @@
 //!
 //! `hₜ = tanh(xₜ·W + b + hₜ₋₁·U + c)`
 
-use super::{Cell, Recurrent, States};
-use crate::kernels::elementwise::{map, zip, zip_to};
+use super::{Cell, Recurrent, States, copy};
+use crate::kernels::elementwise::zip;
 use crate::scalar::{Real, Scalar, Vector};
 use crate::simd::Simd;
 use crate::tensor::Tensor;
@@ -36,14 +36,7 @@ impl<T: Real> Cell<T> for RnnCell {
             #[inline(always)]
             |x, h| T::tanh_lanes(simd, x + h),
         );
-        zip_to(
-            simd,
-            gates,
-            gates,
-            hidden,
-            #[inline(always)]
-            |h, _| h,
-        );
+        copy(gates, hidden);
     }
 
     /// `∂g = ∂p = ∂h · (1 − h²)`.
@@ -57,12 +50,6 @@ impl<T: Real> Cell<T> for RnnCell {
             #[inline(always)]
             |h, grad| grad * (one - h * h),
         );
-        let zero = <T as Scalar>::Vector::<S>::splat(simd, T::ZERO);
-        map(
-            simd,
-            grad,
-            #[inline(always)]
-            |_| zero,
-        );
+        grad.fill(T::ZERO);
     }
 }
