@@ -111,6 +111,7 @@ pub use tensor::Tensor;
 ///
 /// The macro finds this crate by itself, also where it is renamed in a `Cargo.toml` or re-exported by another crate;
 /// `#[derive(Parameters)]` is told by `#[monomorph(crate = path)]` on the struct.
+/// The calling crate may be of any edition; in that of 2015, sizes are numbers and not constants.
 ///
 /// A size that is a type, `<D: Unsigned>`, needs the feature `generic-array`. It is a number of the crate `typenum`;
 /// sums, differences, products and quotients of such sizes and integers are sizes too, and `GenericArray<T, D>` is the

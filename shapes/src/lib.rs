@@ -142,6 +142,9 @@ pub enum Padding {
     Causal,
     /// This many before and this many after.
     Sides(usize, usize),
+    /// This many before and this many after; a last window that reaches beyond them counts too, if it begins before the
+    /// padding behind the input (PyTorch's `ceil_mode`).
+    Ceil(usize, usize),
 }
 
 /// A window along one axis, worked out.
@@ -167,7 +170,7 @@ pub const fn axis(
     padding: Padding,
 ) -> Result<Axis, Text> {
     let sides = match padding {
-        Padding::Sides(before, after) => Ok((before, after)),
+        Padding::Sides(before, after) | Padding::Ceil(before, after) => Ok((before, after)),
         Padding::Same => same_padding(input, kernel, stride, dilation),
         Padding::Causal => match extent(kernel, dilation) {
             Ok(extent) => Ok((extent - 1, 0)),
@@ -177,7 +180,13 @@ pub const fn axis(
     let worked_out = match sides {
         Ok((before, after)) => match before.checked_add(after) {
             Some(both) => match window(input, kernel, stride, dilation, both) {
-                Ok(output) => Ok(Axis { output, before }),
+                Ok(fit) => {
+                    let more = matches!(padding, Padding::Ceil(..)) && {
+                        let (next, left) = (fit * stride, (input + both) - ((fit - 1) * stride));
+                        matches!(extent(kernel, dilation), Ok(extent) if extent < left) && next < input + before
+                    };
+                    Ok(Axis { output: fit + more as usize, before })
+                }
                 Err(error) => Err(error),
             },
             None => Err(ShapeError::Overflow),
@@ -243,7 +252,7 @@ pub const fn transposed_axis(
         None => return Err(text.str("its sizes overflow")),
     };
     let (before, after) = match padding {
-        Padding::Sides(before, after) => (before, after),
+        Padding::Sides(before, after) | Padding::Ceil(before, after) => (before, after),
         Padding::Same => {
             let both = full.saturating_sub(input * stride);
             return Ok(Axis { output: input * stride, before: both / 2 });

@@ -13,7 +13,8 @@
 //! | [`LpPool2d`], [`LpPool1d`] | those of `MaxPool` | `(Σ (abs x)^p)^(1/p)` over the same set |
 //! | [`AdaptiveAvgPool2d`], [`AdaptiveMaxPool2d`], `1d` | the same | over `⌊i · H / OH⌋ .. ⌈(i + 1) · H / OH⌉` and the same columns |
 //!
-//! `OH = ⌊(H + padding − extent) / SH⌋ + 1` with `extent = DH · (KH − 1) + 1`, likewise `OW` and `OL`.
+//! `OH = ⌊(H + padding − extent) / SH⌋ + 1` with `extent = DH · (KH − 1) + 1`, likewise `OW` and `OL`; with `ceil_mode` it is rounded up, if the
+//! last window begins before the padding behind the image, as in PyTorch.
 //! Padding never wins a maximum and never counts in an average, as in ONNX and TensorFlow, unless `count_include_pad = true`
 //! says so, PyTorch's default. A window may not lie in the padding alone.
 //!

@@ -16,6 +16,7 @@ use crate::noise::Noise;
 use crate::parameters::{Entry, Parameters, TensorInfo};
 use crate::scalar::Scalar;
 use crate::shapes::Text;
+use crate::storage::{Bf16, F16};
 
 /// Builds a network from a `.safetensors` file at compile time.
 ///
@@ -45,11 +46,12 @@ use crate::shapes::Text;
 /// declare Small as it was trained, or save its weights again
 /// ```
 ///
-/// So are missing and unknown tensors, another number type, and a truncated file.
+/// So are missing and unknown tensors, a number type that would have to be rounded, and a truncated file. Numbers are
+/// widened: a network of `f32` reads `F16`, `BF16` and `F32`.
 ///
 /// # Limits
-/// Names of tensors that need escape sequences in JSON are rejected. On big-endian targets the bytes of each number are
-/// swapped one by one, which the compiler takes for an endless loop beyond two million numbers;
+/// Names of tensors that need escape sequences in JSON are rejected. Numbers that are widened, and all numbers on
+/// big-endian targets, are read one by one, which the compiler takes for an endless loop beyond two million of them;
 /// `#[allow(long_running_const_eval)]` on the item lets it continue.
 #[macro_export]
 macro_rules! include_weights {
@@ -138,8 +140,50 @@ struct Wanted {
     shape: &'static [usize],
     /// The index of its first number in the network, and of the one after its last.
     numbers: (usize, usize),
-    /// The index of its first byte among those of the file, once it is found.
-    from: Option<usize>,
+    /// The index of its first byte among those of the file, and the file's number type, once it is found.
+    from: Option<(usize, Stored)>,
+}
+
+/// The number type of a tensor in a file.
+#[derive(Clone, Copy)]
+enum Stored {
+    F16,
+    Bf16,
+    F32,
+    F64,
+}
+
+impl Stored {
+    /// That of this name, if it fits into numbers of `size` bytes.
+    const fn named(name: &[u8], size: usize) -> Option<Self> {
+        let stored = match name {
+            b"F16" => Self::F16,
+            b"BF16" => Self::Bf16,
+            b"F32" => Self::F32,
+            b"F64" => Self::F64,
+            _ => return None,
+        };
+        if stored.size() <= size { Some(stored) } else { None }
+    }
+
+    /// In bytes.
+    const fn size(self) -> usize {
+        match self {
+            Self::F16 | Self::Bf16 => 2,
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+
+    /// The number that begins at a byte, if it is no `F64`.
+    const fn widened(self, bytes: &[u8], at: usize) -> f32 {
+        let half = u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+        match self {
+            Self::F16 => F16(half).to_f32(),
+            Self::Bf16 => Bf16(half).to_f32(),
+            _ => f32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]),
+        }
+    }
 }
 
 /// The layers that a name begins with, innermost first.
@@ -324,10 +368,14 @@ impl<'a, N, const TENSORS: usize, const LETTERS: usize> Plan<'a, N, TENSORS, LET
         let bytes = unsafe { core::slice::from_raw_parts_mut(network.as_mut_ptr().cast::<u8>(), size_of::<N>()) };
         while index < TENSORS {
             let Wanted { numbers: (first, end), from, .. } = self.table.wanted[index];
-            let Some(from) = from else { panic!("a plan has all tensors") };
-            let len = (end - first) * self.size;
-            let to = bytes.split_at_mut(first * self.size).1.split_at_mut(len).0;
-            copy(part(self.data, (from, from + len)), to, self.size, cfg!(target_endian = "big"));
+            let Some((from, stored)) = from else { panic!("a plan has all tensors") };
+            let to = bytes.split_at_mut(first * self.size).1.split_at_mut((end - first) * self.size).0;
+            let from = part(self.data, (from, from + (end - first) * stored.size()));
+            if stored.size() == self.size {
+                copy(from, to, self.size, cfg!(target_endian = "big"));
+            } else {
+                widen(from, stored, to, self.size);
+            }
             index += 1;
         }
         // SAFETY: every byte pattern is a valid number, as `Bits` promises.
@@ -372,6 +420,20 @@ const fn copy(from: &[u8], to: &mut [u8], size: usize, turn: bool) {
     }
 }
 
+/// Writes narrower numbers as numbers of `size` bytes.
+const fn widen(from: &[u8], stored: Stored, to: &mut [u8], size: usize) {
+    let mut index = 0;
+    while index * size < to.len() {
+        let number = stored.widened(from, index * stored.size());
+        let to = to.split_at_mut(index * size).1;
+        match size {
+            4 => *to.first_chunk_mut().unwrap() = number.to_ne_bytes(),
+            _ => *to.first_chunk_mut().unwrap() = (number as f64).to_ne_bytes(),
+        }
+        index += 1;
+    }
+}
+
 /// Compares a tensor of the file with the network's tensor of that name, and records its position.
 const fn check<N>(contents: &Contents<N>, start: Text, tensor: &Listed<'_>, wanted: &mut Wanted) -> Result<(), Text> {
     let Contents { network, dtype, .. } = *contents;
@@ -388,20 +450,19 @@ const fn check<N>(contents: &Contents<N>, start: Text, tensor: &Listed<'_>, want
             remedy(network, problem)
         });
     }
-    if !same(tensor.dtype, dtype.as_bytes()) {
+    let Some(stored) = Stored::named(tensor.dtype, contents.size) else {
         let problem = problem.str(text(tensor.dtype)).str(" in the file, but ").str(dtype).str(" in ").str(network);
         let problem = problem.str("; write the file as ").str(dtype);
         return Err(match tensor.dtype {
-            b"F32" => problem.str(", or declare the network of f32: `").str(network).str("<f32>: ..`"),
             b"F64" => problem.str(", or declare the network of f64: `").str(network).str("<f64>: ..`"),
             _ => problem,
         });
-    }
-    let len = (wanted.numbers.1 - wanted.numbers.0) * contents.size;
+    };
+    let len = (wanted.numbers.1 - wanted.numbers.0) * stored.size();
     if !matches!(tensor.bytes.0.checked_add(len), Some(end) if end == tensor.bytes.1) {
         return Err(problem.str("said to have more or fewer bytes than its shape; the file is damaged"));
     }
-    wanted.from = Some(tensor.bytes.0);
+    wanted.from = Some((tensor.bytes.0, stored));
     Ok(())
 }
 

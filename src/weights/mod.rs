@@ -18,7 +18,8 @@
 //! complete new one or the old one, whenever the program is killed. On Unix, a save that is killed may leave the hidden
 //! file `.name.tmp`, which the next save of the same file removes; elsewhere its name has the number of the process.
 //! Links are followed, and permissions and owner are kept; other names of the same file (hard links) keep the old
-//! content. A path that leads to a pipe or a device is written to directly.
+//! content. A path that leads to a pipe or a device is written to directly. Two programs that save the same file at the
+//! same time need a file system with locks, which some network file systems are not.
 //!
 //! # Loading
 //! Loading is all or nothing: all names, shapes and types are checked before the first number is copied. Numbers are

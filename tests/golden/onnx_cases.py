@@ -52,7 +52,8 @@ CHANNELS = ["maxpool_2d_dilations", "maxpool_2d_precomputed_pads", "globalaverag
     "lrn_default", "reflect_pad", "edge_pad", "wrap_pad", "depthtospace_example", "depthtospace_crd_mode_example",
     "spacetodepth_example", "spacetodepth", "resize_upsample_scales_nearest", "resize_upsample_scales_linear",
     "resize_upsample_scales_cubic", "averagepool_2d_precomputed_pads", "averagepool_2d_precomputed_pads_count_include_pad",
-    "averagepool_2d_precomputed_strides", "maxpool_2d_precomputed_strides"]
+    "averagepool_2d_precomputed_strides", "maxpool_2d_precomputed_strides",
+    "maxpool_2d_ceil", "averagepool_2d_ceil"]
 CASES = {name: (same, same, {}) for name in ELEMENTWISE}
 CASES |= {name: (last, last, {}) for name in CHANNELS}
 CASES |= {

@@ -84,6 +84,8 @@ cases! {
     maxpool_2d_dilations: [4, 4, 1] -> [2, 2, 1] { MaxPool2d(2, stride = 1, dilation = 2) }
     maxpool_2d_precomputed_pads: [5, 5, 1] -> [5, 5, 1] { MaxPool2d(5, stride = 1, padding = 2) }
     maxpool_2d_precomputed_strides: [5, 5, 1] -> [2, 2, 1] { MaxPool2d(2, stride = 2) }
+    maxpool_2d_ceil: [4, 4, 1] -> [2, 2, 1] { MaxPool2d(3, stride = 2, ceil_mode) }
+    averagepool_2d_ceil: [4, 4, 1] -> [2, 2, 1] { AvgPool2d(3, stride = 2, ceil_mode) }
     averagepool_2d_precomputed_pads: [5, 5, 1] -> [5, 5, 1] { AvgPool2d(5, stride = 1, padding = 2) }
     averagepool_2d_precomputed_pads_count_include_pad: [5, 5, 1] -> [5, 5, 1] {
         AvgPool2d(5, stride = 1, padding = 2, count_include_pad = true)

@@ -327,6 +327,8 @@ pub(super) enum Side {
     Same,
     Causal,
     Pair(Dim, Dim),
+    /// A pair, and a last window that reaches beyond it counts.
+    Ceil(Dim, Dim),
 }
 
 impl Side {
@@ -356,7 +358,8 @@ impl Side {
             Side::Same => Some(Padding::Same),
             Side::Causal => Some(Padding::Causal),
             Side::Pair(Dim::Literal(before), Dim::Literal(after)) => Some(Padding::Sides(*before, *after)),
-            Side::Pair(..) => None,
+            Side::Ceil(Dim::Literal(before), Dim::Literal(after)) => Some(Padding::Ceil(*before, *after)),
+            Side::Pair(..) | Side::Ceil(..) => None,
         }
     }
 
@@ -367,6 +370,10 @@ impl Side {
             Side::Pair(before, after) => {
                 let (before, after) = (before.tokens(), after.tokens());
                 quote!(::monomorph::shapes::Padding::Sides(#before, #after))
+            }
+            Side::Ceil(before, after) => {
+                let (before, after) = (before.tokens(), after.tokens());
+                quote!(::monomorph::shapes::Padding::Ceil(#before, #after))
             }
         }
     }

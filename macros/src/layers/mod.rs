@@ -57,9 +57,9 @@ const fn kind(
 const CONV: &[&str] = &["kernel", "stride", "padding", "dilation", "groups", "bias"];
 const CONV_TRANSPOSE: &[&str] = &["kernel", "stride", "padding", "output_padding", "dilation", "groups", "bias"];
 const DEPTHWISE: &[&str] = &["stride", "padding", "dilation", "bias"];
-const POOL: &[&str] = &["stride", "padding", "dilation"];
-const AVG_POOL: &[&str] = &["stride", "padding", "dilation", "count_include_pad"];
-const LP_POOL: &[&str] = &["p", "stride", "padding", "dilation"];
+const POOL: &[&str] = &["stride", "padding", "dilation", "ceil_mode"];
+const AVG_POOL: &[&str] = &["stride", "padding", "dilation", "count_include_pad", "ceil_mode"];
+const LP_POOL: &[&str] = &["p", "stride", "padding", "dilation", "ceil_mode"];
 
 const KINDS: &[Kind] = &[
     kind("Dense", "dense", &["units"], &["bias"], 1, dense),

@@ -9,7 +9,7 @@ use syn::spanned::Spanned;
 
 use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
-use crate::layers::arguments::Arguments;
+use crate::layers::arguments::{Arguments, Side};
 use crate::layers::same_shape::worked_out;
 use crate::shapes::{self, Range};
 
@@ -62,7 +62,18 @@ fn slide<const R: usize>(
     let dilation = arguments.per_axis::<R>(builder, "dilation", Some(1));
     let padding = arguments.padding::<R>(builder);
     let sizes = builder.sizes(&arguments.name, arguments.span, takes::<R>(), R + 1, input)?;
-    let (kernel, stride, dilation, padding) = (kernel?, stride?, dilation?, padding?);
+    let (kernel, stride, dilation, mut padding) = (kernel?, stride?, dilation?, padding?);
+    let rounds_up = is_pool && arguments.flag(builder, "ceil_mode", false)?;
+    for side in padding.iter_mut().filter(|_| rounds_up) {
+        match side.clone() {
+            Side::Pair(before, after) => *side = Side::Ceil(before, after),
+            _ => {
+                let message = format!("{}: ceil_mode counts windows beyond a padding in numbers", arguments.text());
+                builder.errors.at(arguments.span, message);
+                return None;
+            }
+        }
+    }
     // A window in the padding alone gives a convolution its bias, but it has no maximum and no mean.
     let is_padded_pool = is_pool && arguments.get("padding").is_some();
     let padded_at = arguments.get("padding").map_or(arguments.span, Spanned::span);
@@ -175,7 +186,15 @@ pub(super) fn pool<const R: usize>(
     // The default stride of a pool is its kernel, so that windows do not overlap.
     let kernel = arguments.per_axis::<R>(builder, "kernel", None)?;
     let window = window::<R>(builder, arguments, input, Some(kernel))?;
-    if arguments.get("stride").is_none() && arguments.get("padding").is_none() {
+    let [rounds_up, counts_padding] =
+        ["ceil_mode", "count_include_pad"].map(|name| arguments.flag(builder, name, false));
+    let (rounds_up, counts_padding) = (rounds_up?, counts_padding?);
+    if rounds_up && counts_padding {
+        let message = format!("{}: ceil_mode and count_include_pad do not go together", arguments.text());
+        builder.errors.at(arguments.span, message);
+        return None;
+    }
+    if arguments.get("stride").is_none() && arguments.get("padding").is_none() && !rounds_up {
         for axis in 0..R {
             let (text, name) = (arguments.text(), axis_names::<R>()[axis]);
             let at = arguments.get("kernel").map_or(arguments.span, Spanned::span);
@@ -196,7 +215,7 @@ pub(super) fn pool<const R: usize>(
     let shape = Shape::Known(window.output.iter().cloned().chain([window.input[R].clone()]).collect());
     let (x, y) = (builder.ty(input), shape.ty(&builder.scalar));
     let (layer, marker) = (Ident::new(layer, Span::call_site()), &window.marker);
-    let ty = if arguments.flag(builder, "count_include_pad", false)? {
+    let ty = if counts_padding {
         quote!(::monomorph::layers::Pool<::monomorph::layers::MeanWithPadding, #x, #y, #marker>)
     } else if layer == "LpPool1d" || layer == "LpPool2d" {
         let p = arguments.real(builder, "p", 2.0, Range::Any)?;

@@ -171,6 +171,9 @@ fn agrees_with_pytorch() {
     type Padded<T> = MaxPool2d<Image<T, 9, 9, 4>, Image<T, 5, 5, 4>, Window2d<3, 3, 2, 2, 1, 1>>;
     golden::check_layer::<Padded<f64>, 1>("pool2d_max3_s2_pad1");
     golden::check_layer::<Padded<f32>, 1>("pool2d_max3_s2_pad1");
+    type Overhanging<T> = MaxPool2d<Image<T, 6, 8, 3>, Image<T, 3, 4, 3>, Window2d<3, 3, 2, 2>>;
+    golden::check_layer::<Overhanging<f64>, 1>("pool2d_max_ceil");
+    golden::check_layer::<Overhanging<f32>, 1>("pool2d_max_ceil");
     type Avg<T> = AvgPool2d<Image<T, 6, 6, 3>, Image<T, 3, 3, 3>, Half>;
     golden::check_layer::<Avg<f64>, 2>("pool2d_avg2");
     golden::check_layer::<Avg<f32>, 2>("pool2d_avg2");

@@ -47,7 +47,12 @@ fn file(tensors: &[(&str, &str, &[usize])]) -> Vec<u8> {
     let (mut lines, mut end) = (Vec::new(), 0);
     for (name, dtype, shape) in tensors {
         let from = end;
-        end += shape.iter().product::<usize>() * if *dtype == "F64" { 8 } else { 4 };
+        end += shape.iter().product::<usize>()
+            * match *dtype {
+                "F16" | "BF16" => 2,
+                "F64" | "I64" => 8,
+                _ => 4,
+            };
         lines.push(format!(r#""{name}":{{"dtype":"{dtype}","shape":{shape:?},"data_offsets":[{from},{end}]}}"#));
     }
     let header = format!("{{{}}}", lines.join(","));
@@ -116,8 +121,8 @@ fn what_does_not_fit_is_named() {
         ),
         (
             "stem.bias",
-            ("stem.bias", "BF16", &[3]),
-            "stem.bias is BF16 in the file, but F32 in Net; write the file as F32",
+            ("stem.bias", "I32", &[3]),
+            "stem.bias is I32 in the file, but F32 in Net; write the file as F32",
         ),
         (
             "stem.bias",
@@ -155,8 +160,30 @@ fn networks_of_f64() {
     net.as_mut_slice().fill_with(|| noise.normal());
     let include = include::<Double, { DOUBLE.tensors() }, { DOUBLE.letters() }>;
     assert_eq!(include(&to_bytes(&net)).expect("it fits").as_slice(), net.as_slice());
-    let problem = include(&file(&[("stem.weight", "F32", &[2, 3])])).map(|_| ()).expect_err("another type");
-    assert!(problem.ends_with("write the file as F64, or declare the network of f32: `Double<f32>: ..`"), "{problem}");
+    let problem = include(&file(&[("stem.weight", "I64", &[2, 3])])).map(|_| ()).expect_err("another type");
+    assert!(problem.ends_with("stem.weight is I64 in the file, but F64 in Double; write the file as F64"), "{problem}");
+}
+
+/// As loading does: every number of a shorter type is one of the longer type.
+#[test]
+fn shorter_numbers_are_widened() {
+    let halves = [[1.5, -0.25], [6.0e-8, -65504.0], [0.0, 7.0]];
+    let f16 = [0x3e00_u16, 0xb400, 0x0001, 0xfbff, 0, 0x4700].map(u16::to_le_bytes);
+    let bf16 = [0x3fc0_u16, 0xbe80, 0x3381, 0xc780, 0, 0x40e0].map(u16::to_le_bytes);
+    let f32 = halves.as_flattened().iter().map(|number: &f32| number.to_le_bytes()).collect::<Vec<_>>();
+    crate::network! { Short: [3] -> [2] { head: Dense(2, bias = false) } }
+    crate::network! { Long<f64>: [3] -> [2] { head: Dense(2, bias = false) } }
+    for (dtype, numbers) in [("F16", f16.as_flattened()), ("BF16", bf16.as_flattened()), ("F32", f32.as_flattened())] {
+        let mut bytes = file(&[("head.weight", dtype, &[3, 2])]);
+        let start = bytes.len() - numbers.len();
+        bytes[start..].copy_from_slice(numbers);
+        let (mut short, mut long) = (Short::zeroed(), Long::zeroed());
+        load_bytes(&bytes, &mut short).expect("loaded");
+        load_bytes(&bytes, &mut long).expect("loaded");
+        assert!((short.head.weight[1][0] - halves[1][0]).abs() < 1e-8 && short.head.weight[0] == halves[0], "{dtype}");
+        assert_eq!(include::<Short, 1, 11>(&bytes).expect("it fits").as_slice(), short.as_slice(), "{dtype}");
+        assert_eq!(include::<Long, 1, 11>(&bytes).expect("it fits").as_slice(), long.as_slice(), "{dtype}");
+    }
 }
 
 /// Damaged files that loading rejects are rejected here as well.
