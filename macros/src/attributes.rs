@@ -133,6 +133,7 @@ pub(crate) fn check_streaming(at: Span, values: &[Value], nodes: &[Node], errors
             let hint = match kind.as_str() {
                 "Conv1d" | "DepthwiseConv1d" => "; give it stride 1 and `padding = causal`",
                 "Dense" => "; it maps the rows of `[time, features]`",
+                "SelfAttention" => "; make it causal, without a length",
                 _ => ": it needs the whole sequence",
             };
             format!("{name} ({kind}) cannot run step by step, as `#[streaming]` asks{hint}")
