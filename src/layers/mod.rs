@@ -29,6 +29,7 @@ mod reduce;
 mod rms_norm;
 mod sinusoidal_positions;
 mod softmax;
+mod unembedding;
 mod upsample2d;
 mod window;
 
@@ -56,5 +57,6 @@ pub use reduce::*;
 pub use rms_norm::*;
 pub use sinusoidal_positions::*;
 pub use softmax::*;
+pub use unembedding::*;
 pub use upsample2d::*;
 pub use window::*;

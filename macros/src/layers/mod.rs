@@ -23,7 +23,7 @@ use crate::graph::{Capabilities, Op, Shape, ValueId};
 use crate::layers::activation::{elementwise, ordered, prelu, tunable};
 use crate::layers::arguments::{Arguments, Signature};
 use crate::layers::attention::{cross_attention, positions, self_attention, sinusoidal_positions};
-use crate::layers::linear::{conv, conv_transpose, dense, embedding};
+use crate::layers::linear::{conv, conv_transpose, dense, embedding, unembedding};
 use crate::layers::norm::{batch_norm, group_norm, instance_norm, local_response_norm, norm};
 use crate::layers::rearrange::{blocks, pad, slice, transpose};
 use crate::layers::recurrent::recurrent;
@@ -75,6 +75,7 @@ const KINDS: &[Kind] = &[
         takes_whole_numbers: true,
         ..kind("Embedding", "embedding", &["vocabulary", "features"], &[], 2, embedding)
     },
+    kind("Unembedding", "unembedding", &["embedding"], &[], 1, unembedding),
     kind("Conv1d", "conv", &["channels"], CONV, 1, |b, a, v| conv::<1>(b, a, v, false)),
     kind("Conv2d", "conv", &["channels"], CONV, 1, |b, a, v| conv::<2>(b, a, v, false)),
     kind("DepthwiseConv1d", "conv", &["kernel"], DEPTHWISE, 1, |b, a, v| conv::<1>(b, a, v, true)),
@@ -188,6 +189,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("SimpleRNN", "Rnn"),
     ("LSTM", "Lstm"),
     ("GRU", "Gru"),
+    ("Unembed", "Unembedding"),
     ("MultiheadAttention", "SelfAttention"),
     ("MultiHeadAttention", "SelfAttention"),
     ("CrossAttention", "Attention"),
