@@ -10,6 +10,15 @@ use crate::simd::Simd;
 /// For how many queries the weights of all keys are in memory at a time.
 pub const BLOCK: usize = 32;
 
+/// The largest number up to 64 that divides the number of keys; all of them if it is too small to be fast.
+const fn width(keys: usize) -> usize {
+    let mut width = if keys < 64 { keys } else { 64 };
+    while !keys.is_multiple_of(width) {
+        width -= 1;
+    }
+    if width < 16 { keys } else { width }
+}
+
 /// The sizes of attention.
 pub(super) trait Sizes: 'static {
     /// How many queries there are.
@@ -34,7 +43,7 @@ pub(super) trait Sizes: 'static {
     /// How many the last block has.
     const LAST: usize = Self::STEPS - (Self::STEPS.div_ceil(BLOCK) - 1) * Self::ROWS;
     /// How many keys a product computes.
-    const WIDTH: usize = Self::KEYS.div_ceil(Self::KEYS.div_ceil(64));
+    const WIDTH: usize = width(Self::KEYS);
 }
 
 /// The extents of the products of a block: of some queries with some keys; with the features of a head; of some keys
@@ -70,14 +79,24 @@ pub(super) fn from_mut<T>(numbers: &mut [T], index: usize) -> &mut [T] {
     numbers.get_mut(index..).unwrap_or(&mut [])
 }
 
-/// The matrix with rows and columns exchanged.
+/// Where the number of a feature of a key is, if a block of keys has a row for each feature, of [`Sizes::WIDTH`] keys.
+///
+/// Rows of all keys would often be a power of two apart, where most caches have place for a few lines only.
 #[inline(always)]
-pub(super) fn transpose<T: Copy>(matrix: &[T], width: usize, to: &mut [T]) {
-    let height = matrix.len() / width;
-    for (column, to) in to.chunks_exact_mut(height).enumerate() {
-        for (to, row) in to.iter_mut().zip(matrix.chunks_exact(width)) {
-            if let Some(number) = row.get(column) {
-                *to = *number;
+pub(super) const fn place<L: Sizes>(key: usize, feature: usize) -> usize {
+    (key / L::WIDTH * L::KEY + feature) * L::WIDTH + key % L::WIDTH
+}
+
+/// Keys or values with rows and columns exchanged, block by block.
+#[inline(always)]
+pub(super) fn transpose<T: Copy, L: Sizes>(matrix: &[T], to: &mut [T]) {
+    let blocks = matrix.chunks_exact(L::WIDTH * L::KEY).zip(to.chunks_exact_mut(L::WIDTH * L::KEY));
+    for (block, to) in blocks {
+        for (feature, to) in to.chunks_exact_mut(L::WIDTH).enumerate() {
+            for (to, row) in to.iter_mut().zip(block.chunks_exact(L::KEY)) {
+                if let Some(number) = row.get(feature) {
+                    *to = *number;
+                }
             }
         }
     }
@@ -89,22 +108,21 @@ pub(super) fn visible<L: Sizes>(query: usize, length: usize) -> usize {
     if L::CAUSAL { length.min(query + 1) } else { length }
 }
 
-/// Products of rows of `a` with at least the first `reach` of all keys, whose features are the rows of `across`.
+/// Products of rows of `a` with at least the first `reach` of all keys, whose features from `feature` on are rows of
+/// `across`.
 #[inline(always)]
 pub(super) fn scores<T: Real, S: Simd, L: Sizes, E: Extent>(
     simd: S,
     [rows, reach]: [usize; 2],
     a: Strided<'_, T>,
-    across: &[T],
+    (across, feature): (&[T], usize),
     scores: &mut [T],
 ) {
-    let mut next = 0;
-    while next < reach {
-        // The last columns may overlap those before, which gives the same numbers once more.
-        let at = next.min(L::KEYS - L::WIDTH);
-        let (b, to) = ((from(across, at), L::KEYS), (from_mut(scores, at), L::KEYS));
+    let mut at = 0;
+    while at < reach {
+        let (b, to) = ((from(across, place::<L>(at, feature)), L::WIDTH), (from_mut(scores, at), L::KEYS));
         gemm::product::<T, S, E, false>(simd, [rows, L::HEAD], a, b, to);
-        next = at + L::WIDTH;
+        at += L::WIDTH;
     }
 }
 
@@ -146,7 +164,7 @@ pub(super) fn attend<T: Real, S: Simd, L: Sizes>(
             let rows = L::ROWS.min(L::STEPS - first);
             let (reach, here) = (visible::<L>(first + rows - 1, length), first * L::QUERY + at);
             let q = Strided { numbers: from(queries, here), row: L::QUERY, step: 1 };
-            scores::<T, S, L, Scores<L>>(simd, [rows, reach], q, from(across, of * L::KEYS), weights);
+            scores::<T, S, L, Scores<L>>(simd, [rows, reach], q, (across, of), weights);
             for (row, weights) in weights.chunks_exact_mut(L::KEYS).enumerate().take(rows) {
                 let weights = weights.split_at_mut(reach).0;
                 let (max, sum) = powers::<T, S>(simd, weights, visible::<L>(first + row, length));
@@ -193,11 +211,14 @@ pub(super) fn derive<T: Real, S: Simd, L: Sizes>(
             // As many rows as a tile of the gradients of keys and values has; weights beyond the reach are 0.
             let filled = if reach < ByKey::<L>::ROWS { ByKey::<L>::ROWS } else { reach };
             let rows_of = |numbers| Strided { numbers: from(numbers, here), row: L::QUERY, step: 1 };
-            let across = of * L::KEYS;
-            let keys_across = from(keys_across, across);
-            scores::<T, S, L, Scores<L>>(simd, [rows, filled], rows_of(queries), keys_across, weights);
-            let (values_across, grad_o) = (from(values_across, across), rows_of(grad_context));
-            scores::<T, S, L, Scores<L>>(simd, [rows, filled], grad_o, values_across, grad_weights);
+            scores::<T, S, L, Scores<L>>(simd, [rows, filled], rows_of(queries), (keys_across, of), weights);
+            scores::<T, S, L, Scores<L>>(
+                simd,
+                [rows, filled],
+                rows_of(grad_context),
+                (values_across, of),
+                grad_weights,
+            );
             let pairs = weights.chunks_exact_mut(L::KEYS).zip(grad_weights.chunks_exact_mut(L::KEYS));
             for (row, (p, ds)) in pairs.enumerate().take(rows) {
                 let (p, ds) = (p.split_at_mut(filled).0, ds.split_at_mut(filled).0);

@@ -56,22 +56,24 @@ pub(crate) const fn turns<const MOST: usize>(base: f64, size: usize) -> [[f64; 2
     turns
 }
 
-/// `eˣ`: that of `x / 1024` by its series, less 1, squared ten times.
+/// `eˣ`: a power of two times that of what is left, by its series.
 const fn exp(x: f64) -> f64 {
-    let small = x / 1024.0;
-    let (mut term, mut sum, mut n) = (small, 0.0, 1.0);
-    while n < 18.0 {
+    let (mut left, mut factor) = (x, 1.0);
+    while left < 0.0 {
+        left += core::f64::consts::LN_2;
+        factor *= 0.5;
+    }
+    while left > 0.7 {
+        left -= core::f64::consts::LN_2;
+        factor *= 2.0;
+    }
+    let (mut term, mut sum, mut n) = (1.0, 0.0, 0.0);
+    while n < 20.0 {
         sum += term;
         n += 1.0;
-        term *= small / n;
+        term *= left / n;
     }
-    let mut times = 0;
-    while times < 10 {
-        // (1 + s)² − 1, so that no digit of a small `s` is lost.
-        sum = sum * (2.0 + sum);
-        times += 1;
-    }
-    1.0 + sum
+    sum * factor
 }
 
 /// `ln x`: the power of two apart, then `2 artanh((m − 1)/(m + 1))` by its series.

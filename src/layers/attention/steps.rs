@@ -1,6 +1,6 @@
 //! Attention step by step, with the keys and values of the steps before in memory.
 
-use super::heads::{from, powers};
+use super::heads::{from, place, powers, scores};
 use super::rotary::{Rotation, Turning, pairs, turn};
 use super::{Attended, Heads, Itself, MultiHeadAttention, Rows, Sizes};
 use crate::activation::Identity;
@@ -18,11 +18,13 @@ use crate::weight::Weight;
 /// The keys and values of as many steps as the declared sequence has. After those, each step replaces the oldest.
 #[derive(Clone, Debug, PartialEq, Plain)]
 #[repr(C)]
-pub struct Cache<K, U> {
-    /// A row of all steps for each feature of the keys.
+pub struct Cache<K, W, U> {
+    /// In blocks of steps, a row for each feature.
     keys: K,
     /// A row for each step.
     values: K,
+    /// The weights of all steps for each head: memory of the pass over a step.
+    weights: W,
     /// The cosines and sines of the next step, if it is turned.
     turn: U,
     /// The number of the next step's row, and how many steps there are.
@@ -30,17 +32,17 @@ pub struct Cache<K, U> {
     filled: usize,
 }
 
-/// The products of one query.
-struct OneScore<L>(L);
-struct OneMean<L>(L);
+/// The products of the queries that share a head of keys.
+struct StepScores<L>(L);
+struct StepMeans<L>(L);
 
-impl<L: Sizes> Extent for OneScore<L> {
-    const ROWS: usize = 1;
+impl<L: Sizes> Extent for StepScores<L> {
+    const ROWS: usize = L::SHARING;
     const COLUMNS: usize = L::WIDTH;
 }
 
-impl<L: Sizes> Extent for OneMean<L> {
-    const ROWS: usize = 1;
+impl<L: Sizes> Extent for StepMeans<L> {
+    const ROWS: usize = L::SHARING;
     const COLUMNS: usize = L::HEAD;
 }
 
@@ -59,7 +61,7 @@ where
     WO: Weight<Scalar = T>,
     Itself<X>: Attended<Query = X, Memory = X, Input = X>,
 {
-    type State = Cache<X::WithLast<K>, <O::Rotation as Rotation>::Turn<Q>>;
+    type State = Cache<X::WithLast<K>, X::WithLast<O::Each<T>>, <O::Rotation as Rotation>::Turn<Q>>;
     type StepInput = X::Item;
     type StepOutput = X::Item;
 
@@ -100,7 +102,7 @@ where
                     v,
                 );
                 elementwise::scale(simd, q, Self::factor());
-                let Cache { keys, values, turn: at, next, filled } = state;
+                let Cache { keys, values, weights, turn: at, next, filled } = state;
                 if O::Rotation::TURNS {
                     let (positions, at) = (Turning { turns: Self::turns() }, pairs(at));
                     if *filled == 0 {
@@ -113,35 +115,33 @@ where
                 let row = if *next < Self::KEYS { *next } else { 0 };
                 *next = row + 1;
                 *filled = (*filled + 1).min(Self::KEYS);
-                for (keys, k) in keys.numbers_mut().chunks_exact_mut(Self::KEYS).zip(&*k) {
-                    keys[row] = *k;
+                for (feature, k) in k.iter().enumerate() {
+                    if let Some(to) = keys.numbers_mut().get_mut(place::<Self>(row, feature)) {
+                        *to = *k;
+                    }
                 }
                 let there = values.numbers_mut().chunks_exact_mut(K::LEN).nth(row);
                 there.unwrap_or(&mut []).iter_mut().zip(&*v).for_each(|(to, v)| *to = *v);
 
-                let (mut context, mut weights) = (memory::zeroed::<Q>(), memory::zeroed::<X::Rows>());
-                let weights = weights.numbers_mut();
-                let (keys, values, reach) = (keys.numbers(), values.numbers(), *filled);
-                let heads = context.numbers_mut().chunks_exact_mut(Self::HEAD).zip(q.chunks_exact(Self::HEAD));
+                let (mut context, weights) = (memory::zeroed::<Q>(), weights.numbers_mut());
+                let (keys, values, reach, context) = (keys.numbers(), values.numbers(), *filled, context.numbers_mut());
+                let shared = Self::SHARING * Self::HEAD;
+                let heads = context.chunks_exact_mut(shared).zip(q.chunks_exact(shared));
                 for (head, (context, q)) in heads.enumerate() {
-                    let of = head / Self::SHARING * Self::HEAD;
-                    let q = Strided { numbers: q, row: 0, step: 1 };
-                    super::heads::scores::<T, S, Self, OneScore<Self>>(
-                        simd,
-                        [1, reach],
-                        q,
-                        from(keys, of * Self::KEYS),
-                        weights,
-                    );
-                    let (_, sum) = powers(simd, weights, reach);
-                    let p = Strided { numbers: weights, row: 0, step: 1 };
-                    let v = (from(values, of), K::LEN);
-                    gemm::product::<T, S, OneMean<Self>, false>(simd, [1, reach], p, v, (context, Q::LEN));
-                    elementwise::scale(simd, context, T::ONE / sum);
+                    let (of, rows) = (head * Self::HEAD, [Self::SHARING, reach]);
+                    let q = Strided { numbers: q, row: Self::HEAD, step: 1 };
+                    scores::<T, S, Self, StepScores<Self>>(simd, rows, q, (keys, of), weights);
+                    for weights in weights.chunks_exact_mut(Self::KEYS).take(Self::SHARING) {
+                        let (weights, _) = weights.split_at_mut(reach);
+                        let (_, sum) = powers(simd, weights, reach);
+                        elementwise::scale(simd, weights, T::ONE / sum);
+                    }
+                    let (p, v) = (Strided { numbers: weights, row: Self::KEYS, step: 1 }, (from(values, of), K::LEN));
+                    gemm::product::<T, S, StepMeans<Self>, false>(simd, rows, p, v, (context, Self::HEAD));
                 }
                 gemm::dense_forward::<T, WO::Format, S, Identity, Rows<Q, X::Item, O::Bias<X::Last>>>(
                     simd,
-                    context.numbers(),
+                    context,
                     wo.packed(),
                     wo.scale(),
                     self.bo.numbers(),
