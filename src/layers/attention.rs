@@ -289,7 +289,7 @@ where
                     let Scratch { queries, keys, across, values, context, weights } = workspace;
                     let (k, v) = (keys.numbers_mut(), values.numbers_mut());
                     self.project(simd, &query[sample], &memory[sample], [queries.numbers_mut(), k, v]);
-                    transpose::<T, Self>(keys.numbers(), across.numbers_mut());
+                    transpose::<T, S, Self>(simd, keys.numbers(), across.numbers_mut());
                     let (context, weights) = (context.numbers_mut(), weights.as_mut_slice());
                     let weights = batch_slice_mut(weights);
                     let parts = [queries.numbers(), across.numbers(), values.numbers()];
@@ -324,7 +324,7 @@ where
                     let (q, k, v) = (&mut saved.queries[sample], &mut saved.keys[sample], &mut saved.values[sample]);
                     let parts = [q.numbers_mut(), k.numbers_mut(), v.numbers_mut()];
                     self.project(simd, &query[sample], &memory[sample], parts);
-                    transpose::<T, Self>(k.numbers(), saved.keys_across.numbers_mut());
+                    transpose::<T, S, Self>(simd, k.numbers(), saved.keys_across.numbers_mut());
                     let (context, totals) = (saved.context[sample].numbers_mut(), saved.totals[sample].numbers_mut());
                     let weights = batch_slice_mut(&mut saved.weights);
                     let parts = [q.numbers(), saved.keys_across.numbers(), v.numbers()];
@@ -372,8 +372,8 @@ where
                     let (wo, grad_o) = (self.wo.trained(), saved.grad_context.numbers_mut());
                     gemm::dense_input_gradient::<T, S, Given<F, O, Q>>(simd, grad_y, wo, grad_o);
 
-                    transpose::<T, Self>(k.numbers(), saved.keys_across.numbers_mut());
-                    transpose::<T, Self>(v.numbers(), saved.values_across.numbers_mut());
+                    transpose::<T, S, Self>(simd, k.numbers(), saved.keys_across.numbers_mut());
+                    transpose::<T, S, Self>(simd, v.numbers(), saved.values_across.numbers_mut());
                     let across = [saved.keys_across.numbers(), saved.values_across.numbers(), grad_o];
                     let grad_q = saved.grad_queries.numbers_mut();
                     let (grad_k, grad_v) = (saved.grad_keys.numbers_mut(), saved.grad_values.numbers_mut());

@@ -4,11 +4,11 @@ use core::marker::PhantomData;
 
 use super::tile::{Columns, accumulate, start};
 use super::tiling::{Tiles, copy, cover};
-use super::write::{add, write};
+use super::write::{add, write, write_across};
 use crate::activation::Identity;
 use crate::kernels::run::Run;
-use crate::scalar::Scalar;
-use crate::simd::Simd;
+use crate::scalar::{Scalar, Vector, lanes};
+use crate::simd::{SCALAR, Simd};
 
 /// The extent of a product.
 pub(crate) trait Extent: 'static {
@@ -95,5 +95,49 @@ pub(crate) fn product<T: Scalar, S: Simd, E: Extent, const ADD: bool>(
         let part = Part::<T, E, ADD> { run, to: to.as_mut_ptr(), to_row, marker: PhantomData };
         // SAFETY: `fits` says that the last element of each operand is within its slice, and `rows >= E::ROWS`.
         unsafe { cover::<T, S, _>(simd, rows, part) };
+    }
+}
+
+/// Writes a matrix with rows and columns exchanged: `to[c][r] = from[r][c]`, where the rows of `from` are `from_row`
+/// numbers apart, and those of `to` are `to_row`.
+///
+/// Does nothing if a slice is too short for that.
+#[inline(always)]
+pub(crate) fn transpose<T: Scalar, S: Simd>(
+    simd: S,
+    [rows, columns]: [usize; 2],
+    (from, from_row): (&[T], usize),
+    (to, to_row): (&mut [T], usize),
+) {
+    const HEIGHT: usize = 16;
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    let fits = (rows - 1) * from_row + columns <= from.len() && (columns - 1) * to_row + rows <= to.len();
+    debug_assert!(fits, "a transposition: a slice is too short");
+    if !fits {
+        return;
+    }
+    let lanes = lanes::<S, T>();
+    let (from, to) = (from.as_ptr(), to.as_mut_ptr());
+    let (wide, high) = if SCALAR { (0, 0) } else { (columns / lanes * lanes, rows / HEIGHT * HEIGHT) };
+    for row in (0..high).step_by(HEIGHT) {
+        for column in (0..wide).step_by(lanes) {
+            // SAFETY: `fits` says that all rows and columns are within the slices, and so is this part of them.
+            unsafe {
+                let mut tile = [[T::Vector::<S>::splat(simd, T::ZERO)]; HEIGHT];
+                for (index, tile) in tile.iter_mut().enumerate() {
+                    tile[0] = T::Vector::<S>::load(simd, from.add((row + index) * from_row + column));
+                }
+                let to = to.add(column * to_row + row);
+                write_across::<T, S, Identity, HEIGHT, 1>(simd, tile, to, to_row, Columns::first(lanes));
+            }
+        }
+    }
+    for row in 0..rows {
+        for column in if row < high { wide } else { 0 }..columns {
+            // SAFETY: as above.
+            unsafe { *to.add(column * to_row + row) = *from.add(row * from_row + column) };
+        }
     }
 }

@@ -89,16 +89,10 @@ pub(super) const fn place<L: Sizes>(key: usize, feature: usize) -> usize {
 
 /// Keys or values with rows and columns exchanged, block by block.
 #[inline(always)]
-pub(super) fn transpose<T: Copy, L: Sizes>(matrix: &[T], to: &mut [T]) {
+pub(super) fn transpose<T: Real, S: Simd, L: Sizes>(simd: S, matrix: &[T], to: &mut [T]) {
     let blocks = matrix.chunks_exact(L::WIDTH * L::KEY).zip(to.chunks_exact_mut(L::WIDTH * L::KEY));
     for (block, to) in blocks {
-        for (feature, to) in to.chunks_exact_mut(L::WIDTH).enumerate() {
-            for (to, row) in to.iter_mut().zip(block.chunks_exact(L::KEY)) {
-                if let Some(number) = row.get(feature) {
-                    *to = *number;
-                }
-            }
-        }
+        gemm::transpose(simd, [L::WIDTH, L::KEY], (block, L::KEY), (to, L::WIDTH));
     }
 }
 
