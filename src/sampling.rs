@@ -38,11 +38,11 @@ impl Sampling {
     /// Always the likeliest token, and the first of several that are.
     pub const GREEDY: Self = Self { temperature: 0.0, top_k: 0, top_p: 1.0 };
 
-    /// Draws the index of one of `scores`, which are overwritten. Scores that are NaN are never drawn; without any score
-    /// it is 0.
+    /// Draws the index of one of `scores`, which are overwritten. Scores that are NaN are never drawn; without any
+    /// score it is 0.
     ///
-    /// Tokens that are equally likely are all kept or all left out. To keep `n` tokens takes `n` passes over the scores;
-    /// nothing is sorted or allocated.
+    /// Tokens that are equally likely are all kept or all left out. To keep `n` tokens takes `n` passes over the
+    /// scores; nothing is sorted or allocated.
     pub fn draw<T: Real>(&self, scores: &mut [T], noise: &mut Noise) -> usize {
         let (mut best, mut max) = (0, T::from_f64(f64::NEG_INFINITY));
         for (index, score) in scores.iter().enumerate() {

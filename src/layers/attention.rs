@@ -15,12 +15,12 @@
 //! | `bq`, `bk`, `bv`, `bo` | as their products, or `[0]`: none | 0 |
 //! | `y` | `[STEPS, IN]` | |
 //!
-//! With fewer heads of keys than of queries, each serves several (Ainslie et al., *GQA*, 2023). Causal attention is that
-//! of a step to itself and to those before it. Queries and keys may be turned by their [position](rotary).
+//! With fewer heads of keys than of queries, each serves several (Ainslie et al., *GQA*, 2023). Causal attention is
+//! that of a step to itself and to those before it. Queries and keys may be turned by their [position](rotary).
 //!
-//! The matrix of all `p` is never stored: every pass computes it [a few queries](BLOCK) at a time, and `backward` again,
-//! from the logarithm of each row's sum, as Dao et al. do (*FlashAttention*, 2022). So memory grows with the length of
-//! the sequence, not with its square. With a length of 0, nothing is attended to and `o` is 0.
+//! The matrix of all `p` is never stored: every pass computes it [a few queries](BLOCK) at a time, and `backward`
+//! again, from the logarithm of each row's sum, as Dao et al. do (*FlashAttention*, 2022). So memory grows with the
+//! length of the sequence, not with its square. With a length of 0, nothing is attended to and `o` is 0.
 
 mod heads;
 mod options;
@@ -50,8 +50,8 @@ pub use steps::Cache;
 /// Attention with heads `O` in what `F` says, with rows `Q` of queries and `K` of keys and of values.
 ///
 /// In a network, write `SelfAttention(heads = 4)`, or `(x, memory) |> Attention(heads = 4)`. Options: `causal`,
-/// `kv_heads = 2`, `rotary = interleaved` or `half`, `base = 10000.0`, `bias = false`. A length goes last: `(x, length) |>
-/// SelfAttention(heads = 4)`.
+/// `kv_heads = 2`, `rotary = interleaved` or `half`, `base = 10000.0`, `bias = false`. A length goes last: `(x, length)
+/// |> SelfAttention(heads = 4)`.
 ///
 /// ```
 /// use monomorph::prelude::*;

@@ -1,5 +1,5 @@
-//! The positions of Vaswani et al., *Attention is all you need* (2017): sines and cosines of the step, whose wavelengths
-//! grow from feature to feature, are added to a sequence.
+//! The positions of Vaswani et al., *Attention is all you need* (2017): sines and cosines of the step, whose
+//! wavelengths grow from feature to feature, are added to a sequence.
 //!
 //! `y[t][2i] = x[t][2i] + sin(t·base^(−2i/FEATURES))`, `y[t][2i + 1] = x[t][2i + 1] + cos(t·base^(−2i/FEATURES))`
 //!

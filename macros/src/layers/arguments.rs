@@ -414,6 +414,9 @@ fn example(signature: &Signature) -> String {
         "padding" => "1",
         "axis" => "0",
         "vocabulary" => "256, 64",
+        "heads" if signature.places.len() > 1 => "heads = 4, ffn = 256",
+        "heads" => "heads = 4",
+        "embedding" => "tokens",
         _ => "16",
     };
     let kernel = if signature.names.contains(&"kernel") { ", kernel = 3" } else { "" };

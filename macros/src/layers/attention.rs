@@ -1,5 +1,7 @@
 //! Attention and positions.
 
+#![expect(clippy::result_large_err, reason = "a shape rule makes a text only after a mistake")]
+
 use quote::quote;
 use syn::spanned::Spanned;
 
@@ -42,8 +44,8 @@ pub(super) fn cross_attention(builder: &mut Builder, arguments: &Arguments, inpu
         }
         _ => {
             let message = format!(
-                "{} takes two sequences: `(x, memory) |> Attention(..)`, and behind them a length such as an input `[u16; 1]`; \
-                 of one sequence, it is `SelfAttention(..)`",
+                "{} takes two sequences: `(x, memory) |> Attention(..)`, and behind them a length such as an input \
+                 `[u16; 1]`; of one sequence, it is `SelfAttention(..)`",
                 arguments.name
             );
             builder.errors.at(arguments.span, message);

@@ -63,8 +63,8 @@ impl<T: Scalar, S: Simd, E: Extent, const ADD: bool> Tiles<T, S> for Part<T, E, 
     }
 }
 
-/// `to[m][n] = Σₖ a[m, k] · b[k][n]` for `m < rows` and `k < len`, or `+=` if `ADD`; the rows of `b` are `b_row` numbers
-/// apart, and those of `to` are `to_row`.
+/// `to[m][n] = Σₖ a[m, k] · b[k][n]` for `m < rows` and `k < len`, or `+=` if `ADD`; the rows of `b` are `b_row`
+/// numbers apart, and those of `to` are `to_row`.
 ///
 /// Does nothing if a slice is too short for that, or if there are fewer rows than `E` says.
 #[inline(always)]

@@ -1,5 +1,5 @@
-//! Rotary positions of Su et al., *RoFormer* (2021): at position `t`, pair `i` of the `D` numbers of a head is turned by
-//! the angle `t · base^(−2i/D)`, so that the product of a query and a key depends on their distance alone.
+//! Rotary positions of Su et al., *RoFormer* (2021): at position `t`, pair `i` of the `D` numbers of a head is turned
+//! by the angle `t · base^(−2i/D)`, so that the product of a query and a key depends on their distance alone.
 
 use crate::scalar::{Scalar, bits};
 use crate::tensor::Tensor;
