@@ -58,6 +58,9 @@ macro_rules! grouped {
 grouped!(true, X);
 grouped!(false, [X::Element; 0]);
 
+/// Where the gradients of queries and of a memory are written.
+pub type Gradients<'a, X, M, const B: usize> = (Option<&'a mut [X; B]>, Option<&'a mut [M; B]>);
+
 /// What attention takes: a sequence of queries, the memory that they attend to, and how much of it there is.
 pub trait Attended: 'static {
     /// The queries, `[STEPS, D]`.
@@ -74,7 +77,7 @@ pub trait Attended: 'static {
     /// Where their gradients are written; there is no second one if the memory is the queries.
     fn gradients<'a, const B: usize>(
         gradient: GradientOf<'a, Self::Input, B>,
-    ) -> (Option<&'a mut [Self::Query; B]>, Option<&'a mut [Self::Memory; B]>);
+    ) -> Gradients<'a, Self::Query, Self::Memory, B>;
     /// Whether the memory is the queries.
     const ITSELF: bool;
 }
@@ -110,9 +113,7 @@ impl<X: Tensor<Element: Scalar>> Attended for Itself<X> {
         None
     }
     #[inline(always)]
-    fn gradients<'a, const B: usize>(
-        gradient: GradientOf<'a, X, B>,
-    ) -> (Option<&'a mut [X; B]>, Option<&'a mut [X; B]>) {
+    fn gradients<'a, const B: usize>(gradient: GradientOf<'a, X, B>) -> Gradients<'a, X, X, B> {
         (gradient, None)
     }
 }
@@ -132,9 +133,7 @@ impl<X: Tensor<Element: Scalar>, L: Tensor<Element: WholeNumber>> Attended for I
         length[sample].numbers().first().map(|length| length.index())
     }
     #[inline(always)]
-    fn gradients<'a, const B: usize>(
-        (gradient, _): GradientOf<'a, (X, L), B>,
-    ) -> (Option<&'a mut [X; B]>, Option<&'a mut [X; B]>) {
+    fn gradients<'a, const B: usize>((gradient, _): GradientOf<'a, (X, L), B>) -> Gradients<'a, X, X, B> {
         (gradient, None)
     }
 }
@@ -154,9 +153,7 @@ impl<X: Tensor<Element: Scalar>, M: Tensor<Element = X::Element>> Attended for A
         None
     }
     #[inline(always)]
-    fn gradients<'a, const B: usize>(
-        gradient: GradientOf<'a, (X, M), B>,
-    ) -> (Option<&'a mut [X; B]>, Option<&'a mut [M; B]>) {
+    fn gradients<'a, const B: usize>(gradient: GradientOf<'a, (X, M), B>) -> Gradients<'a, X, M, B> {
         gradient
     }
 }
@@ -181,9 +178,7 @@ where
         length[sample].numbers().first().map(|length| length.index())
     }
     #[inline(always)]
-    fn gradients<'a, const B: usize>(
-        (x, m, _): GradientOf<'a, (X, M, L), B>,
-    ) -> (Option<&'a mut [X; B]>, Option<&'a mut [M; B]>) {
+    fn gradients<'a, const B: usize>((x, m, _): GradientOf<'a, (X, M, L), B>) -> Gradients<'a, X, M, B> {
         (x, m)
     }
 }
