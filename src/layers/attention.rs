@@ -223,8 +223,7 @@ where
         gemm::dense_forward::<T, WK::Format, S, Identity, Keys<F, O, K>>(simd, m, wv.packed(), wv.scale(), bv, v);
         elementwise::scale(simd, q, Self::factor());
         if O::Rotation::TURNS {
-            turn_rows::<T, O::Rotation>(q, Q::LEN, Self::HEAD, Self::turns(), false);
-            turn_rows::<T, O::Rotation>(k, K::LEN, Self::HEAD, Self::turns(), false);
+            turn_rows::<T, O::Rotation>([q, k], [Q::LEN, K::LEN], Self::HEAD, Self::turns(), false);
         }
     }
 
@@ -386,8 +385,8 @@ where
                         [batch_slice_mut(&mut saved.weights), batch_slice_mut(&mut saved.grad_weights)],
                     );
                     if O::Rotation::TURNS {
-                        turn_rows::<T, O::Rotation>(grad_q, Q::LEN, Self::HEAD, Self::turns(), true);
-                        turn_rows::<T, O::Rotation>(grad_k, K::LEN, Self::HEAD, Self::turns(), true);
+                        let (rows, widths) = ([&mut *grad_q, &mut *grad_k], [Q::LEN, K::LEN]);
+                        turn_rows::<T, O::Rotation>(rows, widths, Self::HEAD, Self::turns(), true);
                     }
                     elementwise::scale(simd, grad_q, Self::factor());
 

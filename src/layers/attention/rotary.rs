@@ -149,42 +149,46 @@ pub(crate) fn pairs<X: Tensor<Element = f64>>(numbers: &mut X) -> &mut [[f64; 2]
     numbers.numbers_mut().as_chunks_mut().0
 }
 
-/// Turns all heads of a row by the angles `at`.
+/// Turns all heads of a row of queries and one of keys by the angles `at`.
 #[inline(always)]
-pub(crate) fn turn<T: Scalar, R: Rotation>(row: &mut [T], size: usize, at: &[[f64; 2]]) {
-    for head in row.chunks_exact_mut(size) {
-        let apply = |x: &mut T, y: &mut T, [cosine, sine]: [f64; 2]| {
-            let (c, s) = (T::from_f64(cosine), T::from_f64(sine));
-            (*x, *y) = (*x * c - *y * s, *y * c + *x * s);
-        };
+pub(crate) fn turn<T: Scalar, R: Rotation>(rows: [&mut [T]; 2], size: usize, at: &[[f64; 2]]) {
+    // Separate, so that loops over them need no exchange of lanes.
+    let (mut cosines, mut sines) = ([T::ZERO; MOST_PAIRS], [T::ZERO; MOST_PAIRS]);
+    for ((cosine, sine), [c, s]) in cosines.iter_mut().zip(&mut sines).zip(at) {
+        (*cosine, *sine) = (T::from_f64(*c), T::from_f64(*s));
+    }
+    let apply = |x: &mut T, y: &mut T, c: T, s: T| (*x, *y) = (*x * c - *y * s, *y * c + *x * s);
+    for head in rows.into_iter().flat_map(|row| row.chunks_exact_mut(size)) {
+        let angles = cosines.iter().zip(&sines);
         if R::HALF {
             let (first, second) = head.split_at_mut(size / 2);
-            for ((x, y), at) in first.iter_mut().zip(second).zip(at) {
-                apply(x, y, *at);
-            }
+            first.iter_mut().zip(second).zip(angles).for_each(|((x, y), (c, s))| apply(x, y, *c, *s));
         } else {
-            for ([x, y], at) in head.as_chunks_mut().0.iter_mut().zip(at) {
-                apply(x, y, *at);
-            }
+            head.as_chunks_mut().0.iter_mut().zip(angles).for_each(|([x, y], (c, s))| apply(x, y, *c, *s));
         }
     }
 }
 
-/// Turns the rows of a sequence that begins at position 0, or turns them back.
+/// Turns the rows of queries and of keys, which are `widths` long, from position 0 on; or turns them back.
 #[inline(always)]
 pub(crate) fn turn_rows<T: Scalar, R: Rotation>(
-    rows: &mut [T],
-    width: usize,
+    [queries, keys]: [&mut [T]; 2],
+    widths: [usize; 2],
     size: usize,
     turns: &[[f64; 2]],
     back: bool,
 ) {
     let mut at = [[1.0, 0.0]; MOST_PAIRS];
     let (at, _) = at.split_at_mut(turns.len().min(MOST_PAIRS));
-    let positions = Turning { turns };
-    for row in rows.chunks_exact_mut(width) {
-        turn::<T, R>(row, size, at);
-        positions.advance(at, back);
+    let turning = Turning { turns };
+    let (mut queries, mut keys) = (queries.chunks_exact_mut(widths[0]), keys.chunks_exact_mut(widths[1]));
+    loop {
+        let rows = [queries.next(), keys.next()];
+        if rows.iter().all(Option::is_none) {
+            return;
+        }
+        turn::<T, R>(rows.map(Option::unwrap_or_default), size, at);
+        turning.advance(at, back);
     }
 }
 

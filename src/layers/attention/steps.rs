@@ -108,8 +108,7 @@ where
                     if *filled == 0 {
                         positions.reset(at);
                     }
-                    turn::<T, O::Rotation>(q, Self::HEAD, at);
-                    turn::<T, O::Rotation>(k, Self::HEAD, at);
+                    turn::<T, O::Rotation>([q, k], Self::HEAD, at);
                     positions.advance(at, false);
                 }
                 let row = if *next < Self::KEYS { *next } else { 0 };
