@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use super::geometry::{Convolution, Geometry};
+use super::turned::{self, Panel};
 use crate::activation::Identity;
 use crate::kernels::gemm::{self, Columns, Tiles, copy, cover, with};
 use crate::kernels::run::Run;
@@ -43,6 +44,9 @@ pub(crate) fn backward_input<T: Scalar, S: Simd, G: Convolution>(
     grad_x: &mut [T],
 ) {
     let samples = Geometry::<G>::samples(grad_x.len(), weight.len(), 0, grad_y.len());
+    if const { Panel::<G>::pays::<T, S>() } {
+        return turned::input_gradient::<T, S, G>(simd, grad_y, weight, grad_x);
+    }
     // SAFETY: `samples` checked the lengths.
     unsafe {
         if const { Geometry::<G>::DEPTHWISE } {

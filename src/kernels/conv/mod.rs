@@ -12,7 +12,7 @@
 //! | --- | --- | --- |
 //! | `y` | pixels × output channels | taps, input channels |
 //! | `y` of one channel | output channels × pixels | taps |
-//! | `∂x` | input channels × 1 pixel of several samples | taps, output channels |
+//! | `∂x` | input channels × 1 pixel of several samples, or pixels × input channels of a part of the weight that is [turned](turned) around | taps, output channels |
 //! | `∂W` | input channels (of one tap, or a row of taps) × output channels | pixels |
 //!
 //! Depthwise convolutions are the same with taps in place of input channels: they multiply channel by channel. A
@@ -21,6 +21,7 @@
 mod forward;
 mod geometry;
 mod gradients;
+mod turned;
 
 pub(crate) use forward::forward;
 pub(crate) use geometry::{Convolution, Geometry};

@@ -267,9 +267,9 @@ struct Panel<P>(PhantomData<P>);
 
 impl<P: Product> Panel<P> {
     /// How many outputs are summed at a time.
-    const DEPTH: usize = 64;
+    const DEPTH: usize = 64 * 64 / <Self as Extent>::COLUMNS;
     /// Whether there are so many rows that the time for turning the weight around is small.
-    const PAYS: bool = !SCALAR && P::ROWS >= 16 && P::IN >= 8 && P::OUT >= 8 && P::ROWS * P::IN * P::OUT >= 1 << 16;
+    const PAYS: bool = !SCALAR && P::ROWS >= 16 && P::IN >= 8 && P::OUT >= 4 && P::ROWS * P::IN * P::OUT >= 1 << 14;
 }
 
 impl<P: Product> Extent for Panel<P> {
