@@ -66,6 +66,14 @@ network! {
     }
 }
 
+network! {
+    #[streaming]
+    #[packed(MixerSmall: bf16)]
+    pub Mixer: [6, 8] -> [6, 8] {
+        residual { LayerNorm, SelfAttention(heads = 2, kv_heads = 1, causal, rotary = interleaved) }, Dense(8),
+    }
+}
+
 /// The numbers of one of PyTorch's cases.
 struct Case(Vec<u8>);
 
@@ -185,6 +193,18 @@ fn steps_are_the_whole() {
     }
     state = net.start();
     assert_close("again", &net.step(&mut state, &input[0]), &whole[0], 1e-5);
+}
+
+#[test]
+fn weights_can_be_packed() {
+    let net = network::<Mixer>(&mut Noise::new(3));
+    let small = MixerSmall::boxed_from(&net);
+    let input = core::array::from_fn(|step| core::array::from_fn(|i| (0.7 * step as f32 + 1.3 * i as f32).sin()));
+    let (whole, mut state) = (small.evaluate(&input), small.start());
+    for ((x, y), exact) in input.iter().zip(whole).zip(net.evaluate(&input)) {
+        assert_close("packed", &y, &exact, 0.03);
+        assert_close("packed step", &small.step(&mut state, x), &y, 1e-5);
+    }
 }
 
 #[test]

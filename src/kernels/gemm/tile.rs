@@ -398,17 +398,32 @@ pub(crate) fn collect<T: Scalar, S: Simd>(simd: S, sums: &[T::Vector<S>]) -> T::
                 *part = *sum;
             }
             // Adding the two zips of a pair halves the lanes of each sum and puts the two sums next to each other.
-            // Pairs that are half the sums apart end up in order.
-            let mut half = lanes::<S, T>() / 2;
-            while half > 0 {
-                for n in 0..half {
-                    parts[n] = parts[n].zip_low(parts[n + half]) + parts[n].zip_high(parts[n + half]);
-                }
-                half /= 2;
+            // Pairs that are half the sums apart end up in order. Each halving has its own constant, so that the
+            // compiler keeps the sums in registers.
+            let lanes = const { lanes::<S, T>() };
+            if lanes > 8 {
+                halve::<T, S, 8>(&mut parts);
+            }
+            if lanes > 4 {
+                halve::<T, S, 4>(&mut parts);
+            }
+            if lanes > 2 {
+                halve::<T, S, 2>(&mut parts);
+            }
+            if lanes > 1 {
+                halve::<T, S, 1>(&mut parts);
             }
             parts[0]
         },
     )
+}
+
+/// Adds the lanes of pairs of sums that are `HALF` apart.
+#[inline(always)]
+fn halve<T: Scalar, S: Simd, const HALF: usize>(parts: &mut [T::Vector<S>; 16]) {
+    for n in 0..HALF {
+        parts[n] = parts[n].zip_low(parts[n + HALF]) + parts[n].zip_high(parts[n + HALF]);
+    }
 }
 
 /// `to[c] += Σ_rows from[row][c]`.
