@@ -16,7 +16,7 @@ use crate::layer::{Layer, Pass, Reads, forward_evaluates, outline_layer};
 use crate::parameters::Parameters;
 use crate::scalar::{Real, Vector};
 use crate::simd::Simd;
-use crate::streaming::Streaming;
+use crate::streaming::step_by_step;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// Multiplies the first half of the channels of an `X` by the sigmoid of the second: `X → Y`.
@@ -124,16 +124,10 @@ impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>> Layer for Glu<X, Y
     }
 }
 
-impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>> Streaming for Glu<X, Y> {
-    type State = ();
-    type StepInput = X::Item;
-    type StepOutput = Y::Item;
-
-    #[inline(always)]
-    fn step<S: Simd>(&self, simd: S, (): &mut (), input: &X::Item, output: &mut Y::Item) {
-        Self::apply(simd, input.numbers(), output.numbers_mut());
-    }
-}
+step_by_step!(
+    [T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>] Glu<X, Y> => Y,
+    |self, simd, x, y| Self::apply(simd, x, y)
+);
 
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {

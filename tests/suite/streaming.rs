@@ -59,10 +59,40 @@ where
         net.start(&mut state);
         for (x, expected) in input.iter().zip(whole) {
             let y = monomorph::streaming::step(net, &mut state, x);
-            for (found, expected) in y.numbers().iter().zip(expected.numbers()) {
-                worst = worst.max(((*found).into() - (*expected).into()).abs());
-            }
+            worst = worst.max(apart(&y, expected));
         }
+    }
+    worst
+        .max(blocks::<N, X, Y, 2>(net, input, whole))
+        .max(blocks::<N, X, Y, 5>(net, input, whole))
+        .max(blocks::<N, X, Y, 16>(net, input, whole))
+        .max(blocks::<N, X, Y, 19>(net, input, whole))
+}
+
+fn apart<Y: Tensor<Element: Into<f64>>>(found: &Y, expected: &Y) -> f64 {
+    let numbers = found.numbers().iter().zip(expected.numbers());
+    numbers.fold(0.0, |worst: f64, (found, expected)| worst.max(((*found).into() - (*expected).into()).abs()))
+}
+
+/// The same for blocks of `N` steps, and single ones behind the last that fits.
+fn blocks<N, X, Y, const BLOCK: usize>(net: &N, input: &[X], whole: &[Y]) -> f64
+where
+    N: Streaming<StepInput = X, StepOutput = Y>,
+    X: Tensor,
+    Y: Tensor<Element = N::Scalar>,
+    N::Scalar: Into<f64>,
+{
+    let mut state: N::State = monomorph::memory::zeroed();
+    net.start(&mut state);
+    let ((blocks, rest), (expected, last)) = (input.as_chunks::<BLOCK>(), whole.as_chunks::<BLOCK>());
+    let mut worst = 0.0_f64;
+    for (block, expected) in blocks.iter().zip(expected) {
+        let mut y: [Y; BLOCK] = monomorph::memory::zeroed();
+        monomorph::streaming::steps(net, &mut state, block, &mut y);
+        worst = y.iter().zip(expected).fold(worst, |worst, (y, expected)| worst.max(apart(y, expected)));
+    }
+    for (x, expected) in rest.iter().zip(last) {
+        worst = worst.max(apart(&monomorph::streaming::step(net, &mut state, x), expected));
     }
     worst
 }
@@ -163,4 +193,34 @@ fn a_recurrent_network_remembers_its_first_step() {
         (b > a) == (*class == 1)
     });
     assert!(right.count() >= 31);
+}
+
+#[test]
+fn the_receptive_field_is_what_an_output_depends_on() {
+    const { assert!(matches!(Convolutions::RECEPTIVE_FIELD, Some(16))) };
+    const { assert!(matches!(Tokens::RECEPTIVE_FIELD, Some(4))) };
+    const { assert!(matches!(<Branches<f32> as Streaming>::RECEPTIVE_FIELD, Some(2))) };
+    const { assert!(matches!(Nested::RECEPTIVE_FIELD, Some(4))) };
+    const { assert!(matches!(Recurrent::RECEPTIVE_FIELD, None)) };
+    // After as many zeros a network of convolutions has forgotten what was before.
+    let (net, input) = drawn::<Convolutions>();
+    let (mut warm, mut used) = (net.start(), net.start());
+    net.prewarm(&mut warm);
+    for x in &input {
+        net.step(&mut used, x);
+    }
+    let silence = net.steps(&mut used, &[[0.0]; 16]);
+    assert_eq!(net.step(&mut warm, &[0.0]), silence[15]);
+    assert_eq!(net.step(&mut warm, &[0.3]), net.step(&mut used, &[0.3]));
+}
+
+#[test]
+fn a_warm_recurrent_network_is_at_rest() {
+    let (net, _) = drawn::<Recurrent>();
+    let mut state = net.start();
+    net.prewarm(&mut state);
+    let rest = net.step(&mut state, &[0.0; 3]);
+    assert_eq!(net.step(&mut state, &[0.0; 3]), rest);
+    net.reset(&mut state);
+    assert_ne!(net.step(&mut state, &[0.0; 3]), rest);
 }
