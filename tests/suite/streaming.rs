@@ -201,7 +201,7 @@ fn the_receptive_field_is_what_an_output_depends_on() {
     const { assert!(matches!(Tokens::RECEPTIVE_FIELD, Some(4))) };
     const { assert!(matches!(<Branches<f32> as Streaming>::RECEPTIVE_FIELD, Some(2))) };
     const { assert!(matches!(Nested::RECEPTIVE_FIELD, Some(4))) };
-    const { assert!(matches!(Recurrent::RECEPTIVE_FIELD, None)) };
+    const { assert!(Recurrent::RECEPTIVE_FIELD.is_none()) };
     // After as many zeros a network of convolutions has forgotten what was before.
     let (net, input) = drawn::<Convolutions>();
     let (mut warm, mut used) = (net.start(), net.start());
