@@ -29,6 +29,9 @@ use workloads::*;
 
 const BATCH: usize = 64;
 
+network! { /// A block of a transformer, over 32 tokens.
+pub Transformer: [32, 64] -> [32, 64] { TransformerBlock(heads = 4, ffn = 256) } }
+
 fn measure<N>(criterion: &mut Criterion)
 where
     N: Network<Scalar: Real, Input: Tensor<Element = N::Scalar>> + Trainable,
@@ -92,6 +95,6 @@ criterion_group! {
     targets =
         measure::<PolicyTanh>, measure::<PolicyRelu>, measure::<Tiny16>, measure::<Tiny8>, measure::<Wide128>,
         measure::<Digits128>, measure::<Digits512>, measure::<LeNet5>, measure::<Anomaly>, measure::<Keywords>,
-        measure::<ResNet8>, measure::<MobileNet>,
+        measure::<ResNet8>, measure::<MobileNet>, measure::<Transformer>,
 }
 criterion_main!(networks);

@@ -34,6 +34,7 @@ pub mod parallel;
 pub mod parameters;
 mod plain;
 pub mod prelude;
+pub mod sampling;
 pub mod scalar;
 pub mod simd;
 pub mod storage;

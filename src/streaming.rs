@@ -57,7 +57,7 @@ use crate::tensor::{Tensor, batch_slice_mut};
     message = "`{Self}` cannot run step by step",
     label = "needs the whole sequence",
     note = "layers that do: `Dense` on [time, features], `Conv1d` with `padding = causal`, elementwise functions, `Dropout`, \
-            `BatchNorm`, `LayerNorm`, `RmsNorm`, `Softmax`, `Embedding`, `Rnn`, `Lstm`, `Gru`, `#[streaming]` networks, and layers of your own \
+            `BatchNorm`, `LayerNorm`, `RmsNorm`, `Softmax`, `Embedding`, `Positions`, causal `SelfAttention`, `Rnn`, `Lstm`, `Gru`, `#[streaming]` networks, and layers of your own \
             that implement `monomorph::Streaming`"
 )]
 pub trait Streaming: Layer {

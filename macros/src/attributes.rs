@@ -133,6 +133,7 @@ pub(crate) fn check_streaming(at: Span, values: &[Value], nodes: &[Node], errors
             let hint = match kind.as_str() {
                 "Conv1d" | "DepthwiseConv1d" => "; give it stride 1 and `padding = causal`",
                 "Dense" => "; it maps the rows of `[time, features]`",
+                "SelfAttention" => "; make it causal, without a length",
                 _ => ": it needs the whole sequence",
             };
             format!("{name} ({kind}) cannot run step by step, as `#[streaming]` asks{hint}")
@@ -264,7 +265,13 @@ fn pair<T: syn::parse::Parse>(input: syn::parse::ParseStream, example: &str) -> 
 /// Checks `#[packed(..)]` against the layers of the network.
 pub(crate) fn check_packed(network: &Ident, packed: &[Packed], nodes: &[Node], errors: &mut Errors) {
     let packs = nodes.iter().map(Node::capabilities).any(|layer| layer.packs_weights || layer.user_defined);
+    let tied = nodes.iter().find(|node| node.capabilities().transposes);
     for packed in packed {
+        if let Some(Node { name, .. }) = tied {
+            let message = format!("{name} uses the table of an embedding once more, which cannot be packed");
+            errors.at(packed.name.span(), message);
+            break;
+        }
         check_networks_inside(network, packed, nodes, errors);
         if !packs && packed.networks.is_empty() {
             let message = format!(

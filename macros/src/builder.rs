@@ -36,6 +36,8 @@ pub(crate) struct Builder<'a> {
     items: Vec<(String, Ident)>,
     /// The doc comments of layers.
     pub docs: Vec<(Ident, Vec<Attribute>)>,
+    /// How many tokens the embeddings know that give these values.
+    pub vocabularies: Vec<(ValueId, Dim)>,
 }
 
 impl<'a> Builder<'a> {
@@ -54,6 +56,7 @@ impl<'a> Builder<'a> {
             bounds: Vec::new(),
             items: Vec::new(),
             docs: Vec::new(),
+            vocabularies: Vec::new(),
         }
     }
 

@@ -226,6 +226,8 @@ pub(crate) struct Capabilities {
     pub packs_weights: bool,
     /// It is defined by the user, so that only its type tells the shapes of its input and output.
     pub user_defined: bool,
+    /// It is the table of an embedding, used the other way round.
+    pub transposes: bool,
 }
 
 impl Capabilities {
@@ -242,6 +244,7 @@ impl Capabilities {
         needs_workspace: false,
         packs_weights: false,
         user_defined: false,
+        transposes: false,
     };
     pub(crate) const READS_INPUT: Self = Self { reads_input: true, ..Self::NONE };
     pub(crate) const READS_OUTPUT: Self = Self { reads_output: true, ..Self::NONE };

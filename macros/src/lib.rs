@@ -25,6 +25,7 @@ mod spans;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod transformer;
 mod unroll;
 mod words;
 

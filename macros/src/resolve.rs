@@ -13,6 +13,7 @@ use crate::parse::{Body, Combine, Declaration, Dims, Flow, Let, Port, Residual, 
 use crate::shapes;
 use crate::sizes;
 use crate::spans::at;
+use crate::transformer;
 use crate::words::text;
 
 /// Works out the model of a declaration; mistakes go to `errors`.
@@ -289,7 +290,11 @@ impl Resolver<'_> {
                     self.builder.errors.at(*span, message);
                     return self.builder.value(Shape::Unknown, "values");
                 };
-                let output = layers::add_several(&mut self.builder, call, &values);
+                let output = if transformer::is_block(call) {
+                    transformer::add(&mut self.builder, call, &values)
+                } else {
+                    layers::add_several(&mut self.builder, call, &values)
+                };
                 return self.chain(steps, output);
             }
         };
@@ -334,6 +339,7 @@ impl Resolver<'_> {
 
     fn chain(&mut self, steps: &[Step], input: ValueId) -> ValueId {
         steps.iter().fold(input, |value, step| match step {
+            Step::Layer(call) if transformer::is_block(call) => transformer::add(&mut self.builder, call, &[value]),
             Step::Layer(call) => layers::add(&mut self.builder, call, value),
             Step::Residual(residual) => self.residual(residual, value),
             Step::Combine(Combine { name, keyword, axis, branches }) => {

@@ -31,6 +31,7 @@ const FLOORS: &[&str] = &[
     "layer",
     "streaming",
     "layers",
+    "sampling",
     "loss",
     "optim",
     "summary",

@@ -1,6 +1,7 @@
 //! Whole networks: the properties that users rely on.
 
 mod allocations;
+mod attention;
 mod checkpoints;
 mod determinism;
 mod dual;
@@ -28,6 +29,7 @@ mod reference;
 mod refusals;
 mod sizes;
 mod small_stack;
+mod stories;
 mod streaming;
 mod structure;
 mod terms;

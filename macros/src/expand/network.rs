@@ -82,7 +82,7 @@ impl<'a> Network<'a> {
     /// The type of a node's layer: the alias of a layer of the table, a user-defined type as it is written.
     pub(super) fn layer_type(&self, node: &Node) -> Option<TokenStream> {
         let (name, ty) = node.field.as_ref()?;
-        if node.capabilities().user_defined {
+        if node.capabilities().user_defined || node.capabilities().transposes {
             return Some(ty.clone());
         }
         let (alias, generics) = (self.alias(name), self.alias_generics(ty));
@@ -127,6 +127,28 @@ impl<'a> Network<'a> {
         match self.packed_inside(field) {
             Some((small, from)) => quote_spanned!(small.span()=> <#small as __m::PackedFrom<#from>>::get(#layer)),
             None => layer,
+        }
+    }
+
+    /// The layer of a node: a field, or the table in it used the other way round.
+    pub(super) fn layer_of(&self, node: &Node, field: &Ident) -> TokenStream {
+        match &node.field {
+            Some((_, ty)) if node.capabilities().transposes => quote!({
+                let __layer: &#ty = self.#field.unembedding();
+                __layer
+            }),
+            _ => self.layer_in(field),
+        }
+    }
+
+    /// The gradient of that layer.
+    pub(super) fn gradient_of(&self, node: &Node, field: &Ident) -> TokenStream {
+        match &node.field {
+            Some((_, ty)) if node.capabilities().transposes => quote!({
+                let __layer: &mut #ty = __gradient.#field.unembedding_mut();
+                __layer
+            }),
+            _ => quote!(&mut __gradient.#field),
         }
     }
 

@@ -47,7 +47,7 @@ impl Network<'_> {
         let capabilities = node.capabilities();
         let (field, state) = (format_ident!("{name}_workspace"), format_ident!("{}", node.name));
         let workspace = if capabilities.needs_workspace { quote!(&mut __workspace.#field) } else { quote!(&mut ()) };
-        let layer = self.layer_in(name);
+        let layer = self.layer_of(node, name);
         let state = if capabilities.has_state { quote!(&mut __state.#state) } else { quote!(&mut ()) };
         let pool = plan::pool(self.model, index);
         let then = self.epilogue(index, plan::fused_into);
@@ -96,14 +96,15 @@ impl Network<'_> {
             (Op::Layer(_) | Op::Activation { .. }, Some((name, _))) => {
                 let saved = saved_of(node);
                 let then = self.epilogue(index, plan::trained_into);
+                let layer = self.layer_of(node, name);
                 let items = self.reads(&memory, node).chain([self.output_item(&memory, node.output)]);
                 self.statement(&memory, &items.collect::<Vec<_>>(), |values| {
                     let (x, y) = self.inputs_and_output(node, values);
                     match &then {
                         Some(then) => quote! {
-                            __m::Layer::forward_then::<__S, __B, #then>(&self.#name, __simd, #x, #y, #saved, __pass)
+                            __m::Layer::forward_then::<__S, __B, #then>(#layer, __simd, #x, #y, #saved, __pass)
                         },
-                        None => quote!(__m::Layer::forward(&self.#name, __simd, #x, #y, #saved, __pass)),
+                        None => quote!(__m::Layer::forward(#layer, __simd, #x, #y, #saved, __pass)),
                     }
                 })
             }
@@ -249,7 +250,8 @@ impl Network<'_> {
         let x = self.given(node, x, "read");
         let y = self.get(&values, kept.of[node.output], &self.ty(node.output));
         let saved = saved_of(node);
-        let call = |dy: &TokenStream, dx: TokenStream| quote!(__m::Layer::backward(&self.#name, __simd, #x, #y, #saved, #dy, #dx, &mut __gradient.#name, __pass));
+        let (layer, gradient) = (self.layer_of(node, name), self.gradient_of(node, name));
+        let call = |dy: &TokenStream, dx: TokenStream| quote!(__m::Layer::backward(#layer, __simd, #x, #y, #saved, #dy, #dx, #gradient, __pass));
         let place = |slot: usize| gradients.places.of[node.inputs[slot]];
         let none = quote!(::core::option::Option::None);
         let dy = Item::written(gradients.places.of[node.output], self.ty(node.output));

@@ -13,27 +13,27 @@ use crate::shapes::{self, Padding, Range};
 use crate::words::text;
 
 /// How a layer is written in a network.
-pub(super) struct Signature {
-    pub(super) name: &'static str,
+pub(crate) struct Signature {
+    pub(crate) name: &'static str,
     /// The arguments that may be given by position.
-    pub(super) places: &'static [&'static str],
+    pub(crate) places: &'static [&'static str],
     /// The arguments that are given by name.
-    pub(super) names: &'static [&'static str],
+    pub(crate) names: &'static [&'static str],
     /// How many of `places` must be given.
-    pub(super) required: usize,
+    pub(crate) required: usize,
 }
 
 /// The arguments of a call by name, and the names of the layer itself.
-pub(super) struct Arguments<'a> {
-    pub(super) name: Ident,
+pub(crate) struct Arguments<'a> {
+    pub(crate) name: Ident,
     kind: &'static str,
-    pub(super) span: Span,
+    pub(crate) span: Span,
     given: Vec<(&'static str, &'a Expr)>,
 }
 
 impl<'a> Arguments<'a> {
     /// Matches the arguments with the signature; reports those that are missing, unknown, or given twice.
-    pub(super) fn new(builder: &mut Builder, signature: &Signature, name: Ident, call: &'a Call) -> Option<Self> {
+    pub(crate) fn new(builder: &mut Builder, signature: &Signature, name: Ident, call: &'a Call) -> Option<Self> {
         let known: Vec<&'static str> =
             signature.places.iter().chain(signature.names).copied().chain(["input"]).collect();
         let mut arguments = Self { name, kind: signature.name, span: call.span(), given: Vec::new() };
@@ -41,8 +41,8 @@ impl<'a> Arguments<'a> {
         for Argument { name, value } in call.arguments.iter().flatten() {
             let (argument, span) = match name {
                 Some(name) => (known.iter().find(|known| name == **known).copied(), name.span()),
-                // Beyond the places, a word alone sets a flag: `Gru(32, last)`.
-                None => (places.next().copied().or_else(|| flag(signature.names, value)), value.span()),
+                // A word alone sets a flag: `Gru(32, last)`.
+                None => (flag(signature.names, value).or_else(|| places.next().copied()), value.span()),
             };
             let problem = match argument {
                 None => Some(unknown_argument(signature, &known, name.as_ref())),
@@ -69,26 +69,26 @@ impl<'a> Arguments<'a> {
         fine.then_some(arguments)
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&'a Expr> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a Expr> {
         self.given.iter().find(|(given, _)| *given == name).map(|(_, value)| *value)
     }
 
     /// The field for this layer: its name and the given type.
-    pub(super) fn field(&self, ty: TokenStream) -> Option<(Ident, TokenStream)> {
+    pub(crate) fn field(&self, ty: TokenStream) -> Option<(Ident, TokenStream)> {
         Some((self.name.clone(), ty))
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         text(&self.name)
     }
 
     /// The name and the kind of the node, for summaries.
-    pub(super) fn title(&self) -> (String, &'static str) {
+    pub(crate) fn title(&self) -> (String, &'static str) {
         (self.text(), self.kind)
     }
 
     /// Compares the input that the user states (`input = [5, 5, 16]`) with the actual one.
-    pub(super) fn check_input(&self, builder: &mut Builder, input: ValueId) -> Option<()> {
+    pub(crate) fn check_input(&self, builder: &mut Builder, input: ValueId) -> Option<()> {
         let Some(written) = self.get("input").map(ungroup) else { return Some(()) };
         let text = self.text();
         let sizes = parts(written).unwrap_or_else(|| vec![written]);
@@ -113,7 +113,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// The axis of the input that is given as `axis`, counted from 0; `Some(None)` if none is given.
-    pub(super) fn axis(&self, builder: &mut Builder, input: ValueId) -> Option<Option<Axis>> {
+    pub(crate) fn axis(&self, builder: &mut Builder, input: ValueId) -> Option<Option<Axis>> {
         let Some(written) = self.get("axis").map(ungroup) else { return Some(None) };
         let Dim::Literal(index) = builder.number(&self.text(), "axis", written)? else {
             builder.errors.at(written.span(), format!("{}: axis is a number, counted from 0", self.name));
@@ -146,7 +146,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// A decimal number in a range, as a const generic argument; `default` if it is not given.
-    pub(super) fn real(&self, builder: &mut Builder, name: &str, default: f64, range: Range) -> Option<TokenStream> {
+    pub(crate) fn real(&self, builder: &mut Builder, name: &str, default: f64, range: Range) -> Option<TokenStream> {
         let Some(written) = self.get(name) else {
             return Some(quote!({ ::monomorph::scalar::bits(#default) }));
         };
@@ -177,7 +177,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// A word among several, the first of which is the default.
-    pub(super) fn word(&self, builder: &mut Builder, name: &str, words: &[&'static str]) -> Option<&'static str> {
+    pub(crate) fn word(&self, builder: &mut Builder, name: &str, words: &[&'static str]) -> Option<&'static str> {
         let Some(written) = self.get(name).map(ungroup) else { return Some(words[0]) };
         let word = match written {
             Expr::Path(path) => path.path.get_ident().map(ToString::to_string).unwrap_or_default(),
@@ -194,7 +194,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// `true` or `false`; `default` if it is not given.
-    pub(super) fn flag(&self, builder: &mut Builder, name: &str, default: bool) -> Option<bool> {
+    pub(crate) fn flag(&self, builder: &mut Builder, name: &str, default: bool) -> Option<bool> {
         match self.get(name).map(ungroup) {
             None => Some(default),
             Some(Expr::Lit(syn::ExprLit { lit: Lit::Bool(flag), .. })) => Some(flag.value),
@@ -301,7 +301,7 @@ impl<'a> Arguments<'a> {
 }
 
 /// An axis of the input of a layer.
-pub(super) struct Axis {
+pub(crate) struct Axis {
     /// Its index, counted from 0.
     pub(super) index: usize,
     /// The sizes of all axes.
@@ -414,6 +414,9 @@ fn example(signature: &Signature) -> String {
         "padding" => "1",
         "axis" => "0",
         "vocabulary" => "256, 64",
+        "heads" if signature.places.len() > 1 => "heads = 4, ffn = 256",
+        "heads" => "heads = 4",
+        "embedding" => "tokens",
         _ => "16",
     };
     let kernel = if signature.names.contains(&"kernel") { ", kernel = 3" } else { "" };

@@ -4,7 +4,7 @@ use quote::quote;
 use syn::spanned::Spanned;
 
 use crate::builder::Builder;
-use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
+use crate::graph::{Capabilities, Dim, Node, Op, Shape, ValueId};
 use crate::layers::arguments::Arguments;
 use crate::layers::window::{transposed, window};
 use crate::shapes;
@@ -143,5 +143,50 @@ pub(super) fn embedding(builder: &mut Builder, arguments: &Arguments, input: Val
     let op = Op::Layer(Capabilities { packs_weights: true, streams: true, ..Capabilities::READS_INPUT });
     let given = builder.node(op, arguments.field(ty), arguments.title(), input, output);
     builder.count(arguments.span, &[&[&vocabulary, &features]]);
+    builder.vocabularies.push((given, vocabulary));
+    Some(given)
+}
+
+/// The table of an earlier embedding, the other way round: `Unembedding(tokens)`.
+pub(super) fn unembedding(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let (text, written) = (arguments.text(), arguments.get("embedding")?);
+    let word = quote!(#written).to_string();
+    let named = |node: &&Node| node.kind == "Embedding" && node.field.as_ref().is_some_and(|(name, _)| *name == word);
+    let Some(node) = builder.nodes.iter().find(named) else {
+        let message = format!("{text}: no Embedding before is called `{word}`; name it: `tokens: Embedding(256, 64)`");
+        builder.errors.at(written.span(), message);
+        return None;
+    };
+    let (field, given) = (node.field.clone()?.0, node.output);
+    let features = builder.values[given].shape.last()?.clone();
+    let vocabulary = builder.vocabularies.iter().find(|(of, _)| *of == given)?.1.clone();
+    let rank = if builder.values[input].shape.rank() == Some(2) { 2 } else { 1 };
+    let sizes = builder.sizes(&arguments.name, arguments.span, "a vector of features", rank, input)?;
+    let (source, last) = (builder.values[input].source.clone(), Shape::Known(vec![sizes.last()?.clone()]));
+    let takes = Shape::Known(vec![features.clone()]);
+    match (takes.literals(), last.literals()) {
+        (Some(p), Some(q)) => {
+            if let Err(error) = shapes::taken_input(&text, &p, &source, &q) {
+                builder.errors.at(arguments.span, error.as_str());
+                return None;
+            }
+        }
+        _ if builder.is_constant(&takes) && builder.is_constant(&last) => {
+            let (p, q) = (takes.slice(&builder.scalar), last.slice(&builder.scalar));
+            builder.check(arguments.span, quote!(::monomorph::shapes::taken_input(#text, #p, #source, #q)));
+        }
+        _ => {}
+    }
+    let output = Shape::Known(sizes[..rank - 1].iter().cloned().chain([vocabulary.clone()]).collect());
+    let scalar = &builder.scalar;
+    let table = Shape::Known(vec![vocabulary, features]);
+    let (x, w, y) = (builder.ty(input), table.ty(scalar), output.ty(scalar));
+    let ty = quote!(::monomorph::layers::Unembedding<#x, #w, #y>);
+    let op = Op::Layer(Capabilities { transposes: true, streams: rank == 2, ..Capabilities::READS_INPUT });
+    let given = builder.node(op, Some((field, ty)), arguments.title(), input, output);
+    if let Some(node) = builder.nodes.last_mut() {
+        // The embedding owns the field.
+        node.uses = 1;
+    }
     Some(given)
 }

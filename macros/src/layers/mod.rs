@@ -1,9 +1,10 @@
 //! The table of layers: how each is written, and the function that adds it to the network.
 //!
-//! Those functions are in the files of this folder, by family: `linear`, `window`, `norm`, `activation`, `simple`.
+//! Those functions are in the files of this folder, by family: `linear`, `window`, `norm`, `activation`, `simple`, ..
 
 mod activation;
-mod arguments;
+pub(crate) mod arguments;
+mod attention;
 mod linear;
 mod norm;
 mod rearrange;
@@ -21,7 +22,8 @@ use crate::errors::did_you_mean;
 use crate::graph::{Capabilities, Op, Shape, ValueId};
 use crate::layers::activation::{elementwise, ordered, prelu, tunable};
 use crate::layers::arguments::{Arguments, Signature};
-use crate::layers::linear::{conv, conv_transpose, dense, embedding};
+use crate::layers::attention::{cross_attention, positions, self_attention, sinusoidal_positions};
+use crate::layers::linear::{conv, conv_transpose, dense, embedding, unembedding};
 use crate::layers::norm::{batch_norm, group_norm, instance_norm, local_response_norm, norm};
 use crate::layers::rearrange::{blocks, pad, slice, transpose};
 use crate::layers::recurrent::recurrent;
@@ -32,6 +34,8 @@ use crate::words::text;
 
 /// Checks the input of a layer, works out its output, and adds it; `None` after an error.
 type Add = fn(&mut Builder, &Arguments, ValueId) -> Option<ValueId>;
+/// The same for a layer that can have several inputs.
+type AddSeveral = fn(&mut Builder, &Arguments, &[ValueId]) -> Option<ValueId>;
 
 /// A row of the table.
 struct Kind {
@@ -41,6 +45,8 @@ struct Kind {
     /// Whether it takes integers, such as tokens, instead of numbers of the network's type.
     takes_whole_numbers: bool,
     add: Add,
+    /// How it is added with several inputs, if it can have them.
+    several: Option<AddSeveral>,
 }
 
 const fn kind(
@@ -51,7 +57,8 @@ const fn kind(
     required: usize,
     add: Add,
 ) -> Kind {
-    Kind { signature: Signature { name, places, names, required }, field, takes_whole_numbers: false, add }
+    let signature = Signature { name, places, names, required };
+    Kind { signature, field, takes_whole_numbers: false, add, several: None }
 }
 
 const CONV: &[&str] = &["kernel", "stride", "padding", "dilation", "groups", "bias"];
@@ -59,6 +66,7 @@ const CONV_TRANSPOSE: &[&str] = &["kernel", "stride", "padding", "output_padding
 const DEPTHWISE: &[&str] = &["stride", "padding", "dilation", "bias"];
 const POOL: &[&str] = &["stride", "padding", "dilation"];
 const AVG_POOL: &[&str] = &["stride", "padding", "dilation", "count_include_pad"];
+const ATTENTION: &[&str] = &["kv_heads", "causal", "rotary", "base", "bias"];
 const LP_POOL: &[&str] = &["p", "stride", "padding", "dilation"];
 
 const KINDS: &[Kind] = &[
@@ -67,6 +75,7 @@ const KINDS: &[Kind] = &[
         takes_whole_numbers: true,
         ..kind("Embedding", "embedding", &["vocabulary", "features"], &[], 2, embedding)
     },
+    kind("Unembedding", "unembedding", &["embedding"], &[], 1, unembedding),
     kind("Conv1d", "conv", &["channels"], CONV, 1, |b, a, v| conv::<1>(b, a, v, false)),
     kind("Conv2d", "conv", &["channels"], CONV, 1, |b, a, v| conv::<2>(b, a, v, false)),
     kind("DepthwiseConv1d", "conv", &["kernel"], DEPTHWISE, 1, |b, a, v| conv::<1>(b, a, v, true)),
@@ -109,6 +118,16 @@ const KINDS: &[Kind] = &[
     kind("Rnn", "rnn", &["units"], &["last"], 1, |b, a, v| recurrent(b, a, v, "Rnn", 1)),
     kind("Lstm", "lstm", &["units"], &["last"], 1, |b, a, v| recurrent(b, a, v, "Lstm", 4)),
     kind("Gru", "gru", &["units"], &["last"], 1, |b, a, v| recurrent(b, a, v, "Gru", 3)),
+    Kind {
+        several: Some(self_attention),
+        ..kind("SelfAttention", "attention", &["heads"], ATTENTION, 1, |b, a, v| self_attention(b, a, &[v]))
+    },
+    Kind {
+        several: Some(cross_attention),
+        ..kind("Attention", "attention", &["heads"], ATTENTION, 1, |b, a, v| cross_attention(b, a, &[v]))
+    },
+    kind("Positions", "positions", &[], &[], 0, positions),
+    kind("SinusoidalPositions", "positions", &[], &["base"], 0, sinusoidal_positions),
     kind("Affine", "affine", &[], &["weight", "bias", "per"], 0, affine),
     kind("Dropout", "dropout", &["rate"], &[], 1, dropout),
     kind("ActivityRegularization", "activity", &[], &["l1", "l2"], 0, activity_regularization),
@@ -170,6 +189,10 @@ const ALIASES: &[(&str, &str)] = &[
     ("SimpleRNN", "Rnn"),
     ("LSTM", "Lstm"),
     ("GRU", "Gru"),
+    ("Unembed", "Unembedding"),
+    ("MultiheadAttention", "SelfAttention"),
+    ("MultiHeadAttention", "SelfAttention"),
+    ("CrossAttention", "Attention"),
 ];
 
 /// Adds a layer, from the table or user-defined, to the network; returns its output.
@@ -199,10 +222,21 @@ pub(crate) fn add(builder: &mut Builder, call: &Call, input: ValueId) -> ValueId
         .unwrap_or_else(|| unknown(builder))
 }
 
-/// Adds a layer of several inputs, which is user-defined; returns its output.
+/// Adds a layer of several inputs; returns its output.
 pub(crate) fn add_several(builder: &mut Builder, call: &Call, inputs: &[ValueId]) -> ValueId {
     let plain = call.path.get_ident().map(text);
     if let Some(kind) = KINDS.iter().find(|kind| plain.as_deref() == Some(kind.signature.name)) {
+        if let Some(several) = kind.several {
+            let name = builder.name(kind.field, call);
+            return Arguments::new(builder, &kind.signature, name, call)
+                .and_then(|arguments| {
+                    arguments.check_input(builder, inputs[0])?;
+                    let output = several(builder, &arguments, inputs)?;
+                    builder.locate(output, call.span());
+                    Some(output)
+                })
+                .unwrap_or_else(|| unknown(builder));
+        }
         let message = format!("{} takes one value; `concat(..)` joins several", kind.signature.name);
         builder.errors.at(call.span(), message);
         return unknown(builder);

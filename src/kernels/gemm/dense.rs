@@ -3,13 +3,14 @@
 use core::marker::PhantomData;
 
 use super::forward::{Forward, Product, by_rows};
+use super::strided::{Extent, Strided, product, transpose};
 use super::tile::{Columns, accumulate, add_rows, collect, dot, nothing, only, start};
 use super::tiling::{Tiles, copy, cover, with};
 use super::write::add;
 use crate::activation::Activation;
 use crate::kernels::run::Run;
 use crate::scalar::{Scalar, Storage, Vector, lanes};
-use crate::simd::Simd;
+use crate::simd::{SCALAR, Simd};
 
 /// `y = f(x·W + b)`, or `y = f(s·(x·W) + b)` for weights that are packed with scales: a dense layer for a batch.
 ///
@@ -224,6 +225,9 @@ pub(crate) fn dense_input_gradient<T: Scalar, S: Simd, P: Product>(
     grad_x: &mut [T],
 ) {
     check::<P>(grad_x.len(), weight.len(), P::BIAS, grad_y.len());
+    if const { Panel::<P>::PAYS } {
+        return by_panels::<T, S, P>(simd, grad_y, weight, grad_x);
+    }
     let mut input = 0;
     while input + lanes::<S, T>() <= P::IN {
         with!(lanes::<S, T>(), [1 2 4 8 16], input_gradients[T, S, P](simd, grad_y, weight, grad_x, input));
@@ -255,5 +259,46 @@ unsafe fn input_gradients<T: Scalar, S: Simd, P: Product, const NR: usize>(
             let to = grad_x.as_mut_ptr().add(input);
             if const { NR == lanes::<S, T>() } { sum.store(to) } else { sum.store_partial(to, NR) }
         }
+    }
+}
+
+/// The extent of a panel of the gradient of the input.
+struct Panel<P>(PhantomData<P>);
+
+impl<P: Product> Panel<P> {
+    /// How many outputs are summed at a time.
+    const DEPTH: usize = 64;
+    /// Whether there are so many rows that the time for turning the weight around is small.
+    const PAYS: bool = !SCALAR && P::ROWS >= 16 && P::IN >= 8 && P::OUT >= 8 && P::ROWS * P::IN * P::OUT >= 1 << 16;
+}
+
+impl<P: Product> Extent for Panel<P> {
+    const ROWS: usize = P::ROWS;
+    const COLUMNS: usize = P::IN.div_ceil(P::IN.div_ceil(64));
+}
+
+/// [`dense_input_gradient`] of many rows: parts of the weight are turned around, so that sums need no exchange of lanes.
+#[inline(always)]
+fn by_panels<T: Scalar, S: Simd, P: Product>(simd: S, grad_y: &[T], weight: &[T], grad_x: &mut [T]) {
+    let width = const { <Panel<P> as Extent>::COLUMNS };
+    let mut turned = [T::ZERO; 64 * 64];
+    let mut next = 0;
+    while next < P::IN {
+        // The last panel may overlap the one before, and begins anew.
+        let input = next.min(P::IN - width);
+        for output in (0..P::OUT).step_by(Panel::<P>::DEPTH) {
+            let depth = Panel::<P>::DEPTH.min(P::OUT - output);
+            let part = weight.get(input * P::OUT + output..).unwrap_or(&[]);
+            transpose(simd, [width, depth], (part, P::OUT), (&mut turned, width));
+            let a = Strided { numbers: grad_y.get(output..).unwrap_or(&[]), row: P::OUT, step: 1 };
+            let to = (grad_x.get_mut(input..).unwrap_or(&mut []), P::IN);
+            let (rows, b) = ([P::ROWS, depth], (turned.as_slice(), width));
+            if output == 0 {
+                product::<T, S, Panel<P>, false>(simd, rows, a, b, to);
+            } else {
+                product::<T, S, Panel<P>, true>(simd, rows, a, b, to);
+            }
+        }
+        next = input + width;
     }
 }

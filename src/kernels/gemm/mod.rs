@@ -5,6 +5,7 @@
 //! | `y = x·W + b` | batch × outputs | inputs | `accumulate`, broadcast `x` |
 //! | `∂W += xᵀ·∂y` | inputs × outputs | batch | `accumulate`, broadcast `x` |
 //! | `∂x = ∂y·Wᵀ` | batch × inputs | outputs | `dot`, `W` in its memory layout |
+//! | those of a head of attention | queries or keys × keys or features | the rest | `accumulate`, between rows that lie apart |
 //!
 //! A tile of `MR` rows × `NR` registers of columns stays in registers while the sum runs. `cover` chooses the tile for
 //! the sizes and the level and lays it over the result. If a size is not a multiple of the tile, the last tile overlaps
@@ -13,12 +14,14 @@
 mod dense;
 mod forward;
 mod stream;
+mod strided;
 mod tile;
 pub(super) mod tiling;
 mod write;
 
 pub(crate) use dense::{dense_forward, dense_input_gradient, dense_weight_gradient};
 pub(crate) use forward::Product;
+pub(crate) use strided::{Extent, Strided, product, transpose};
 pub(super) use tile::{Columns, accumulate, accumulate_all, add_rows, collect, dot, rescale, start};
 pub(super) use tiling::{Tiles, copy, cover, registers, with};
 pub(super) use write::{add, write, write_across, write_maxima};

@@ -16,12 +16,14 @@ pub(crate) struct Columns {
 
 impl Columns {
     /// `width` columns in the fewest registers.
+    #[inline(always)]
     pub(super) const fn of<S: Simd, T: Scalar>(width: usize) -> Self {
         let lanes = lanes::<S, T>();
         if width < lanes { Self::first(width) } else { Self { last: width - lanes, count: lanes } }
     }
 
     /// The first lanes of a register.
+    #[inline(always)]
     pub(crate) const fn first(count: usize) -> Self {
         Self { last: 0, count }
     }

@@ -8,6 +8,7 @@ use firmware::{exit, measure, print};
 use monomorph::memory::zeroed;
 use monomorph::network::evaluate;
 use monomorph::prelude::*;
+use monomorph::sampling::Sampling;
 use monomorph::{Parameters, Tensor};
 
 network! { Images: [8, 8, 3] -> [10] {
@@ -45,7 +46,18 @@ network! { Two(image: [2, 2, 1], speed: [2]) -> (turn: [1], brake: [2]) {
     let brake = multiply(both, both) |> inner: Inner;
 } }
 network! { Inner: [5] -> [2] { Dense(2), Sigmoid } }
-network! { Words: [u8; 6] -> [3] { Embedding(11, 4), Dense(4), Tanh, GlobalMaxPool1d, Dense(3) } }
+network! { Words: [u8; 6] -> [3] {
+    tokens: Embedding(11, 4), Positions, Dense(4), Tanh, Unembedding(tokens), GlobalMaxPool1d, Dense(3),
+} }
+network! { Sequences(x: [5, 8], memory: [3, 6]) -> [5, 8] {
+    let turned = x |> SinusoidalPositions |> SelfAttention(heads = 2, kv_heads = 1, rotary = interleaved);
+    let read = (turned, memory) |> Attention(heads = 2);
+    read |> TransformerBlock(heads = 2, ffn = 4, causal, activation = swiglu)
+} }
+network! { #[streaming] Writer: [u8; 8] -> [8, 5] {
+    tokens: Embedding(5, 4), Positions, SinusoidalPositions, TransformerBlock(heads = 2, ffn = 8, causal, rotary = half),
+    Unembedding(tokens),
+} }
 network! { #[streaming] Stream: [8, 2] -> [8, 3] {
     Conv1d(4, kernel = 3, dilation = 2, padding = causal), LayerNorm, Relu,
     residual { DepthwiseConv1d(2, padding = causal), RmsNorm }, Rnn(3), Lstm(2), Gru(3), Dense(3), Softmax,
@@ -99,6 +111,19 @@ fn run_steps(name: &str) {
     }
 }
 
+/// The same for a step that reads all steps before it, and so takes longer than they took.
+#[inline(never)]
+fn run_writer(name: &str) {
+    let mut net: Writer = zeroed();
+    fill(net.as_mut_slice(), 0.2);
+    let (mut state, mut token, mut noise) = (net.start(), 0, Noise::new(1));
+    for _ in 0..10 {
+        let mut scores = net.step(&mut state, &token);
+        print(name, &scores);
+        token = Sampling { top_k: 3, ..Sampling::default() }.draw(&mut scores, &mut noise) as u8;
+    }
+}
+
 #[inline(always)]
 fn evaluations<N: Network<Scalar = f32, Input: Tensor<Element = f32>>>(name: &str, net: &N) {
     let mut input: N::Input = zeroed();
@@ -131,5 +156,7 @@ fn main() -> ! {
     run_packed::<WideHalf>("wide");
     run_tokens("words");
     run_steps("stream");
+    run::<Sequences>("sequences");
+    run_writer("writer");
     exit()
 }

@@ -60,6 +60,10 @@ fn agrees_with_the_definition() {
     both::<2, 1, 65, 0, 4>();
     both::<17, 64, 16, 16, 1>();
     both::<1, 139, 100, 100, 1>();
+    // So many rows that parts of the weight are turned around, with several panels and depths.
+    both::<33, 70, 130, 130, 1>();
+    both::<17, 65, 64, 0, 2>();
+    both::<40, 9, 200, 200, 1>();
 }
 
 #[test]
