@@ -219,6 +219,59 @@ pub fn activation_backward_in_place<T: Scalar, S: Simd, A: Activation<T>>(
     );
 }
 
+/// `out ← f(out, x)`, where several are changed at once: what a step of a recurrent cell is.
+#[inline(always)]
+pub(crate) fn update<T: Scalar, S: Simd, const M: usize, const N: usize>(
+    simd: S,
+    mut out: [&mut [T]; M],
+    x: [&[T]; N],
+    f: impl Fn([T::Vector<S>; M], [T::Vector<S>; N]) -> [T::Vector<S>; M],
+) {
+    let len = out.iter().map(|out| out.len()).chain(x.iter().map(|x| x.len())).min().unwrap_or(0);
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            let (lanes, nothing) = (lanes::<S, T>(), T::Vector::<S>::splat(simd, T::ZERO));
+            let (mut before, mut inputs, mut index) = ([nothing; M], [nothing; N], 0);
+            while index < len {
+                let count = lanes.min(len - index);
+                // SAFETY: no slice is shorter than `len`, and `index + count <= len`.
+                unsafe {
+                    for m in 0..M {
+                        before[m] = load(simd, out[m].as_ptr().add(index), count);
+                    }
+                    for n in 0..N {
+                        inputs[n] = load(simd, x[n].as_ptr().add(index), count);
+                    }
+                    let after = f(before, inputs);
+                    for m in 0..M {
+                        let to = out[m].as_mut_ptr().add(index);
+                        if count == lanes { after[m].store(to) } else { after[m].store_partial(to, count) }
+                    }
+                }
+                index += lanes;
+            }
+        },
+    )
+}
+
+/// The first `count` numbers of a register.
+///
+/// # Safety
+/// They must be readable, and fit in it.
+#[inline(always)]
+unsafe fn load<T: Scalar, S: Simd>(simd: S, from: *const T, count: usize) -> T::Vector<S> {
+    // SAFETY: the caller guarantees exactly this.
+    unsafe {
+        if count == lanes::<S, T>() {
+            T::Vector::<S>::load(simd, from)
+        } else {
+            T::Vector::<S>::load_partial(simd, from, count)
+        }
+    }
+}
+
 /// `out ← f(inputs)`, one register after the other.
 ///
 /// # Safety

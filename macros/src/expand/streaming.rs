@@ -133,7 +133,7 @@ impl Network<'_> {
 
     /// The layers that may begin with a state other than zeros.
     fn starts(&self) -> impl Iterator<Item = TokenStream> {
-        let nodes = self.model.nodes.iter().filter(|node| node.capabilities().user_defined);
+        let nodes = self.model.nodes.iter().filter(|node| node.capabilities().has_state);
         nodes.filter_map(|node| {
             let (layer, state) = (self.layer_in(&node.field.as_ref()?.0), format_ident!("{}", node.name));
             Some(quote!(__m::Streaming::start(#layer, &mut __state.#state);))
