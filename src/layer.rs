@@ -406,15 +406,13 @@ macro_rules! as_evaluate_then {
 }
 pub(crate) use as_evaluate_then;
 
-/// From how many multiply-accumulate operations on a pass is a function of its own.
-pub(crate) const MANY: usize = 8192;
-
 /// Calls `f`, a pass of the layer `L` over `B` samples, like [`outline`]; but if it takes so little time that the cost
 /// of a call matters, the compiler is free to inline it.
 ///
 /// A network of large layers takes longer to compile as one function than in parts.
 #[inline(always)]
 pub(crate) fn outline_layer<L: Layer, const B: usize, S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
+    const MANY: usize = 8192;
     if const { B * (L::MACS + L::Output::LEN) < MANY } { simd.vectorize(f) } else { outline(simd, f) }
 }
 

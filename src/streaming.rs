@@ -2,7 +2,7 @@
 
 use crate::activation::Activation;
 use crate::kernels::elementwise::apply;
-use crate::layer::{Layer, MANY};
+use crate::layer::Layer;
 use crate::memory;
 use crate::plain::Plain;
 use crate::simd::{Simd, Task, dispatch, level, outline};
@@ -214,9 +214,12 @@ pub const fn receptive_field<const VALUES: usize>(
     fields[result]
 }
 
-/// Calls `f`, the pass of the layer `L` over `N` steps, like [`outline_layer`](crate::layer::outline_layer).
+/// Calls `f`, the pass of the layer `L` over `N` steps, like [`outline_layer`](crate::layer::outline_layer), but for less
+/// work: inlined into the step of a network, a large product would be interleaved with what stands around it, for which
+/// registers do not suffice.
 #[inline(always)]
 pub(crate) fn outline_steps<L: Streaming, const N: usize, S: Simd, R>(simd: S, f: impl FnOnce() -> R) -> R {
+    const MANY: usize = 2048;
     if const { N * (L::MACS + L::Output::LEN) < MANY * (L::Output::LEN / L::StepOutput::LEN) } {
         simd.vectorize(f)
     } else {

@@ -219,15 +219,23 @@ pub fn activation_backward_in_place<T: Scalar, S: Simd, A: Activation<T>>(
     );
 }
 
-/// `out ← f(out, x)`, where several are changed at once: what a step of a recurrent cell is.
+/// `out ← f(out, x)` for the first `len` numbers, where several slices are changed at once. Does nothing if one of them is
+/// shorter.
+///
+/// The caller gives `len` because the compiler knows it then, and so how many lanes of the last registers are in use.
 #[inline(always)]
 pub(crate) fn update<T: Scalar, S: Simd, const M: usize, const N: usize>(
     simd: S,
+    len: usize,
     mut out: [&mut [T]; M],
     x: [&[T]; N],
     f: impl Fn([T::Vector<S>; M], [T::Vector<S>; N]) -> [T::Vector<S>; M],
 ) {
-    let len = out.iter().map(|out| out.len()).chain(x.iter().map(|x| x.len())).min().unwrap_or(0);
+    let short = out.iter().any(|out| out.len() < len) || x.iter().any(|x| x.len() < len);
+    debug_assert!(!short, "a slice is too short");
+    if short {
+        return;
+    }
     share(
         simd,
         #[inline(always)]

@@ -107,6 +107,7 @@ impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>, A: Activation<T>> 
                     let ((x, gate), (grad_x, grad_gate)) = (x.split_at(half), grad_input.split_at_mut(half));
                     elementwise::update(
                         simd,
+                        half,
                         [grad_x, grad_gate],
                         [x, gate, grad_output],
                         #[inline(always)]

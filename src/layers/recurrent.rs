@@ -32,14 +32,15 @@
 //! use monomorph::prelude::*;
 //!
 //! network! {
-//!     pub Window(x: [20, 1], h: [8]) -> { y: [20, 1], h: [8] } {
+//!     pub Window(x: [20, 1], h: [8]) -> (y: [20, 1], next: [8]) {
 //!         let states = (x, h) |> Gru(8);
-//!         { y: states |> Dense(1), h: states |> Slice(axis = 0, start = 19) |> Flatten }
+//!         let y = states |> Dense(1);
+//!         let next = states |> Slice(axis = 0, start = 19) |> Flatten;
 //!     }
 //! }
 //! let (net, mut h) = (Window::zeroed(), [0.0; 8]);
 //! for x in [[[0.5]; 20], [[0.1]; 20]] {
-//!     h = net.evaluate(&WindowInput { x, h }).h;
+//!     h = net.evaluate(&WindowInput { x, h }).next;
 //! }
 //! assert_eq!(h, [0.0; 8]);
 //! ```
@@ -85,8 +86,9 @@ pub trait Cell<T: Real>: Starts {
     const RESETS: bool = false;
 
     /// From the products with the input (`gates`) and with the previous hidden state (`products`) computes the
-    /// activations of the gates, in place, and the next states, in place of the previous ones.
-    fn forward<S: Simd>(simd: S, gates: &mut [T], products: &mut [T], hidden: &mut [T], beside: &mut [T]);
+    /// activations of the gates, in place, and the next states, in place of the previous ones; `units` is how many numbers
+    /// each of them has.
+    fn forward<S: Simd>(simd: S, units: usize, gates: &mut [T], products: &mut [T], hidden: &mut [T], beside: &mut [T]);
 
     /// From the activations of the gates computes the gradients of the products with the input (`gates`) and with the
     /// hidden state (`products`), both in place. In: `grad` is `∂L/∂hₜ`, and `grad_beside` is `∂L/∂cₜ` by way of later
@@ -103,12 +105,20 @@ pub trait Cell<T: Real>: Starts {
     /// Before [`forward`](Self::forward): computes the activation of the reset gate in place, and the reset hidden state
     /// into the place of its product.
     #[inline(always)]
-    fn reset<S: Simd>(_simd: S, _gates: &mut [T], _products: &mut [T], _hidden: &[T]) {}
+    fn reset<S: Simd>(_simd: S, _units: usize, _gates: &mut [T], _products: &mut [T], _hidden: &[T]) {}
 
     /// After [`backward`](Self::backward): from the gradient of the reset hidden state computes that of the reset gate,
     /// and adds the rest to `grad`.
     #[inline(always)]
-    fn reset_backward<S: Simd>(_simd: S, _hidden: &[T], _gates: &mut [T], _reset: &[T], _grad: &mut [T]) {}
+    fn reset_backward<S: Simd>(
+        _simd: S,
+        _units: usize,
+        _hidden: &[T],
+        _gates: &mut [T],
+        _reset: &[T],
+        _grad: &mut [T],
+    ) {
+    }
 }
 
 /// The states before and after a step.
@@ -239,8 +249,16 @@ fn row_mut<T>(matrix: &mut [T], index: usize, width: usize) -> &mut [T] {
 /// The gates of a row.
 #[inline(always)]
 fn gates<T, const N: usize>(row: &mut [T]) -> [&mut [T]; N] {
-    let mut gates = row.chunks_exact_mut((row.len() / N).max(1));
-    core::array::from_fn(|_| gates.next().unwrap_or(&mut []))
+    let (units, mut rest) = (row.len() / N, row);
+    core::array::from_fn(
+        #[inline(always)]
+        |_| {
+            let whole = core::mem::take(&mut rest);
+            let (gate, later) = whole.split_at_mut(units.min(whole.len()));
+            rest = later;
+            gate
+        },
+    )
 }
 
 /// Copies row after row, or as much as there is.
@@ -362,7 +380,7 @@ where
             for sample in 0..N {
                 let gates = row_mut(row_mut(gates, sample, length), at, B::LEN);
                 let products = row_mut(products, sample, B::LEN);
-                C::reset(simd, gates, products, row(hidden, sample, width));
+                C::reset(simd, width, gates, products, row(hidden, sample, width));
                 copy(products, row_mut(reset, sample, width));
             }
             self.recur::<S, N>(simd, reset, scratch);
@@ -374,6 +392,7 @@ where
         for sample in 0..N {
             C::forward(
                 simd,
+                width,
                 row_mut(row_mut(gates, sample, length), at, B::LEN),
                 row_mut(products, sample, B::LEN),
                 row_mut(hidden, sample, width),

@@ -68,9 +68,8 @@ fn reduce<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Reduced<S, T> 
     let n = rounded - rounder;
     // Exact: `n` has few bits, and the difference cancels.
     let high = n.mul_add(splat(simd, -T::LN_2_HIGH), x);
-    let low = n * splat(simd, T::LN_2_LOW);
-    let r = high - low;
-    Reduced { rounded, n, r, rest: (high - r) - low }
+    let r = n.mul_add(splat(simd, -T::LN_2_LOW), high);
+    Reduced { rounded, n, r, rest: n.mul_add(splat(simd, -T::LN_2_LOW), high - r) }
 }
 
 /// `eʳ` for the `r` of [`Reduced`].
@@ -184,24 +183,25 @@ pub(crate) fn ln<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S
 /// `tanh x`.
 #[inline(always)]
 pub(crate) fn tanh<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
+    // (e²ˣ − 1) / (e²ˣ + 1) for |x|. `min` is NaN where the second operand is.
     let magnitude = x.abs();
-    let square = x * x;
-    let small = x.mul_add(square * polynomial(simd, square, T::TANH_SMALL), x);
-    // 1 − 2 / (e²ˣ + 1), odd. `min` is NaN where the second operand is.
     let Reduced { rounded, r, .. } = reduce(simd, splat(simd, T::TANH_MAX).min(magnitude + magnitude));
-    let one = splat(simd, T::ONE);
-    let power_of_r = exp_of_r(simd, r);
-    let large = one - splat(simd, T::from_f64(2.0)) / power_of_r.mul_add(power(simd, rounded, T::ONE_BITS), one);
-    Lanes::select(magnitude.lt(splat(simd, T::from_f64(0.5))), small, large).copysign(x)
+    let scale = power(simd, rounded, T::ONE_BITS);
+    // e²ˣ − 1 = 2ⁿ · (eʳ − 1) + (2ⁿ − 1), which for small x is eʳ − 1 itself.
+    let part = (r * r).mul_add(polynomial(simd, r, T::EXP), r);
+    let power_less_1 = scale.mul_add(part, scale - splat(simd, T::ONE));
+    (power_less_1 / (power_less_1 + splat(simd, T::from_f64(2.0)))).copysign(x)
 }
 
 /// `1 / (1 + e⁻ˣ)`.
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-    // eˣ / (1 + eˣ) below 0, where 1 / (1 + e⁻ˣ) would overflow on the way.
-    let one = splat(simd, T::ONE);
-    let power = exp(simd, -x.abs());
-    Lanes::select(x.lt(splat(simd, T::ZERO)), power, one) / (one + power)
+    // s / (s + s · e⁻ˣ) with a small power of two s, because e⁻ˣ alone would overflow where the result is subnormal. `min`
+    // and `max` are NaN where the second operand is.
+    let x = splat(simd, T::SIGMOID_MAX).min(splat(simd, T::EXP_MIN).max(x));
+    let Reduced { rounded, r, .. } = reduce(simd, -x);
+    let scale = splat(simd, T::SIGMOID_SCALE);
+    scale / exp_of_r(simd, r).mul_add(power(simd, rounded, T::SIGMOID_SCALE_BITS), scale)
 }
 
 /// `ln(1 + eˣ)`.

@@ -45,7 +45,7 @@ network! {
 network! { pub Memory: [20, 2] -> [2] { Gru(8, last), Dense(2) } }
 
 /// What the network gives for each step of `input`, and how far that is from its pass over all of them.
-fn worst<N, X, Y, const STEPS: usize>(net: &N, input: &[X; STEPS], whole: &[Y; STEPS]) -> f64
+pub(super) fn worst<N, X, Y, const STEPS: usize>(net: &N, input: &[X; STEPS], whole: &[Y; STEPS]) -> f64
 where
     N: Streaming<StepInput = X, StepOutput = Y>,
     X: Tensor,
@@ -97,7 +97,8 @@ where
     worst
 }
 
-fn drawn<N: Network<Input: Tensor<Element = N::Scalar> + Inputs<Owned<1> = [N::Input; 1]>>>() -> (Box<N>, N::Input) {
+pub(super) fn drawn<N: Network<Input: Tensor<Element = N::Scalar> + Inputs<Owned<1> = [N::Input; 1]>>>()
+-> (Box<N>, N::Input) {
     let mut noise = Noise::new(3);
     let mut net: Box<N> = monomorph::memory::boxed();
     net.initialize(Init::KaimingUniform, &mut noise);

@@ -84,7 +84,7 @@ where
                 };
                 let gates = row_mut(saved.gates[sample].numbers_mut(), step, G::LEN);
                 let (reset, grad) = (saved.row[sample].numbers(), saved.grad[sample].numbers_mut());
-                C::reset_backward(simd, hidden, gates, reset, grad);
+                C::reset_backward(simd, Self::HIDDEN, hidden, gates, reset, grad);
                 let products = saved.products[sample].numbers_mut();
                 copy(gates, products);
                 let [_, _, candidate] = super::gates(products);

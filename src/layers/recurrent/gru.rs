@@ -50,10 +50,11 @@ impl<T: Real, const KERAS: bool, const RESET_BEFORE: bool> Cell<T> for GruCell<K
     const RESETS: bool = RESET_BEFORE;
 
     #[inline(always)]
-    fn forward<S: Simd>(simd: S, gates: &mut [T], products: &mut [T], hidden: &mut [T], _: &mut [T]) {
+    fn forward<S: Simd>(simd: S, units: usize, gates: &mut [T], products: &mut [T], hidden: &mut [T], _: &mut [T]) {
         let ([r, z, n], [r_h, z_h, n_h]) = (super::gates(gates), super::gates(products));
         update(
             simd,
+            units,
             [r, z, n, hidden],
             [r_h, z_h, n_h],
             #[inline(always)]
@@ -67,10 +68,11 @@ impl<T: Real, const KERAS: bool, const RESET_BEFORE: bool> Cell<T> for GruCell<K
     }
 
     #[inline(always)]
-    fn reset<S: Simd>(simd: S, gates: &mut [T], products: &mut [T], hidden: &[T]) {
+    fn reset<S: Simd>(simd: S, units: usize, gates: &mut [T], products: &mut [T], hidden: &[T]) {
         let ([r, ..], [r_h, ..]) = (super::gates::<T, 3>(gates), super::gates::<T, 3>(products));
         update(
             simd,
+            units,
             [r, r_h],
             [hidden],
             #[inline(always)]
@@ -158,10 +160,11 @@ impl<T: Real, const KERAS: bool, const RESET_BEFORE: bool> Cell<T> for GruCell<K
 
     /// `∂hₜ₋₁ += ∂(r ∘ h)·r`, `∂r = ∂(r ∘ h)·hₜ₋₁·r(1 − r)`.
     #[inline(always)]
-    fn reset_backward<S: Simd>(simd: S, hidden: &[T], gates: &mut [T], reset: &[T], grad: &mut [T]) {
+    fn reset_backward<S: Simd>(simd: S, units: usize, hidden: &[T], gates: &mut [T], reset: &[T], grad: &mut [T]) {
         let ([r, ..], one) = (super::gates::<T, 3>(gates), <T as Scalar>::Vector::<S>::splat(simd, T::ONE));
         update(
             simd,
+            units,
             [r, grad],
             [reset, hidden],
             #[inline(always)]

@@ -41,10 +41,11 @@ impl<T: Real, const KERAS: bool> Cell<T> for LstmCell<KERAS> {
     type Kept<Z: Tensor<Element = T>> = [Z; 0];
 
     #[inline(always)]
-    fn forward<S: Simd>(simd: S, gates: &mut [T], products: &mut [T], hidden: &mut [T], cell: &mut [T]) {
+    fn forward<S: Simd>(simd: S, units: usize, gates: &mut [T], products: &mut [T], hidden: &mut [T], cell: &mut [T]) {
         let ([i, f, g, o], [i_h, f_h, g_h, o_h]) = (super::gates(gates), super::gates(products));
         update(
             simd,
+            units,
             [i, f, g, o, hidden, cell],
             [i_h, f_h, g_h, o_h],
             #[inline(always)]

@@ -2,8 +2,8 @@
 //!
 //! `hₜ = tanh(xₜ·W + b + hₜ₋₁·U + c)`
 
-use super::{Cell, Recurrent, Starts, States, copy};
-use crate::kernels::elementwise::zip;
+use super::{Cell, Recurrent, Starts, States};
+use crate::kernels::elementwise::{update, zip};
 use crate::scalar::{Real, Scalar, Vector};
 use crate::simd::Simd;
 use crate::tensor::Tensor;
@@ -33,15 +33,15 @@ impl<T: Real, const KERAS: bool> Cell<T> for RnnCell<KERAS> {
     type Kept<Z: Tensor<Element = T>> = [Z; 0];
 
     #[inline(always)]
-    fn forward<S: Simd>(simd: S, gates: &mut [T], products: &mut [T], hidden: &mut [T], _: &mut [T]) {
-        zip(
+    fn forward<S: Simd>(simd: S, units: usize, gates: &mut [T], products: &mut [T], hidden: &mut [T], _: &mut [T]) {
+        update(
             simd,
-            gates,
-            products,
+            units,
+            [gates, hidden],
+            [products],
             #[inline(always)]
-            |x, h| T::tanh_lanes(simd, x + h),
+            |[x, _], [h]| [T::tanh_lanes(simd, x + h); 2],
         );
-        copy(gates, hidden);
     }
 
     /// `∂g = ∂p = ∂h · (1 − h²)`.
