@@ -4,7 +4,7 @@
 
 use crate::activation::Activation;
 use crate::scalar::{Scalar, Vector, lanes};
-use crate::simd::{Simd, outline, share};
+use crate::simd::{Simd, again, outline, share};
 
 /// `x ← f(x)`.
 #[inline(always)]
@@ -275,7 +275,8 @@ unsafe fn load<T: Scalar, S: Simd>(simd: S, from: *const T, count: usize) -> T::
         if count == lanes::<S, T>() {
             T::Vector::<S>::load(simd, from)
         } else {
-            T::Vector::<S>::load_partial(simd, from, count)
+            // What was just stored is in registers, from which the compiler would gather lane by lane; a load is faster.
+            T::Vector::<S>::load_partial(simd, again(from), count)
         }
     }
 }

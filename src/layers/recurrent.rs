@@ -237,13 +237,13 @@ pub struct Saved<G: Tensor, K: Tensor, V: Tensor, C: Tensor, R: Tensor, N: Tenso
 /// A row of a matrix.
 #[inline(always)]
 fn row<T>(matrix: &[T], index: usize, width: usize) -> &[T] {
-    if width == 0 { &[] } else { matrix.chunks_exact(width).nth(index).unwrap_or(&[]) }
+    matrix.get(index * width..(index + 1) * width).unwrap_or(&[])
 }
 
 /// A row of a matrix, mutably.
 #[inline(always)]
 fn row_mut<T>(matrix: &mut [T], index: usize, width: usize) -> &mut [T] {
-    if width == 0 { &mut [] } else { matrix.chunks_exact_mut(width).nth(index).unwrap_or(&mut []) }
+    matrix.get_mut(index * width..(index + 1) * width).unwrap_or(&mut [])
 }
 
 /// The gates of a row.
@@ -261,12 +261,11 @@ fn gates<T, const N: usize>(row: &mut [T]) -> [&mut [T]; N] {
     )
 }
 
-/// Copies row after row, or as much as there is.
+/// Copies as much as there is.
 #[inline(always)]
 fn copy<T: Copy>(from: &[T], to: &mut [T]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
-    }
+    let len = from.len().min(to.len());
+    to[..len].copy_from_slice(&from[..len]);
 }
 
 /// The part of the weight `U` that a product with the hidden state or with the reset one uses: some of the gates.

@@ -60,6 +60,8 @@ pub(crate) trait Float: SimdFloatElement + 'static {
     const LN: &'static [Self];
     /// The same, for `|s| <= ⅓`.
     const LN_1P: &'static [Self];
+    /// `(tanh(x) / x − 1) / x²` in `x²`, for `|x| <= ½`.
+    const TANH_SMALL: &'static [Self];
     /// `erf(x) / x − 1` in `x²`, for `|x| <= 1`.
     const ERF_SMALL: &'static [Self];
     /// `−ln(1 − erf x)` in `x − 1`, for `1 <= x <= ERF_MAX`.
@@ -89,12 +91,13 @@ impl Float for f32 {
     const EXP_MAX: f32 = 89.0;
     const TANH_MAX: f32 = 20.0;
     const SIGMOID_MAX: f32 = 20.0;
-    const SIGMOID_SCALE: f32 = 9.313_225_746_154_785e-10;
+    const SIGMOID_SCALE: f32 = 1.0 / (1_u32 << 30) as f32;
     const SIGMOID_SCALE_BITS: u32 = Self::SIGMOID_SCALE.to_bits();
     const ERF_MAX: f32 = 4.0;
     const EXP: &'static [f32] = &[0.5, 0.166_665_42, 0.041_666_277, 0.008_366_755, 0.001_394_674_9];
     const LN: &'static [f32] = &[0.666_666_6, 0.400_009_72, 0.284_987_87, 0.242_790_79];
     const LN_1P: &'static [f32] = &[0.666_666_75, 0.399_989_8, 0.286_143_57, 0.214_526_24, 0.242_141_3];
+    const TANH_SMALL: &'static [f32] = &[-0.333_333_2, 0.133_326_02, -0.053_853_86, 0.021_077_76, -0.006_282_474];
     const ERF_SMALL: &'static [f32] =
         &[0.128_379_17, -0.376_126_26, 0.112_835_854, -0.026_853_811, 0.005_188_327_8, -0.000_801_019_4, 7.853_861e-5];
     const ERF_LARGE: &'static [f32] =
@@ -124,7 +127,7 @@ impl Float for f64 {
     const EXP_MAX: f64 = 710.0;
     const TANH_MAX: f64 = 40.0;
     const SIGMOID_MAX: f64 = 40.0;
-    const SIGMOID_SCALE: f64 = 8.673_617_379_884_035e-19;
+    const SIGMOID_SCALE: f64 = 1.0 / (1_u64 << 60) as f64;
     const SIGMOID_SCALE_BITS: u64 = Self::SIGMOID_SCALE.to_bits();
     const ERF_MAX: f64 = 6.0;
     const EXP: &'static [f64] = &[
@@ -159,6 +162,18 @@ impl Float for f64 {
         0.120_861_741_214_482_5,
         0.084_217_701_872_079_2,
         0.168_756_759_668_232_12,
+    ];
+    const TANH_SMALL: &'static [f64] = &[
+        -0.333_333_333_333_333,
+        0.133_333_333_333_190_6,
+        -0.053_968_253_955_392_87,
+        0.021_869_488_025_951_78,
+        -0.008_863_224_503_832_371,
+        0.003_591_984_649_399_338,
+        -0.001_454_658_308_168_885,
+        0.000_583_863_912_507_933_5,
+        -0.000_218_870_740_603_249_5,
+        5.761_786_489_802_961e-5,
     ];
     const ERF_SMALL: &'static [f64] = &[
         0.128_379_167_095_512_56,

@@ -183,14 +183,15 @@ pub(crate) fn ln<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S
 /// `tanh x`.
 #[inline(always)]
 pub(crate) fn tanh<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-    // (e²ˣ − 1) / (e²ˣ + 1) for |x|. `min` is NaN where the second operand is.
     let magnitude = x.abs();
+    let square = x * x;
+    let small = x.mul_add(square * polynomial(simd, square, T::TANH_SMALL), x);
+    // 1 − 2 / (e²ˣ + 1), odd. `min` is NaN where the second operand is.
     let Reduced { rounded, r, .. } = reduce(simd, splat(simd, T::TANH_MAX).min(magnitude + magnitude));
-    let scale = power(simd, rounded, T::ONE_BITS);
-    // e²ˣ − 1 = 2ⁿ · (eʳ − 1) + (2ⁿ − 1), which for small x is eʳ − 1 itself.
-    let part = (r * r).mul_add(polynomial(simd, r, T::EXP), r);
-    let power_less_1 = scale.mul_add(part, scale - splat(simd, T::ONE));
-    (power_less_1 / (power_less_1 + splat(simd, T::from_f64(2.0)))).copysign(x)
+    let one = splat(simd, T::ONE);
+    let power_of_r = exp_of_r(simd, r);
+    let large = one - splat(simd, T::from_f64(2.0)) / power_of_r.mul_add(power(simd, rounded, T::ONE_BITS), one);
+    Lanes::select(magnitude.lt(splat(simd, T::from_f64(0.5))), small, large).copysign(x)
 }
 
 /// `1 / (1 + e⁻ˣ)`.

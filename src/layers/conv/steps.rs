@@ -79,18 +79,15 @@ where
         for step in 0..N {
             let Some(window) = windows.next() else { break };
             for (tap, slot) in window.chunks_exact_mut(width).enumerate() {
-                // How far the tap reaches back: to this block, or to an input before it.
+                // How far the tap reaches back: to an input of this block, or to one before it.
                 let back = delay - tap * P::DILATION[1];
-                let past = match step.checked_sub(back) {
-                    Some(at) => &input[at * width..(at + 1) * width],
-                    None => {
-                        let at = next + step + delay - back;
-                        let at = if at >= delay { at - delay } else { at };
-                        ring.get(at * width..(at + 1) * width).unwrap_or_default()
-                    }
+                let (from, at) = match step.checked_sub(back) {
+                    Some(at) => (input, at),
+                    None if next + step >= back => (&*ring, next + step - back),
+                    None => (&*ring, next + step + delay - back),
                 };
-                for (to, from) in slot.iter_mut().zip(past) {
-                    *to = *from;
+                if let Some(from) = from.get(at * width..at * width + width) {
+                    slot.copy_from_slice(from);
                 }
             }
         }
