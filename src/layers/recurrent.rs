@@ -65,7 +65,7 @@ use crate::activation::Identity;
 use crate::kernels::elementwise::add_assign;
 use crate::kernels::gemm::{self, Extent, Product};
 use crate::layer::{Batch, GradientOf, Layer, Pass, Reads, outline_layer};
-use crate::memory::{self, clear};
+use crate::memory::clear;
 use crate::parameters::Parameters;
 use crate::plain::Plain;
 use crate::scalar::Real;
@@ -81,6 +81,8 @@ pub trait Cell<T: Real>: Starts {
     type Beside<Z: Tensor<Element = T>>: Tensor<Element = T>;
     /// What `backward` needs of the products with the hidden state: `[Z; 1]`, or `[Z; 0]` if it needs nothing.
     type Kept<Z: Tensor<Element = T>>: Tensor<Element = T>;
+    /// The memory for resetting: `[Z; 1]` if the cell [resets](Self::RESETS), or `[Z; 0]`.
+    type Scratch<Z: Tensor<Element = T>>: Tensor<Element = T>;
     /// Whether the candidate's product is with the reset hidden state `r ∘ hₜ₋₁` ([`reset`](Self::reset)) instead of
     /// `hₜ₋₁`.
     const RESETS: bool = false;
@@ -206,26 +208,40 @@ pub struct State<V, C> {
 /// The memory of one step of a batch: rows of the input, the states, and both products.
 #[derive(Plain)]
 #[repr(C)]
-pub struct Step<I: Tensor, V: Tensor, C: Tensor, G: Tensor, const B: usize> {
+pub struct Step<I: Tensor, V: Tensor, C: Tensor, G: Tensor, R: Tensor, P: Tensor, const B: usize> {
     input: [I; B],
     hidden: [V; B],
     beside: [C; B],
     gates: [G; B],
     products: [G; B],
-    scratch: [G; B],
+    /// Scratch: the reset hidden state and its product.
+    reset: [R; B],
+    reset_products: [P; B],
 }
 
 /// What a recurrent layer saves of a batch, and the scratch memory of its passes.
 #[derive(Plain)]
 #[repr(C)]
-pub struct Saved<G: Tensor, K: Tensor, V: Tensor, C: Tensor, R: Tensor, N: Tensor, M: Tensor, const B: usize> {
+pub struct Saved<
+    G: Tensor,
+    K: Tensor,
+    V: Tensor,
+    C: Tensor,
+    R: Tensor,
+    N: Tensor,
+    M: Tensor,
+    Q: Tensor,
+    P: Tensor,
+    const B: usize,
+> {
     gates: [G; B],
     kept: [K; B],
     hidden: [V; B],
     beside: [C; B],
     /// Scratch: a row of gates, of the hidden state, of its gradient, and of that of the state beside it.
     products: [R; B],
-    scratch: [R; B],
+    reset: [Q; B],
+    reset_products: [P; B],
     row: [N; B],
     grad: [N; B],
     grad_beside: [M; B],
@@ -362,20 +378,18 @@ where
     }
 
     /// One step of `N` samples, given the products with `W` in a row `at` of each sample's `gates`: computes the next
-    /// states. `scratch` is as large as `products`; it is used only if the cell resets the hidden state.
+    /// states. `reset` and `scratch` are empty if the cell does not reset the hidden state.
     #[inline(always)]
     fn advance<S: Simd, const N: usize>(
         &self,
         simd: S,
         (gates, at): (&mut [T], usize),
-        [products, scratch]: [&mut [T]; 2],
+        [products, reset, scratch]: [&mut [T]; 3],
         [hidden, beside]: [&mut [T]; 2],
     ) {
         let (length, width) = (gates.len() / N, Self::HIDDEN);
         self.recur::<S, N>(simd, hidden, products);
         if const { C::RESETS } {
-            let mut reset = memory::zeroed::<[H::Rows; N]>();
-            let reset = batch_slice_mut(&mut reset);
             for sample in 0..N {
                 let gates = row_mut(row_mut(gates, sample, length), at, B::LEN);
                 let products = row_mut(products, sample, B::LEN);
@@ -414,7 +428,8 @@ where
     type Input = X;
     type Output = Y;
     type Saved<const B: usize> = backward::Kept<T, C, X, H, G, B>;
-    type Workspace<const B: usize> = Step<<X::Steps as Tensor>::Item, H::Rows, C::Beside<H::Rows>, G, B>;
+    type Workspace<const B: usize> =
+        Step<<X::Steps as Tensor>::Item, H::Rows, C::Beside<H::Rows>, G, C::Scratch<H::Rows>, C::Scratch<G>, B>;
     const MACS: usize = Self::STEPS * (Self::INPUTS + Self::HIDDEN) * G::LEN;
     const BACKWARD_READS: Reads = Reads::INPUT;
 
@@ -431,7 +446,7 @@ where
             simd,
             #[inline(always)]
             || {
-                let Step { input: x, hidden, beside, gates, products, scratch } = workspace;
+                let Step { input: x, hidden, beside, gates, products, reset, reset_products } = workspace;
                 self.begin(X::states(input), batch_slice_mut(hidden), batch_slice_mut(beside));
                 let w = &self.weight_ih;
                 for step in 0..Self::STEPS {
@@ -447,7 +462,7 @@ where
                         self.bias_ih.numbers(),
                         gates,
                     );
-                    let products = [batch_slice_mut(products), batch_slice_mut(scratch)];
+                    let products = [batch_slice_mut(products), batch_slice_mut(reset), batch_slice_mut(reset_products)];
                     self.advance::<S, B>(
                         simd,
                         (gates, 0),
@@ -488,14 +503,23 @@ where
                     self.bias_ih.numbers(),
                     batch_slice_mut(&mut saved.gates),
                 );
-                let Saved { first, first_beside, row: hidden, grad_beside: beside, gates, products, scratch, .. } =
-                    saved;
+                let Saved {
+                    first,
+                    first_beside,
+                    row: hidden,
+                    grad_beside: beside,
+                    gates,
+                    products,
+                    reset,
+                    reset_products,
+                    ..
+                } = saved;
                 self.begin(X::states(input), batch_slice_mut(first), batch_slice_mut(first_beside));
                 // `hidden` and `beside` hold the states of the step before.
                 copy(batch_slice(first), batch_slice_mut(hidden));
                 copy(batch_slice(first_beside), batch_slice_mut(beside));
                 for step in 0..Self::STEPS {
-                    let memory = [batch_slice_mut(products), batch_slice_mut(scratch)];
+                    let memory = [batch_slice_mut(products), batch_slice_mut(reset), batch_slice_mut(reset_products)];
                     let states = [batch_slice_mut(hidden), batch_slice_mut(beside)];
                     self.advance::<S, B>(simd, (batch_slice_mut(gates), step), memory, states);
                     for sample in 0..B {

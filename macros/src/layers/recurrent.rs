@@ -70,7 +70,7 @@ fn recurrent(builder: &mut Builder, arguments: &Arguments, inputs: &[ValueId], c
     let kept = if learned { cell.states.len() } else { 0 };
     let states = Shape::Known(vec![Dim::Literal(kept), units.clone()]).ty(scalar);
     let options = match (before, keras, learned) {
-        (true, ..) => quote!(, #states, #keras, true),
+        (true, ..) => quote!(, #states, #keras, 1),
         (_, true, _) => quote!(, #states, true),
         (.., true) => quote!(, #states),
         _ => TokenStream::new(),

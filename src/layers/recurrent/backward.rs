@@ -17,6 +17,8 @@ pub(super) type Kept<T, C, X, H, G, const B: usize> = Saved<
     G,
     <H as Weight>::Rows,
     <C as Cell<T>>::Beside<<H as Weight>::Rows>,
+    <C as Cell<T>>::Scratch<<H as Weight>::Rows>,
+    <C as Cell<T>>::Scratch<G>,
     B,
 >;
 /// A row `L` for each step.

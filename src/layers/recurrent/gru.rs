@@ -23,31 +23,24 @@ use crate::tensor::Tensor;
 /// network! { pub Classifier: [50, 6] -> [4] { Gru(32, last), Dense(4) } }
 /// assert_eq!(Classifier::zeroed().evaluate(&[[0.5; 6]; 50]), [0.0; 4]);
 /// ```
-pub type Gru<
-    X,
-    I,
-    H,
-    B,
-    Y,
-    S = [<B as Tensor>::Element; 0],
-    const KERAS: bool = false,
-    const RESET_BEFORE: bool = false,
-> = Recurrent<GruCell<KERAS, RESET_BEFORE>, X, I, H, B, Y, S>;
+pub type Gru<X, I, H, B, Y, S = [<B as Tensor>::Element; 0], const KERAS: bool = false, const RESET_BEFORE: usize = 0> =
+    Recurrent<GruCell<KERAS, RESET_BEFORE>, X, I, H, B, Y, S>;
 
 /// The formula of [`Gru`], whether initial values are those of Keras, and whether the hidden state is reset before the
-/// product with `U`.
+/// product with `U`: 1, or 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct GruCell<const KERAS: bool = false, const RESET_BEFORE: bool = false>;
+pub struct GruCell<const KERAS: bool = false, const RESET_BEFORE: usize = 0>;
 
-impl<const KERAS: bool, const RESET_BEFORE: bool> Starts for GruCell<KERAS, RESET_BEFORE> {
+impl<const KERAS: bool, const RESET_BEFORE: usize> Starts for GruCell<KERAS, RESET_BEFORE> {
     const GATES: usize = 3;
     const KERAS: bool = KERAS;
 }
 
-impl<T: Real, const KERAS: bool, const RESET_BEFORE: bool> Cell<T> for GruCell<KERAS, RESET_BEFORE> {
+impl<T: Real, const KERAS: bool, const RESET_BEFORE: usize> Cell<T> for GruCell<KERAS, RESET_BEFORE> {
     type Beside<Z: Tensor<Element = T>> = [Z; 0];
     type Kept<Z: Tensor<Element = T>> = [Z; 1];
-    const RESETS: bool = RESET_BEFORE;
+    type Scratch<Z: Tensor<Element = T>> = [Z; RESET_BEFORE];
+    const RESETS: bool = RESET_BEFORE > 0;
 
     #[inline(always)]
     fn forward<S: Simd>(simd: S, units: usize, gates: &mut [T], products: &mut [T], hidden: &mut [T], _: &mut [T]) {
@@ -59,9 +52,9 @@ impl<T: Real, const KERAS: bool, const RESET_BEFORE: bool> Cell<T> for GruCell<K
             [r_h, z_h, n_h],
             #[inline(always)]
             |[r, z, n, h], [r_h, z_h, n_h]| {
-                let r = if RESET_BEFORE { r } else { T::sigmoid_lanes(simd, r + r_h) };
+                let r = if const { RESET_BEFORE > 0 } { r } else { T::sigmoid_lanes(simd, r + r_h) };
                 let z = T::sigmoid_lanes(simd, z + z_h);
-                let n = T::tanh_lanes(simd, if RESET_BEFORE { n + n_h } else { r.mul_add(n_h, n) });
+                let n = T::tanh_lanes(simd, if const { RESET_BEFORE > 0 } { n + n_h } else { r.mul_add(n_h, n) });
                 [r, z, n, z.mul_add(h - n, n)]
             },
         );
@@ -129,7 +122,7 @@ impl<T: Real, const KERAS: bool, const RESET_BEFORE: bool> Cell<T> for GruCell<K
             #[inline(always)]
             |d, z| d * z * (one - z),
         );
-        if RESET_BEFORE {
+        if const { RESET_BEFORE > 0 } {
             copy(z_h, z);
             copy(n, n_h);
             r_h.fill(T::ZERO);

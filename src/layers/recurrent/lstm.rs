@@ -39,6 +39,7 @@ impl<const KERAS: bool> Starts for LstmCell<KERAS> {
 impl<T: Real, const KERAS: bool> Cell<T> for LstmCell<KERAS> {
     type Beside<Z: Tensor<Element = T>> = [Z; 1];
     type Kept<Z: Tensor<Element = T>> = [Z; 0];
+    type Scratch<Z: Tensor<Element = T>> = [Z; 0];
 
     #[inline(always)]
     fn forward<S: Simd>(simd: S, units: usize, gates: &mut [T], products: &mut [T], hidden: &mut [T], cell: &mut [T]) {

@@ -31,6 +31,7 @@ impl<const KERAS: bool> Starts for RnnCell<KERAS> {
 impl<T: Real, const KERAS: bool> Cell<T> for RnnCell<KERAS> {
     type Beside<Z: Tensor<Element = T>> = [Z; 0];
     type Kept<Z: Tensor<Element = T>> = [Z; 0];
+    type Scratch<Z: Tensor<Element = T>> = [Z; 0];
 
     #[inline(always)]
     fn forward<S: Simd>(simd: S, units: usize, gates: &mut [T], products: &mut [T], hidden: &mut [T], _: &mut [T]) {

@@ -18,10 +18,11 @@ pub trait Sequence: Inputs {
     /// The given states of a batch.
     fn states<'a, const B: usize>(batch: Batch<'a, Self, B>) -> [Option<&'a [Number<Self>]>; 2];
     /// Where the gradients of the sequences and of the given states are written, as far as they are needed.
-    fn gradients<'a, const B: usize>(
-        gradient: GradientOf<'a, Self, B>,
-    ) -> (Option<&'a mut [Self::Steps; B]>, [Option<&'a mut [Number<Self>]>; 2]);
+    fn gradients<'a, const B: usize>(gradient: GradientOf<'a, Self, B>) -> Gradients<'a, Self::Steps, B>;
 }
+
+/// The gradients of sequences `X` and of the given states.
+pub type Gradients<'a, X, const B: usize> = (Option<&'a mut [X; B]>, [Option<&'a mut [<X as Tensor>::Element]>; 2]);
 
 /// The number type of a sequence.
 type Number<X> = <<X as Sequence>::Steps as Tensor>::Element;
@@ -40,9 +41,7 @@ impl<X: Tensor> Sequence for X {
         [None, None]
     }
     #[inline(always)]
-    fn gradients<'a, const B: usize>(
-        gradient: GradientOf<'a, X, B>,
-    ) -> (Option<&'a mut [X; B]>, [Option<&'a mut [X::Element]>; 2]) {
+    fn gradients<'a, const B: usize>(gradient: GradientOf<'a, X, B>) -> Gradients<'a, X, B> {
         (gradient, [None, None])
     }
 }
@@ -61,9 +60,7 @@ impl<X: Tensor, H: Tensor<Element = X::Element>> Sequence for (X, H) {
         [Some(batch_slice(h)), None]
     }
     #[inline(always)]
-    fn gradients<'a, const B: usize>(
-        (x, h): GradientOf<'a, Self, B>,
-    ) -> (Option<&'a mut [X; B]>, [Option<&'a mut [X::Element]>; 2]) {
+    fn gradients<'a, const B: usize>((x, h): GradientOf<'a, Self, B>) -> Gradients<'a, X, B> {
         (x, [h.map(|h| batch_slice_mut(h)), None])
     }
 }
@@ -82,9 +79,7 @@ impl<X: Tensor, H: Tensor<Element = X::Element>> Sequence for (X, H, H) {
         [Some(batch_slice(h)), Some(batch_slice(c))]
     }
     #[inline(always)]
-    fn gradients<'a, const B: usize>(
-        (x, h, c): GradientOf<'a, Self, B>,
-    ) -> (Option<&'a mut [X; B]>, [Option<&'a mut [X::Element]>; 2]) {
+    fn gradients<'a, const B: usize>((x, h, c): GradientOf<'a, Self, B>) -> Gradients<'a, X, B> {
         (x, [h.map(|h| batch_slice_mut(h)), c.map(|c| batch_slice_mut(c))])
     }
 }

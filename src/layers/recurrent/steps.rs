@@ -32,8 +32,9 @@ where
         input: &[X::Item; N],
         output: &mut [Y::Last; N],
     ) {
-        let (mut gates, mut products) = (memory::zeroed::<[G; N]>(), memory::zeroed::<[G; 2]>());
-        let ([products, scratch], w) = (&mut products, &self.weight_ih);
+        let (mut gates, mut products) = (memory::zeroed::<[G; N]>(), memory::zeroed::<G>());
+        let mut reset = memory::zeroed::<C::Scratch<H::Rows>>();
+        let (mut reset_products, w) = (memory::zeroed::<C::Scratch<G>>(), &self.weight_ih);
         gemm::dense_forward::<T, I::Format, S, Identity, OneStep<X::Item, G, N>>(
             simd,
             batch_slice(input),
@@ -43,7 +44,7 @@ where
             batch_slice_mut(&mut gates),
         );
         for (gates, y) in gates.iter_mut().zip(output) {
-            let products = [products.numbers_mut(), scratch.numbers_mut()];
+            let products = [products.numbers_mut(), reset.numbers_mut(), reset_products.numbers_mut()];
             let states = [state.hidden.numbers_mut(), state.beside.numbers_mut()];
             self.advance::<S, 1>(simd, (gates.numbers_mut(), 0), products, states);
             Self::give(state.hidden.numbers(), state.beside.numbers(), y.numbers_mut());

@@ -123,10 +123,10 @@ fn steps_are_the_whole_sequence() {
     streams::<_, rnn::Every<f32, 9, 3, 17, 17>>();
     streams::<_, lstm::Every<f32, 9, 1, 40, 160>>();
     streams::<_, gru::Every<f32, 9, 5, 33, 99>>();
-    type Options<const KERAS: bool, const BEFORE: bool> =
+    type Options<const KERAS: bool, const BEFORE: usize> =
         Gru<[[f32; 5]; 9], [[f32; 51]; 5], [[f32; 51]; 17], [f32; 51], [[f32; 17]; 9], [[f32; 17]; 1], KERAS, BEFORE>;
-    streams::<_, Options<false, false>>();
-    streams::<_, Options<false, true>>();
+    streams::<_, Options<false, 0>>();
+    streams::<_, Options<false, 1>>();
     streams::<_, Lstm<[[f32; 1]; 20], [[f32; 12]; 1], [[f32; 12]; 3], [f32; 12], [[f32; 6]; 20], [[f32; 3]; 2]>>();
 }
 
@@ -223,8 +223,7 @@ fn check_all_differences<L: Layer<Scalar = f64>, const B: usize>() {
 
 #[test]
 fn gradients_of_options_agree_with_finite_differences() {
-    type Before<X, Y, const S: usize> =
-        Gru<X, [[f64; 15]; 3], [[f64; 15]; 5], [f64; 15], Y, [[f64; 5]; S], false, true>;
+    type Before<X, Y, const S: usize> = Gru<X, [[f64; 15]; 3], [[f64; 15]; 5], [f64; 15], Y, [[f64; 5]; S], false, 1>;
     type X = [[f64; 3]; 4];
     type H = [f64; 5];
     check_all_differences::<Before<X, [H; 4], 0>, 3>();
@@ -241,15 +240,8 @@ fn gradients_of_options_agree_with_finite_differences() {
 #[test]
 fn a_hidden_state_can_be_reset_before_the_product() {
     const H: usize = 17;
-    type Layer = Recurrent<
-        GruCell<false, true>,
-        [[f64; 3]; 6],
-        [[f64; 51]; 3],
-        [[f64; 51]; H],
-        [f64; 51],
-        [[f64; H]; 6],
-        [f64; 0],
-    >;
+    type Layer =
+        Recurrent<GruCell<false, 1>, [[f64; 3]; 6], [[f64; 51]; 3], [[f64; 51]; H], [f64; 51], [[f64; H]; 6], [f64; 0]>;
     let mut layer: Box<Layer> = boxed();
     layer.as_mut_slice().copy_from_slice(random::<[f64; 8192], 1>(3)[0].split_at(Layer::COUNT).0);
     let x = random::<[[f64; 3]; 6], 1>(4);
