@@ -8,7 +8,7 @@ pub use crate::memory::{
 pub use crate::network::structure_packed;
 pub use crate::noise::Noise;
 pub use crate::simd::Simd;
-pub use crate::streaming::Streaming;
+pub use crate::streaming::{Streaming, receptive_field};
 pub use crate::summary::Node;
 pub use crate::tensor::{Tensor, reshape, reshape_mut};
 pub use crate::{

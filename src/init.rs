@@ -43,8 +43,7 @@ pub enum Init {
     /// rows. Saxe, McClelland and Ganguli, *Exact solutions to the nonlinear dynamics of learning in deep linear neural
     /// networks* (2014).
     ///
-    /// It needs a matrix factorization, on the heap, which takes seconds from a thousand rows and columns on.
-    #[cfg(feature = "nalgebra")]
+    /// It takes seconds from a thousand rows and columns on.
     Orthogonal,
     /// Uniform in `±bound`.
     Uniform(f64),
@@ -66,7 +65,6 @@ impl Init {
             Self::XavierUniform => uniform(values, libm::sqrt(6.0 / (fan_in + fan_out)), noise),
             Self::XavierNormal => normal(values, libm::sqrt(2.0 / (fan_in + fan_out)), noise),
             Self::LecunNormal => normal(values, libm::sqrt(1.0 / fan_in), noise),
-            #[cfg(feature = "nalgebra")]
             Self::Orthogonal => orthogonal(values, shape, noise),
             Self::Uniform(bound) => uniform(values, bound, noise),
             Self::Normal(deviation) => normal(values, deviation, noise),
@@ -87,8 +85,13 @@ pub fn initialize<T: Scalar, P: Parameters<Scalar = T>>(parameters: &mut P, init
             Start::Constant(value) => numbers.fill(T::from_f64(value)),
             // Firmware without such a tensor has no normal distribution linked in.
             Start::Normal(deviation) if const { has_normal(P::ENTRIES) } => normal(numbers, deviation, noise),
+            Start::Orthogonal if const { has_normal(P::ENTRIES) } => orthogonal(numbers, tensor.shape, noise),
             Start::Uniform(bound) => uniform(numbers, bound, noise),
-            Start::Random | Start::Normal(_) => init.fill(numbers, tensor.shape, noise),
+            Start::Ones { from, to } => {
+                let ones = numbers.iter_mut().enumerate();
+                ones.for_each(|(index, x)| *x = if (from..to).contains(&index) { T::ONE } else { T::ZERO });
+            }
+            Start::Random | Start::Normal(_) | Start::Orthogonal => init.fill(numbers, tensor.shape, noise),
         }
     });
 }
@@ -114,23 +117,41 @@ fn normal<T: Scalar>(values: &mut [T], deviation: f64, noise: &mut Noise) {
     values.fill_with(|| T::from_f64(noise.normal() * deviation));
 }
 
-/// The `Q` of the QR factorization of a Gaussian matrix. It is uniformly distributed over all orthogonal matrices,
-/// because `R` has a positive diagonal (Mezzadri, *How to generate random matrices from the classical compact groups*,
-/// 2007).
-#[cfg(feature = "nalgebra")]
+/// The `Q` of the QR factorization of a Gaussian matrix with a positive diagonal of `R`, so it is uniformly distributed
+/// over all orthogonal matrices (Mezzadri, *How to generate random matrices from the classical compact groups*, 2007):
+/// by Gram and Schmidt's method, which is applied twice, because what is left after the first time need not be
+/// orthogonal (Giraud and others, *Rounding error analysis of the classical Gram-Schmidt orthogonalization process*, 2005).
 fn orthogonal<T: Scalar>(values: &mut [T], shape: &[usize], noise: &mut Noise) {
-    use nalgebra::DMatrix;
-
     let columns = shape.last().copied().unwrap_or(1).max(1);
     let rows = values.len() / columns;
-    let tall = rows >= columns;
-    let (long, short) = if tall { (rows, columns) } else { (columns, rows) };
-    let q = DMatrix::from_fn(long, short, |_, _| noise.normal()).qr().q();
-    for (row, values) in values.chunks_mut(columns).enumerate() {
-        for (column, value) in values.iter_mut().enumerate() {
-            let at = if tall { (row, column) } else { (column, row) };
-            *value = T::from_f64(q.get(at).copied().unwrap_or_default());
+    // The vectors are columns or rows, whichever are fewer: number `k` of vector `v` is at `k · step + v · next`.
+    let (count, len, step, next) =
+        if rows >= columns { (columns, rows, columns, 1) } else { (rows, columns, 1, columns) };
+    let at = |values: &[T], vector: usize, k: usize| values.get(k * step + vector * next).map_or(0.0, |x| x.to_f64());
+    for vector in 0..count {
+        for k in 0..len {
+            set(values, k * step + vector * next, noise.normal());
         }
+        for _ in 0..2 {
+            for other in 0..vector {
+                let along: f64 = (0..len).map(|k| at(values, other, k) * at(values, vector, k)).sum();
+                for k in 0..len {
+                    let left = at(values, vector, k) - along * at(values, other, k);
+                    set(values, k * step + vector * next, left);
+                }
+            }
+        }
+        let square: f64 = (0..len).map(|k| at(values, vector, k) * at(values, vector, k)).sum();
+        for k in 0..len {
+            let unit = at(values, vector, k) / libm::sqrt(square);
+            set(values, k * step + vector * next, unit);
+        }
+    }
+}
+
+fn set<T: Scalar>(values: &mut [T], index: usize, value: f64) {
+    if let Some(to) = values.get_mut(index) {
+        *to = T::from_f64(value);
     }
 }
 
@@ -206,7 +227,6 @@ mod tests {
         assert!(single.iter().zip(double).all(|(a, b)| *a == b as f32));
     }
 
-    #[cfg(feature = "nalgebra")]
     #[test]
     fn orthogonal_matrices() {
         for (shape, rows, columns) in [
@@ -236,7 +256,6 @@ mod tests {
 
     /// Each column must have the direction of the remainder of its Gaussian column; otherwise the distribution would
     /// not be uniform.
-    #[cfg(feature = "nalgebra")]
     #[test]
     fn orthogonal_matrices_have_no_preferred_sign() {
         let (gaussian, w) = (draw(Init::Normal(1.0), &[9, 6]), draw(Init::Orthogonal, &[9, 6]));

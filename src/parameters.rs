@@ -32,6 +32,15 @@ pub enum Start {
     Normal(f64),
     /// Drawn from a uniform distribution between minus and plus this bound.
     Uniform(f64),
+    /// A random matrix with orthonormal rows, or columns if it has fewer of these.
+    Orthogonal,
+    /// 1 from one index to before another, 0 elsewhere.
+    Ones {
+        /// The first 1.
+        from: usize,
+        /// The number after the last 1.
+        to: usize,
+    },
 }
 
 /// A tensor of a layer.
@@ -151,12 +160,12 @@ pub const fn has_state(entries: &[Entry]) -> bool {
     false
 }
 
-/// Whether any of the entries is initialized with its own normal distribution.
+/// Whether any of the entries is initialized with normally distributed numbers of its own.
 pub(crate) const fn has_normal(entries: &[Entry]) -> bool {
     let mut index = 0;
     while index < entries.len() {
         let found = match entries[index] {
-            Entry::Tensor(tensor) => matches!(tensor.start, Start::Normal(_)),
+            Entry::Tensor(tensor) => matches!(tensor.start, Start::Normal(_) | Start::Orthogonal),
             Entry::Layer(_, inner) => has_normal(inner),
             Entry::Padding(_) => false,
         };

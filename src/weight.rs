@@ -15,6 +15,8 @@ pub trait Weight: Plain + Send + Sync {
     type Format: Storage<Self::Scalar>;
     /// A number for each output channel.
     type Channels: Tensor<Element = Self::Scalar>;
+    /// A number for each row: its shape without the last axis.
+    type Rows: Tensor<Element = Self::Scalar>;
     /// The sizes of its axes, outermost first.
     const SHAPE: &'static [usize];
     /// Whether it is packed in fewer bits, and so not trained.
@@ -34,6 +36,7 @@ impl<T: Scalar, W: Tensor<Element = T>> Weight for W {
     type Scalar = T;
     type Format = T;
     type Channels = W::Last;
+    type Rows = W::Rows;
     const SHAPE: &'static [usize] = W::SHAPE;
     const PACKED: bool = false;
 
@@ -89,6 +92,7 @@ impl<W: Tensor<Element: Scalar>, F: Storage<W::Element>> Weight for Packed<W, F>
     type Scalar = W::Element;
     type Format = F;
     type Channels = W::Last;
+    type Rows = W::Rows;
     const SHAPE: &'static [usize] = W::SHAPE;
     const PACKED: bool = true;
 

@@ -115,10 +115,45 @@ macro_rules! __methods {
                     state
                 }
 
+                /// Resets a state to that before the first step of a sequence.
+                $visibility fn reset(&self, state: &mut $state) {
+                    $crate::Streaming::start(self, state);
+                }
+
+                /// Resets a state and makes steps of zeros until the output no longer changes: see
+                /// `monomorph::streaming::prewarm`.
+                $visibility fn prewarm(&self, state: &mut $state) {
+                    $crate::streaming::prewarm(self, state);
+                }
+
                 /// Computes one step, without allocation; the steps of a sequence equal `evaluate` of the whole sequence.
                 #[inline]
                 $visibility fn step(&self, state: &mut $state, input: &$input) -> $output {
                     $crate::streaming::step(self, state, input)
+                }
+
+                /// Computes a block of consecutive steps, without allocation, in less time than one after another. What
+                /// passes between layers is on the stack; 16 to 64 steps are enough to be fast.
+                #[inline]
+                $visibility fn steps<const STEPS: usize>(
+                    &self,
+                    state: &mut $state,
+                    input: &[$input; STEPS],
+                ) -> [$output; STEPS] {
+                    let mut output = $crate::memory::zeroed();
+                    $crate::streaming::steps(self, state, input, &mut output);
+                    output
+                }
+
+                /// [`steps`](Self::steps) into memory that the caller provides.
+                #[inline]
+                $visibility fn steps_in<const STEPS: usize>(
+                    &self,
+                    state: &mut $state,
+                    input: &[$input; STEPS],
+                    output: &mut [$output; STEPS],
+                ) {
+                    $crate::streaming::steps(self, state, input, output);
                 }
             }
         };

@@ -4,7 +4,7 @@
 
 use crate::activation::Activation;
 use crate::scalar::{Scalar, Vector, lanes};
-use crate::simd::{Simd, outline, share};
+use crate::simd::{Simd, again, outline, share};
 
 /// `x ← f(x)`.
 #[inline(always)]
@@ -217,6 +217,68 @@ pub fn activation_backward_in_place<T: Scalar, S: Simd, A: Activation<T>>(
         #[inline(always)]
         |gradient, x, y| gradient * A::derivative(simd, x, y),
     );
+}
+
+/// `out ← f(out, x)` for the first `len` numbers, where several slices are changed at once. Does nothing if one of them is
+/// shorter.
+///
+/// The caller gives `len` because the compiler knows it then, and so how many lanes of the last registers are in use.
+#[inline(always)]
+pub(crate) fn update<T: Scalar, S: Simd, const M: usize, const N: usize>(
+    simd: S,
+    len: usize,
+    mut out: [&mut [T]; M],
+    x: [&[T]; N],
+    f: impl Fn([T::Vector<S>; M], [T::Vector<S>; N]) -> [T::Vector<S>; M],
+) {
+    let short = out.iter().any(|out| out.len() < len) || x.iter().any(|x| x.len() < len);
+    debug_assert!(!short, "a slice is too short");
+    if short {
+        return;
+    }
+    share(
+        simd,
+        #[inline(always)]
+        || {
+            let (lanes, nothing) = (lanes::<S, T>(), T::Vector::<S>::splat(simd, T::ZERO));
+            let (mut before, mut inputs, mut index) = ([nothing; M], [nothing; N], 0);
+            while index < len {
+                let count = lanes.min(len - index);
+                // SAFETY: no slice is shorter than `len`, and `index + count <= len`.
+                unsafe {
+                    for m in 0..M {
+                        before[m] = load(simd, out[m].as_ptr().add(index), count);
+                    }
+                    for n in 0..N {
+                        inputs[n] = load(simd, x[n].as_ptr().add(index), count);
+                    }
+                    let after = f(before, inputs);
+                    for m in 0..M {
+                        let to = out[m].as_mut_ptr().add(index);
+                        if count == lanes { after[m].store(to) } else { after[m].store_partial(to, count) }
+                    }
+                }
+                index += lanes;
+            }
+        },
+    )
+}
+
+/// The first `count` numbers of a register.
+///
+/// # Safety
+/// They must be readable, and fit in it.
+#[inline(always)]
+unsafe fn load<T: Scalar, S: Simd>(simd: S, from: *const T, count: usize) -> T::Vector<S> {
+    // SAFETY: the caller guarantees exactly this.
+    unsafe {
+        if count == lanes::<S, T>() {
+            T::Vector::<S>::load(simd, from)
+        } else {
+            // What was just stored is in registers, from which the compiler would gather lane by lane; a load is faster.
+            T::Vector::<S>::load_partial(simd, again(from), count)
+        }
+    }
 }
 
 /// `out ← f(inputs)`, one register after the other.

@@ -14,14 +14,14 @@
 
 use core::marker::PhantomData;
 
-use crate::activation::{Activation, Identity};
+use crate::activation::Activation;
 use crate::kernels::gemm::{self, Product};
 use crate::layer::{Layer, Pass, Reads, as_evaluate_then, outline_layer};
 use crate::layers::batch_norm::foldable;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::Simd;
-use crate::streaming::Streaming;
+use crate::streaming::{Streaming, as_steps_then, outline_steps};
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 use crate::weight::Weight;
 
@@ -191,23 +191,27 @@ where
     type State = ();
     type StepInput = X::Item;
     type StepOutput = Y::Item;
+    const RECEPTIVE_FIELD: Option<usize> = Some(1);
+
+    as_steps_then!();
 
     #[inline(always)]
-    fn step<S: Simd>(&self, simd: S, state: &mut (), input: &X::Item, output: &mut Y::Item) {
-        self.step_then::<S, Identity>(simd, state, input, output);
-    }
-
-    #[inline(always)]
-    fn step_then<S: Simd, A: Activation<T>>(&self, simd: S, (): &mut (), input: &X::Item, output: &mut Y::Item) {
+    fn steps_then<S: Simd, A: Activation<T>, const N: usize>(
+        &self,
+        simd: S,
+        (): &mut (),
+        input: &[X::Item; N],
+        output: &mut [Y::Item; N],
+    ) {
         let () = Self::SHAPE;
         const { assert!(X::SHAPE.len() == 2, "Dense: the steps of a sequence are the rows of `[time, features]`") };
-        outline_layer::<Self, 1, _, _>(
+        outline_steps::<Self, N, _, _>(
             simd,
             #[inline(always)]
             || {
                 let (weight, scale, bias) = (self.weight.packed(), self.weight.scale(), self.bias.numbers());
-                let (x, y) = (input.numbers(), output.numbers_mut());
-                gemm::dense_forward::<T, W::Format, S, A, Sizes<X::Item, Y::Item, Bias, 1>>(
+                let (x, y) = (batch_slice(input), batch_slice_mut(output));
+                gemm::dense_forward::<T, W::Format, S, A, Sizes<X::Item, Y::Item, Bias, N>>(
                     simd, x, weight, scale, bias, y,
                 );
             },

@@ -19,7 +19,7 @@ use crate::layer::{InputError, Layer, Pass, Reads, outline_layer};
 use crate::parameters::Parameters;
 use crate::scalar::{Scalar, Storage};
 use crate::simd::Simd;
-use crate::streaming::Streaming;
+use crate::streaming::step_by_step;
 use crate::tensor::{Tensor, WholeNumber, batch_slice, batch_slice_mut};
 use crate::weight::Weight;
 
@@ -153,22 +153,11 @@ where
     }
 }
 
-/// Each token is a step.
-impl<T: Scalar, X, W, Y> Streaming for Embedding<X, W, Y>
-where
-    X: Tensor<Element: WholeNumber>,
-    W: Weight<Scalar = T>,
-    Y: Tensor<Element = T>,
-{
-    type State = ();
-    type StepInput = X::Item;
-    type StepOutput = Y::Item;
-
-    #[inline(always)]
-    fn step<S: Simd>(&self, _: S, (): &mut (), input: &X::Item, output: &mut Y::Item) {
-        self.look_up(input.numbers(), output.numbers_mut());
-    }
-}
+// Each token is a step.
+step_by_step!(
+    [T: Scalar, X: Tensor<Element: WholeNumber>, W: Weight<Scalar = T>, Y: Tensor<Element = T>] Embedding<X, W, Y> => Y,
+    |self, _simd, x, y| self.look_up(x, y)
+);
 
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {

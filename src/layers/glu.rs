@@ -6,20 +6,24 @@
 //! | input `x` | `[.., 2C]`, any rank |
 //! | output `y` | `[.., C]` |
 //!
-//! `y[c] = x[c] · σ(x[C + c])`, as PyTorch's `GLU`, over the channels.
-//! `∂L/∂x[c] = ∂L/∂y[c] · σ` and `∂L/∂x[C + c] = ∂L/∂y[c] · x[c] · σ (1 − σ)`.
+//! `y[c] = f(x[c]) · σ(x[C + c])`, over the channels, where `f(x) = x`, as PyTorch's `GLU`, or `tanh x`: the gate of
+//! van den Oord and others, *WaveNet* (2016).
+//! `∂L/∂x[c] = ∂L/∂y[c] · f′(x[c]) · σ` and `∂L/∂x[C + c] = ∂L/∂y[c] · f(x[c]) · σ (1 − σ)`.
 
 use core::marker::PhantomData;
 
+use crate::activation::{Activation, Identity};
 use crate::kernels::elementwise;
 use crate::layer::{Layer, Pass, Reads, forward_evaluates, outline_layer};
 use crate::parameters::Parameters;
 use crate::scalar::{Real, Vector};
 use crate::simd::Simd;
-use crate::streaming::Streaming;
+use crate::streaming::step_by_step;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
-/// Multiplies the first half of the channels of an `X` by the sigmoid of the second: `X → Y`.
+/// Multiplies a function `A` of the first half of the channels of an `X` by the sigmoid of the second: `X → Y`.
+///
+/// In a network write `Glu`, or `Glu(activation = tanh)`.
 ///
 /// ```
 /// use monomorph::prelude::*;
@@ -30,9 +34,9 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 #[derive(Clone, Copy, Debug, Parameters)]
 #[parameters(of = X)]
 #[repr(C)]
-pub struct Glu<X, Y>(PhantomData<(X, Y)>);
+pub struct Glu<X, Y, A = Identity>(PhantomData<(X, Y, A)>);
 
-impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>> Glu<X, Y> {
+impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>, A: Activation<T>> Glu<X, Y, A> {
     /// The channels of the output.
     const HALF: usize = {
         assert!(
@@ -53,13 +57,13 @@ impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>> Glu<X, Y> {
                 gate,
                 y,
                 #[inline(always)]
-                |x, gate| x * T::sigmoid_lanes(simd, gate),
+                |x, gate| A::apply(simd, x) * T::sigmoid_lanes(simd, gate),
             );
         }
     }
 }
 
-impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>> Layer for Glu<X, Y> {
+impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>, A: Activation<T>> Layer for Glu<X, Y, A> {
     type Input = X;
     type Output = Y;
     type Saved<const B: usize> = ();
@@ -101,22 +105,17 @@ impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>> Layer for Glu<X, Y
                 let targets = batch_slice_mut(grad_input).chunks_exact_mut(2 * half);
                 for ((x, grad_output), grad_input) in rows.zip(targets) {
                     let ((x, gate), (grad_x, grad_gate)) = (x.split_at(half), grad_input.split_at_mut(half));
-                    elementwise::zip_to(
+                    elementwise::update(
                         simd,
-                        grad_output,
-                        gate,
-                        grad_x,
+                        half,
+                        [grad_x, grad_gate],
+                        [x, gate, grad_output],
                         #[inline(always)]
-                        |gradient, gate| gradient * T::sigmoid_lanes(simd, gate),
-                    );
-                    elementwise::zip3_to(
-                        simd,
-                        grad_x,
-                        x,
-                        gate,
-                        grad_gate,
-                        #[inline(always)]
-                        |grad_x, x, gate| grad_x * x * (one - T::sigmoid_lanes(simd, gate)),
+                        |_, [x, gate, gradient]| {
+                            let (y, gate) = (A::apply(simd, x), T::sigmoid_lanes(simd, gate));
+                            let through = gradient * gate;
+                            [through * A::derivative(simd, x, y), through * y * (one - gate)]
+                        },
                     );
                 }
             },
@@ -124,16 +123,10 @@ impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>> Layer for Glu<X, Y
     }
 }
 
-impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>> Streaming for Glu<X, Y> {
-    type State = ();
-    type StepInput = X::Item;
-    type StepOutput = Y::Item;
-
-    #[inline(always)]
-    fn step<S: Simd>(&self, simd: S, (): &mut (), input: &X::Item, output: &mut Y::Item) {
-        Self::apply(simd, input.numbers(), output.numbers_mut());
-    }
-}
+step_by_step!(
+    [T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>, A: Activation<T>] Glu<X, Y, A> => Y,
+    |self, simd, x, y| Self::apply(simd, x, y)
+);
 
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
@@ -143,26 +136,39 @@ mod tests {
     use crate::testing::{check_gradients, golden};
     use std::vec;
 
-    fn agrees<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>, const B: usize>() {
+    fn agrees<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>, A: Activation<T>, const B: usize>(
+        f: fn(f64) -> [f64; 2],
+    ) {
         let (input, grad_output) = (golden::random::<X, B>(2), golden::random::<Y, B>(3));
         let (x, dy) = (numbers(&input[..]), numbers(&grad_output[..]));
         let (mut y, mut dx) = (dy.clone(), vec![0.0; x.len()]);
         for at in 0..dy.len() {
             let first = at / Y::CHANNELS * X::CHANNELS + at % Y::CHANNELS;
             let gate = 1.0 / (1.0 + (-x[first + Y::CHANNELS]).exp());
-            y[at] = x[first] * gate;
-            dx[first] = dy[at] * gate;
-            dx[first + Y::CHANNELS] = dy[at] * x[first] * gate * (1.0 - gate);
+            let [value, derivative] = f(x[first]);
+            y[at] = value * gate;
+            dx[first] = dy[at] * derivative * gate;
+            dx[first + Y::CHANNELS] = dy[at] * value * gate * (1.0 - gate);
         }
-        check::<X, Glu<X, Y>, B>(&zeroed(), &input, &grad_output, [&y, &y, &dx, &[]]);
+        check::<X, Glu<X, Y, A>, B>(&zeroed(), &input, &grad_output, [&y, &y, &dx, &[]]);
     }
 
     #[test]
     fn agrees_with_the_definition() {
-        agrees::<f32, [[f32; 34]; 3], [[f32; 17]; 3], 2>();
-        agrees::<f64, [[[f64; 6]; 2]; 3], [[[f64; 3]; 2]; 3], 2>();
-        agrees::<f64, [f64; 2], [f64; 1], 3>();
-        agrees::<f32, [f32; 66], [f32; 33], 1>();
+        agrees::<f32, [[f32; 34]; 3], [[f32; 17]; 3], Identity, 2>(|x| [x, 1.0]);
+        agrees::<f64, [[[f64; 6]; 2]; 3], [[[f64; 3]; 2]; 3], Identity, 2>(|x| [x, 1.0]);
+        agrees::<f64, [f64; 2], [f64; 1], Identity, 3>(|x| [x, 1.0]);
+        agrees::<f32, [f32; 66], [f32; 33], Identity, 1>(|x| [x, 1.0]);
+    }
+
+    #[test]
+    fn the_first_half_can_be_a_tanh() {
+        use crate::layers::Tanh;
+        let tanh = |x: f64| [x.tanh(), 1.0 - x.tanh() * x.tanh()];
+        agrees::<f32, [[f32; 34]; 3], [[f32; 17]; 3], Tanh, 2>(tanh);
+        agrees::<f64, [f64; 6], [f64; 3], Tanh, 3>(tanh);
+        let mut layer: Glu<[[f64; 10]; 3], [[f64; 5]; 3], Tanh> = zeroed();
+        check_gradients(&mut layer, &*golden::random::<[[f64; 10]; 3], 2>(4), 1e-7).unwrap();
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::layer::{Layer, Pass, Reads, forward_evaluates, outline_layer};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::simd::Simd;
+use crate::streaming::Streaming;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// Copies the numbers of an `X` to a `Y` as `M` says; use one of its aliases, such as [`Pad2d`].
@@ -363,6 +364,59 @@ impl<const FROM_LAST: usize, const START: usize, const STEP: usize> Map for Part
 /// ```
 pub type Slice<X, Y, const FROM_LAST: usize, const START: usize, const STEP: usize> =
     Rearrange<Part<FROM_LAST, START, STEP>, X, Y>;
+
+/// One part of every step of a sequence is the part of one step.
+impl<T, X, Y, const FROM_LAST: usize, const START: usize, const STEP: usize> Streaming
+    for Rearrange<Part<FROM_LAST, START, STEP>, X, Y>
+where
+    T: Scalar,
+    X: Tensor<Element = T>,
+    Y: Tensor<Element = T>,
+{
+    type State = ();
+    type StepInput = X::Item;
+    type StepOutput = Y::Item;
+    const RECEPTIVE_FIELD: Option<usize> = Some(1);
+
+    #[inline(always)]
+    fn step<S: Simd>(&self, simd: S, state: &mut (), input: &X::Item, output: &mut Y::Item) {
+        self.steps(simd, state, core::array::from_ref(input), core::array::from_mut(output));
+    }
+
+    #[inline(always)]
+    fn steps<S: Simd, const N: usize>(&self, simd: S, state: &mut (), input: &[X::Item; N], output: &mut [Y::Item; N]) {
+        const { assert!(FROM_LAST + 1 < X::SHAPE.len(), "a part of a sequence's steps needs the whole sequence") };
+        let of_a_step = Rearrange::<Part<FROM_LAST, START, STEP>, X::Item, Y::Item>(PhantomData);
+        of_a_step.evaluate(simd, input, output, state);
+    }
+}
+
+/// The opposite order along an axis; a marker that is never built. The axis counts from the last one.
+#[derive(Clone, Copy, Debug)]
+pub struct Opposite<const FROM_LAST: usize>;
+
+impl<const FROM_LAST: usize> Map for Opposite<FROM_LAST> {
+    const WHOLE_ROWS: bool = FROM_LAST > 0;
+
+    #[inline(always)]
+    fn source(axis: usize, index: usize, input: [usize; 3], _output: [usize; 3]) -> usize {
+        let at = if axis + FROM_LAST == 2 { input[axis] - 1 - index } else { index };
+        at * stride(input, axis)
+    }
+}
+
+/// The opposite order along one axis, which counts from the last one: a sequence backward, an image in the mirror.
+///
+/// In a network write `Flip(axis = 0)`, where the axis counts from the first one.
+///
+/// ```
+/// use monomorph::prelude::*;
+///
+/// network! { Backward: [3, 2] -> [3, 2] { Flip(axis = 0) } }
+/// let y = Backward::zeroed().evaluate(&[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+/// assert_eq!(y, [[5.0, 6.0], [3.0, 4.0], [1.0, 2.0]]);
+/// ```
+pub type Flip<X, const FROM_LAST: usize> = Rearrange<Opposite<FROM_LAST>, X, X>;
 
 /// The axes in another order, as axes of three; a marker that is never built.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! Recurrent layers: what they compute at a step depends on all steps before it.
 //!
-//! `hₜ = cell(xₜ·W + b, hₜ₋₁·U + c)`, where the [`Cell`] is [`rnn`], [`lstm`] or [`gru`], and `h₋₁ = 0`
+//! `hₜ = cell(xₜ·W + b, hₜ₋₁·U + c)`, where the [`Cell`] is [`rnn`], [`lstm`] or [`gru`]
 //!
 //! | tensor | shape | initial value |
 //! | --- | --- | --- |
@@ -8,46 +8,89 @@
 //! | `weight_ih` (W) | `[IN, GATES·HIDDEN]` | uniform in `±1/√HIDDEN` |
 //! | `weight_hh` (U) | `[HIDDEN, GATES·HIDDEN]` | uniform in `±1/√HIDDEN` |
 //! | `bias_ih` (b), `bias_hh` (c) | `[GATES·HIDDEN]` | uniform in `±1/√HIDDEN` |
+//! | `initial` | `[STATES, HIDDEN]` if it is learned, or empty | 0 |
 //! | `y` | `[STEPS, HIDDEN]`: `h` at every step, or `[HIDDEN]`: at the last | |
 //!
-//! Names, gates, their order and the initial values are those of PyTorch, whose weights are the transposes of these.
+//! Names, gates, their order and the initial values are those of PyTorch, whose weights are the transposes of these. The
+//! options of a layer in a network:
+//!
+//! | written | what it does |
+//! | --- | --- |
+//! | `last` | gives `h` of the last step alone |
+//! | `cell` | gives `c` of an LSTM behind `h`, in rows of `2·HIDDEN` |
+//! | `bidirectional` | a second layer, `.._reverse`, reads the steps backward; its `h` are behind those of the first |
+//! | `(x, h) \|> Gru(..)`, `(x, h, c) \|> Lstm(..)` | the states before the first step, otherwise 0; they have gradients |
+//! | `initial = learned` | the states before the first step are parameters: `h`, and for an LSTM `c` |
+//! | `init = keras` | W uniform in `±√(6/(IN + GATES·HIDDEN))`, U with orthonormal rows, biases 0, the forget gate's 1 |
+//! | `reset = before` | the form of a GRU that [`gru`] describes |
+//!
+//! # State between windows
+//! Truncated back-propagation through time trains on one window of a long sequence after the other, each from the state
+//! that the one before ended with, through which no gradient flows. The state is an input and an output of the network:
+//!
+//! ```
+//! use monomorph::prelude::*;
+//!
+//! network! {
+//!     pub Window(x: [20, 1], h: [8]) -> (y: [20, 1], next: [8]) {
+//!         let states = (x, h) |> Gru(8);
+//!         let y = states |> Dense(1);
+//!         let next = states |> Slice(axis = 0, start = 19) |> Flatten;
+//!     }
+//! }
+//! let (net, mut h) = (Window::zeroed(), [0.0; 8]);
+//! for x in [[[0.5]; 20], [[0.1]; 20]] {
+//!     h = net.evaluate(&WindowInput { x, h }).next;
+//! }
+//! assert_eq!(h, [0.0; 8]);
+//! ```
 //!
 //! Training computes the products with `W` of all steps and samples as one matrix product, and so the gradients of `W`,
 //! `U` and `x`; only the products with `U` run step by step, for all samples of the batch at once.
 
+mod backward;
 pub mod gru;
 pub mod lstm;
 pub mod rnn;
+mod sequence;
+mod start;
+mod steps;
+
+pub use sequence::Sequence;
+pub use start::Starts;
 
 use core::marker::PhantomData;
 
 use crate::activation::Identity;
 use crate::kernels::elementwise::add_assign;
-use crate::kernels::gemm::{self, Product};
-use crate::layer::{Layer, Pass, Reads, outline_layer};
+use crate::kernels::gemm::{self, Extent, Product};
+use crate::layer::{Batch, GradientOf, Layer, Pass, Reads, outline_layer};
 use crate::memory::clear;
 use crate::parameters::Parameters;
 use crate::plain::Plain;
 use crate::scalar::Real;
 use crate::simd::Simd;
-use crate::streaming::Streaming;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 use crate::weight::Weight;
 
 /// The formula of a recurrent layer, for one step of one sample.
 ///
 /// A row of gates is `GATES` times as long as the hidden state; gate after gate.
-pub trait Cell<T: Real>: Copy + 'static {
-    /// How many gates there are, the candidate among them.
-    const GATES: usize;
+pub trait Cell<T: Real>: Starts {
     /// The state beside the hidden one: `[Z; 1]`, or `[Z; 0]` if there is none.
     type Beside<Z: Tensor<Element = T>>: Tensor<Element = T>;
     /// What `backward` needs of the products with the hidden state: `[Z; 1]`, or `[Z; 0]` if it needs nothing.
     type Kept<Z: Tensor<Element = T>>: Tensor<Element = T>;
+    /// The memory for resetting: `[Z; 1]` if the cell [resets](Self::RESETS), or `[Z; 0]`.
+    type Scratch<Z: Tensor<Element = T>>: Tensor<Element = T>;
+    /// Whether the candidate's product is with the reset hidden state `r ∘ hₜ₋₁` ([`reset`](Self::reset)) instead of
+    /// `hₜ₋₁`.
+    const RESETS: bool = false;
 
     /// From the products with the input (`gates`) and with the previous hidden state (`products`) computes the
-    /// activations of the gates, in place, and the next states, in place of the previous ones.
-    fn forward<S: Simd>(simd: S, gates: &mut [T], products: &mut [T], hidden: &mut [T], beside: &mut [T]);
+    /// activations of the gates, in place, and the next states, in place of the previous ones; `units` is how many numbers
+    /// each of them has.
+    fn forward<S: Simd>(simd: S, units: usize, gates: &mut [T], products: &mut [T], hidden: &mut [T], beside: &mut [T]);
 
     /// From the activations of the gates computes the gradients of the products with the input (`gates`) and with the
     /// hidden state (`products`), both in place. In: `grad` is `∂L/∂hₜ`, and `grad_beside` is `∂L/∂cₜ` by way of later
@@ -60,6 +103,24 @@ pub trait Cell<T: Real>: Copy + 'static {
         grad: &mut [T],
         grad_beside: &mut [T],
     );
+
+    /// Before [`forward`](Self::forward): computes the activation of the reset gate in place, and the reset hidden state
+    /// into the place of its product.
+    #[inline(always)]
+    fn reset<S: Simd>(_simd: S, _units: usize, _gates: &mut [T], _products: &mut [T], _hidden: &[T]) {}
+
+    /// After [`backward`](Self::backward): from the gradient of the reset hidden state computes that of the reset gate,
+    /// and adds the rest to `grad`.
+    #[inline(always)]
+    fn reset_backward<S: Simd>(
+        _simd: S,
+        _units: usize,
+        _hidden: &[T],
+        _gates: &mut [T],
+        _reset: &[T],
+        _grad: &mut [T],
+    ) {
+    }
 }
 
 /// The states before and after a step.
@@ -76,40 +137,32 @@ pub struct States<'a, T> {
 /// A recurrent layer with a cell `C`, from an `X` to a `Y`, with weights `I` and `H` and biases `B`: see [`Rnn`],
 /// [`Lstm`] and [`Gru`].
 ///
+/// `X` is a sequence, or a tuple of one and the states before its first step. `S` is a tensor of these, if they are
+/// learned: a row for `h`, and for an LSTM one for `c`.
+///
 /// [`Rnn`]: rnn::Rnn
 /// [`Lstm`]: lstm::Lstm
 /// [`Gru`]: gru::Gru
 #[derive(Clone, Debug, PartialEq, Parameters)]
 #[repr(C)]
-pub struct Recurrent<C, X, I, H, B, Y> {
+pub struct Recurrent<C: Starts, X, I, H, B, Y, S> {
     /// W: a row of all gates for each input.
-    #[parameters(packed, uniform = bound(<H as Weight>::SHAPE))]
+    #[parameters(packed, begin = start::weight_ih::<C>(<I as Weight>::SHAPE, <H as Weight>::SHAPE))]
     pub weight_ih: I,
     /// U: a row of all gates for each number of the hidden state.
-    #[parameters(packed, uniform = bound(<H as Weight>::SHAPE))]
+    #[parameters(packed, begin = start::weight_hh::<C>(<H as Weight>::SHAPE))]
     pub weight_hh: H,
     /// b.
-    #[parameters(tensor, uniform = bound(<H as Weight>::SHAPE))]
+    #[parameters(tensor, begin = start::bias_ih::<C>(<H as Weight>::SHAPE))]
     pub bias_ih: B,
     /// c.
-    #[parameters(tensor, uniform = bound(<H as Weight>::SHAPE))]
+    #[parameters(tensor, begin = start::bias_hh::<C>(<H as Weight>::SHAPE))]
     pub bias_hh: B,
+    /// The states before the first step, if they are learned.
+    #[parameters(tensor, start = 0.0)]
+    pub initial: S,
     /// The cell, the input and the output.
     pub shapes: PhantomData<(C, X, Y)>,
-}
-
-/// `1/√n` for a weight of `n` rows.
-const fn bound(shape: &[usize]) -> f64 {
-    let n = shape[0] as f64;
-    // Newton's method from above, until it no longer gets smaller.
-    let mut root = if n > 1.0 { n } else { 1.0 };
-    loop {
-        let next = 0.5 * (root + n / root);
-        if next >= root {
-            return 1.0 / root;
-        }
-        root = next;
-    }
 }
 
 /// The products of all steps of a batch of `N` with the weight of the input.
@@ -155,83 +208,126 @@ pub struct State<V, C> {
 /// The memory of one step of a batch: rows of the input, the states, and both products.
 #[derive(Plain)]
 #[repr(C)]
-pub struct Step<I: Tensor, V: Tensor, C: Tensor, G: Tensor, const B: usize> {
+pub struct Step<I: Tensor, V: Tensor, C: Tensor, G: Tensor, R: Tensor, P: Tensor, const B: usize> {
     input: [I; B],
     hidden: [V; B],
     beside: [C; B],
     gates: [G; B],
     products: [G; B],
+    /// Scratch: the reset hidden state and its product.
+    reset: [R; B],
+    reset_products: [P; B],
 }
 
 /// What a recurrent layer saves of a batch, and the scratch memory of its passes.
 #[derive(Plain)]
 #[repr(C)]
-pub struct Saved<G: Tensor, K: Tensor, V: Tensor, C: Tensor, R: Tensor, N: Tensor, M: Tensor, const B: usize> {
+pub struct Saved<
+    G: Tensor,
+    K: Tensor,
+    V: Tensor,
+    C: Tensor,
+    R: Tensor,
+    N: Tensor,
+    M: Tensor,
+    Q: Tensor,
+    P: Tensor,
+    const B: usize,
+> {
     gates: [G; B],
     kept: [K; B],
     hidden: [V; B],
     beside: [C; B],
     /// Scratch: a row of gates, of the hidden state, of its gradient, and of that of the state beside it.
     products: [R; B],
+    reset: [Q; B],
+    reset_products: [P; B],
     row: [N; B],
     grad: [N; B],
     grad_beside: [M; B],
     /// The states before the first step.
-    zeros: N,
-    zeros_beside: M,
+    first: [N; B],
+    first_beside: [M; B],
 }
 
 /// A row of a matrix.
 #[inline(always)]
 fn row<T>(matrix: &[T], index: usize, width: usize) -> &[T] {
-    if width == 0 { &[] } else { matrix.chunks_exact(width).nth(index).unwrap_or(&[]) }
+    matrix.get(index * width..(index + 1) * width).unwrap_or(&[])
 }
 
 /// A row of a matrix, mutably.
 #[inline(always)]
 fn row_mut<T>(matrix: &mut [T], index: usize, width: usize) -> &mut [T] {
-    if width == 0 { &mut [] } else { matrix.chunks_exact_mut(width).nth(index).unwrap_or(&mut []) }
+    matrix.get_mut(index * width..(index + 1) * width).unwrap_or(&mut [])
 }
 
 /// The gates of a row.
 #[inline(always)]
 fn gates<T, const N: usize>(row: &mut [T]) -> [&mut [T]; N] {
-    let mut gates = row.chunks_exact_mut((row.len() / N).max(1));
-    core::array::from_fn(|_| gates.next().unwrap_or(&mut []))
+    let (units, mut rest) = (row.len() / N, row);
+    core::array::from_fn(
+        #[inline(always)]
+        |_| {
+            let whole = core::mem::take(&mut rest);
+            let (gate, later) = whole.split_at_mut(units.min(whole.len()));
+            rest = later;
+            gate
+        },
+    )
 }
 
-/// Copies row after row, or as much as there is.
+/// Copies as much as there is.
 #[inline(always)]
 fn copy<T: Copy>(from: &[T], to: &mut [T]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
-    }
+    let len = from.len().min(to.len());
+    to[..len].copy_from_slice(&from[..len]);
 }
 
-impl<T: Real, C, X, I, H, B, Y> Recurrent<C, X, I, H, B, Y>
+/// The part of the weight `U` that a product with the hidden state or with the reset one uses: some of the gates.
+struct Part<V, const GATES: usize>(PhantomData<V>);
+
+impl<V: Tensor, const GATES: usize> Extent for Part<V, GATES> {
+    const ROWS: usize = V::LEN;
+    const COLUMNS: usize = GATES * V::LEN;
+}
+
+impl<T: Real, C, X, I, H, B, Y, Z> Recurrent<C, X, I, H, B, Y, Z>
 where
     C: Cell<T>,
-    X: Tensor<Element = T>,
+    X: Sequence<Steps: Tensor<Element = T>>,
     I: Weight<Scalar = T>,
     H: Weight<Scalar = T>,
     B: Tensor<Element = T>,
     Y: Tensor<Element = T>,
+    Z: Tensor<Element = T>,
 {
-    const STEPS: usize = X::LEN / X::CHANNELS;
-    const HIDDEN: usize = Y::CHANNELS;
-    const BESIDE: usize = <C::Beside<Y::Last> as Tensor>::LEN;
+    const INPUTS: usize = <X::Steps as Tensor>::CHANNELS;
+    const STEPS: usize = <X::Steps as Tensor>::LEN / Self::INPUTS;
+    const HIDDEN: usize = <H::Rows as Tensor>::LEN;
+    const BESIDE: usize = <C::Beside<H::Rows> as Tensor>::LEN;
     const KEEPS: bool = <C::Kept<B> as Tensor>::LEN > 0;
     /// Whether the output is that of every step, not of the last alone.
     const EVERY: bool = Y::SHAPE.len() == 2;
+    /// Whether the state beside the hidden one is given, too.
+    const GIVES_BESIDE: bool = Self::BESIDE > 0 && Y::CHANNELS == Self::HIDDEN + Self::BESIDE;
+    /// Whether the states before the first step are other than zeros.
+    const BEGINS: bool = X::STATES > 0 || Z::LEN > 0;
     const SHAPE: () = {
-        assert!(X::SHAPE.len() == 2 && X::LEN > 0, "a recurrent layer takes `[STEPS, IN]`");
+        let states = 1 + Self::BESIDE / Self::HIDDEN;
+        assert!(<X::Steps as Tensor>::SHAPE.len() == 2 && Self::STEPS > 0, "a recurrent layer takes `[STEPS, IN]`");
         assert!(Y::LEN > 0 && Y::SHAPE.len() <= 2, "a recurrent layer gives `[STEPS, HIDDEN]` or `[HIDDEN]`");
-        assert!(!Self::EVERY || Y::LEN == Self::STEPS * Self::HIDDEN, "a recurrent layer: the steps differ");
+        assert!(!Self::EVERY || Y::LEN == Self::STEPS * Y::CHANNELS, "a recurrent layer: the steps differ");
+        assert!(Y::CHANNELS == Self::HIDDEN || Self::GIVES_BESIDE, "a recurrent layer: the output has another width");
         assert!(B::LEN == C::GATES * Self::HIDDEN, "a recurrent layer: the bias has all gates");
+        assert!(X::STATES == 0 || X::STATES == states, "a recurrent layer: h is given, and c for an LSTM");
+        assert!(X::STATES == 0 || X::WIDTH == Self::HIDDEN, "a recurrent layer: a given state has another width");
+        assert!(Z::LEN == 0 || Z::LEN == states * Self::HIDDEN, "a recurrent layer: there is a row for each state");
+        assert!(X::STATES == 0 || Z::LEN == 0, "a recurrent layer: its first states are either given or learned");
         let (&[inputs, a], &[hidden, b]) = (I::SHAPE, H::SHAPE) else {
             panic!("a recurrent layer: weights are matrices")
         };
-        assert!(inputs == X::CHANNELS && hidden == Self::HIDDEN, "a recurrent layer: a weight has another height");
+        assert!(inputs == Self::INPUTS && hidden == Self::HIDDEN, "a recurrent layer: a weight has another height");
         assert!(a == B::LEN && b == B::LEN, "a recurrent layer: a weight has another width");
     };
 
@@ -241,19 +337,37 @@ where
         if Self::EVERY { Some(step) } else { (step + 1 == Self::STEPS).then_some(0) }
     }
 
-    /// One step of `N` samples: computes the next states from the inputs.
+    /// Writes what a step gives.
     #[inline(always)]
-    fn advance<S: Simd, const N: usize>(&self, simd: S, input: &[T], [hidden, beside, gates, products]: [&mut [T]; 4]) {
-        let (w, u) = (&self.weight_ih, &self.weight_hh);
-        gemm::dense_forward::<T, I::Format, S, Identity, OneStep<X::Item, B, N>>(
-            simd,
-            input,
-            w.packed(),
-            w.scale(),
-            self.bias_ih.numbers(),
-            gates,
-        );
-        gemm::dense_forward::<T, H::Format, S, Identity, OneStep<Y::Last, B, N>>(
+    fn give(hidden: &[T], beside: &[T], y: &mut [T]) {
+        copy(hidden, y);
+        if const { Self::GIVES_BESIDE } {
+            let (_, y) = y.split_at_mut(Self::HIDDEN);
+            copy(beside, y);
+        }
+    }
+
+    /// The states before the first step, of a batch.
+    #[inline(always)]
+    fn begin(&self, given: [Option<&[T]>; 2], hidden: &mut [T], beside: &mut [T]) {
+        for (state, (given, to)) in given.into_iter().zip([hidden, beside]).enumerate() {
+            match given {
+                Some(given) => copy(given, to),
+                None if const { Z::LEN == 0 } => to.fill(T::ZERO),
+                None => {
+                    for to in to.chunks_exact_mut(Self::HIDDEN) {
+                        copy(row(self.initial.numbers(), state, Self::HIDDEN), to);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The products of `N` rows with `U`.
+    #[inline(always)]
+    fn recur<S: Simd, const N: usize>(&self, simd: S, hidden: &[T], products: &mut [T]) {
+        let u = &self.weight_hh;
+        gemm::dense_forward::<T, H::Format, S, Identity, OneStep<H::Rows, B, N>>(
             simd,
             hidden,
             u.packed(),
@@ -261,48 +375,69 @@ where
             self.bias_hh.numbers(),
             products,
         );
+    }
+
+    /// One step of `N` samples, given the products with `W` in a row `at` of each sample's `gates`: computes the next
+    /// states. `reset` and `scratch` are empty if the cell does not reset the hidden state.
+    #[inline(always)]
+    fn advance<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        (gates, at): (&mut [T], usize),
+        [products, reset, scratch]: [&mut [T]; 3],
+        [hidden, beside]: [&mut [T]; 2],
+    ) {
+        let (length, width) = (gates.len() / N, Self::HIDDEN);
+        self.recur::<S, N>(simd, hidden, products);
+        if const { C::RESETS } {
+            for sample in 0..N {
+                let gates = row_mut(row_mut(gates, sample, length), at, B::LEN);
+                let products = row_mut(products, sample, B::LEN);
+                C::reset(simd, width, gates, products, row(hidden, sample, width));
+                copy(products, row_mut(reset, sample, width));
+            }
+            self.recur::<S, N>(simd, reset, scratch);
+            for (to, from) in products.chunks_exact_mut(B::LEN).zip(scratch.chunks_exact(B::LEN)) {
+                let [_, _, candidate] = self::gates(to);
+                copy(row(from, 2, width), candidate);
+            }
+        }
         for sample in 0..N {
             C::forward(
                 simd,
-                row_mut(gates, sample, B::LEN),
+                width,
+                row_mut(row_mut(gates, sample, length), at, B::LEN),
                 row_mut(products, sample, B::LEN),
-                row_mut(hidden, sample, Self::HIDDEN),
+                row_mut(hidden, sample, width),
                 row_mut(beside, sample, Self::BESIDE),
             );
         }
     }
 }
 
-impl<T: Real, C, X, I, H, G, Y> Layer for Recurrent<C, X, I, H, G, Y>
+impl<T: Real, C, X, I, H, G, Y, Z> Layer for Recurrent<C, X, I, H, G, Y, Z>
 where
     C: Cell<T>,
-    X: Tensor<Element = T>,
+    X: Sequence<Steps: Tensor<Element = T>>,
     I: Weight<Scalar = T>,
     H: Weight<Scalar = T>,
     G: Tensor<Element = T>,
     Y: Tensor<Element = T>,
+    Z: Tensor<Element = T>,
 {
     type Input = X;
     type Output = Y;
-    type Saved<const B: usize> = Saved<
-        X::WithLast<G>,
-        C::Kept<X::WithLast<G>>,
-        X::WithLast<Y::Last>,
-        C::Beside<X::WithLast<Y::Last>>,
-        G,
-        Y::Last,
-        C::Beside<Y::Last>,
-        B,
-    >;
-    type Workspace<const B: usize> = Step<X::Item, Y::Last, C::Beside<Y::Last>, G, B>;
-    const MACS: usize = Self::STEPS * (X::CHANNELS + Self::HIDDEN) * G::LEN;
+    type Saved<const B: usize> = backward::Kept<T, C, X, H, G, B>;
+    type Workspace<const B: usize> =
+        Step<<X::Steps as Tensor>::Item, H::Rows, C::Beside<H::Rows>, G, C::Scratch<H::Rows>, C::Scratch<G>, B>;
+    const MACS: usize = Self::STEPS * (Self::INPUTS + Self::HIDDEN) * G::LEN;
     const BACKWARD_READS: Reads = Reads::INPUT;
 
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(
         &self,
         simd: S,
-        input: &[X; B],
+        input: Batch<'_, X, B>,
         output: &mut [Y; B],
         workspace: &mut Self::Workspace<B>,
     ) {
@@ -311,23 +446,33 @@ where
             simd,
             #[inline(always)]
             || {
-                let Step { input: x, hidden, beside, gates, products } = workspace;
-                clear(hidden);
-                clear(beside);
+                let Step { input: x, hidden, beside, gates, products, reset, reset_products } = workspace;
+                self.begin(X::states(input), batch_slice_mut(hidden), batch_slice_mut(beside));
+                let w = &self.weight_ih;
                 for step in 0..Self::STEPS {
-                    for (x, input) in x.iter_mut().zip(input) {
-                        copy(row(input.numbers(), step, X::CHANNELS), x.numbers_mut());
+                    for (x, input) in x.iter_mut().zip(X::steps(input)) {
+                        copy(row(input.numbers(), step, Self::INPUTS), x.numbers_mut());
                     }
-                    let memory = [
-                        batch_slice_mut(hidden),
-                        batch_slice_mut(beside),
-                        batch_slice_mut(gates),
-                        batch_slice_mut(products),
-                    ];
-                    self.advance::<S, B>(simd, batch_slice(x), memory);
+                    let gates = batch_slice_mut(gates);
+                    gemm::dense_forward::<T, I::Format, S, Identity, OneStep<<X::Steps as Tensor>::Item, G, B>>(
+                        simd,
+                        batch_slice(x),
+                        w.packed(),
+                        w.scale(),
+                        self.bias_ih.numbers(),
+                        gates,
+                    );
+                    let products = [batch_slice_mut(products), batch_slice_mut(reset), batch_slice_mut(reset_products)];
+                    self.advance::<S, B>(
+                        simd,
+                        (gates, 0),
+                        products,
+                        [batch_slice_mut(hidden), batch_slice_mut(beside)],
+                    );
                     if let Some(at) = Self::given(step) {
-                        for (hidden, y) in hidden.iter().zip(&mut *output) {
-                            copy(hidden.numbers(), row_mut(y.numbers_mut(), at, Self::HIDDEN));
+                        for (y, (hidden, beside)) in output.iter_mut().zip(hidden.iter().zip(&*beside)) {
+                            let y = row_mut(y.numbers_mut(), at, Y::CHANNELS);
+                            Self::give(hidden.numbers(), beside.numbers(), y);
                         }
                     }
                 }
@@ -339,7 +484,7 @@ where
     fn forward<S: Simd, const B: usize>(
         &self,
         simd: S,
-        input: &[X; B],
+        input: Batch<'_, X, B>,
         output: &mut [Y; B],
         saved: &mut Self::Saved<B>,
         _pass: &mut Pass<T>,
@@ -349,45 +494,43 @@ where
             simd,
             #[inline(always)]
             || {
-                let (w, u) = (&self.weight_ih, &self.weight_hh);
-                gemm::dense_forward::<T, I::Format, S, Identity, OverTime<X, G, B>>(
+                let w = &self.weight_ih;
+                gemm::dense_forward::<T, I::Format, S, Identity, OverTime<X::Steps, G, B>>(
                     simd,
-                    batch_slice(input),
+                    batch_slice(X::steps(input)),
                     w.packed(),
                     w.scale(),
                     self.bias_ih.numbers(),
                     batch_slice_mut(&mut saved.gates),
                 );
-                clear(&mut saved.row);
-                clear(&mut saved.grad_beside);
+                let Saved {
+                    first,
+                    first_beside,
+                    row: hidden,
+                    grad_beside: beside,
+                    gates,
+                    products,
+                    reset,
+                    reset_products,
+                    ..
+                } = saved;
+                self.begin(X::states(input), batch_slice_mut(first), batch_slice_mut(first_beside));
+                // `hidden` and `beside` hold the states of the step before.
+                copy(batch_slice(first), batch_slice_mut(hidden));
+                copy(batch_slice(first_beside), batch_slice_mut(beside));
                 for step in 0..Self::STEPS {
-                    // `row` and `grad_beside` hold the states of the step before.
-                    gemm::dense_forward::<T, H::Format, S, Identity, OneStep<Y::Last, G, B>>(
-                        simd,
-                        batch_slice(&saved.row),
-                        u.packed(),
-                        u.scale(),
-                        self.bias_hh.numbers(),
-                        batch_slice_mut(&mut saved.products),
-                    );
+                    let memory = [batch_slice_mut(products), batch_slice_mut(reset), batch_slice_mut(reset_products)];
+                    let states = [batch_slice_mut(hidden), batch_slice_mut(beside)];
+                    self.advance::<S, B>(simd, (batch_slice_mut(gates), step), memory, states);
                     for sample in 0..B {
-                        let products = saved.products[sample].numbers_mut();
-                        let (hidden, beside) =
-                            (saved.row[sample].numbers_mut(), saved.grad_beside[sample].numbers_mut());
-                        C::forward(
-                            simd,
-                            row_mut(saved.gates[sample].numbers_mut(), step, G::LEN),
-                            products,
-                            hidden,
-                            beside,
-                        );
+                        let (hidden, beside) = (hidden[sample].numbers(), beside[sample].numbers());
                         if Self::KEEPS {
-                            copy(products, row_mut(saved.kept[sample].numbers_mut(), step, G::LEN));
+                            copy(products[sample].numbers(), row_mut(saved.kept[sample].numbers_mut(), step, G::LEN));
                         }
                         copy(hidden, row_mut(saved.hidden[sample].numbers_mut(), step, Self::HIDDEN));
                         copy(beside, row_mut(saved.beside[sample].numbers_mut(), step, Self::BESIDE));
                         if let Some(at) = Self::given(step) {
-                            copy(hidden, row_mut(output[sample].numbers_mut(), at, Self::HIDDEN));
+                            Self::give(hidden, beside, row_mut(output[sample].numbers_mut(), at, Y::CHANNELS));
                         }
                     }
                 }
@@ -401,11 +544,11 @@ where
     fn backward<S: Simd, const B: usize>(
         &self,
         simd: S,
-        input: &[X; B],
+        input: Batch<'_, X, B>,
         _output: &[Y; B],
         saved: &mut Self::Saved<B>,
         grad_output: &mut [Y; B],
-        grad_input: Option<&mut [X; B]>,
+        grad_input: GradientOf<'_, X, B>,
         gradient: &mut Self,
         _pass: &Pass<T>,
     ) {
@@ -420,108 +563,38 @@ where
             simd,
             #[inline(always)]
             || {
-                clear(&mut saved.zeros);
-                clear(&mut saved.zeros_beside);
                 clear(&mut saved.grad);
                 clear(&mut saved.grad_beside);
                 for step in (0..Self::STEPS).rev() {
-                    for sample in 0..B {
-                        let grad = saved.grad[sample].numbers_mut();
-                        if let Some(at) = Self::given(step) {
-                            add_assign(simd, grad, row(grad_output[sample].numbers(), at, Self::HIDDEN));
-                        }
-                        let (hidden, beside) = (saved.hidden[sample].numbers(), saved.beside[sample].numbers());
-                        let states = match step.checked_sub(1) {
-                            Some(before) => States {
-                                hidden_before: row(hidden, before, Self::HIDDEN),
-                                beside_before: row(beside, before, Self::BESIDE),
-                                beside: row(beside, step, Self::BESIDE),
-                            },
-                            None => States {
-                                hidden_before: saved.zeros.numbers(),
-                                beside_before: saved.zeros_beside.numbers(),
-                                beside: row(beside, step, Self::BESIDE),
-                            },
-                        };
-                        let gates = row_mut(saved.gates[sample].numbers_mut(), step, G::LEN);
-                        let (products, grad_beside) =
-                            (saved.products[sample].numbers_mut(), saved.grad_beside[sample].numbers_mut());
-                        let kept =
-                            row_mut(saved.kept[sample].numbers_mut(), step, if Self::KEEPS { G::LEN } else { 0 });
-                        copy(kept, products);
-                        C::backward(simd, states, gates, products, grad, grad_beside);
-                        if Self::KEEPS {
-                            copy(products, kept);
-                        } else {
-                            copy(gates, products);
-                        }
-                    }
-                    let (u, products) = (self.weight_hh.trained(), batch_slice(&saved.products));
-                    if step > 0 {
-                        let before = batch_slice_mut(&mut saved.row);
-                        gemm::dense_input_gradient::<T, S, OneStep<Y::Last, G, B>>(simd, products, u, before);
+                    self.backward_cell(simd, step, saved, grad_output);
+                    let before = batch_slice_mut(&mut saved.row);
+                    if Self::BEGINS || step > 0 {
+                        let (u, products) = (self.weight_hh.trained(), batch_slice(&saved.products));
+                        gemm::dense_input_gradient::<T, S, OneStep<H::Rows, G, B>>(simd, products, u, before);
                         add_assign(simd, batch_slice_mut(&mut saved.grad), before);
-                    } else {
-                        for row in products.chunks_exact(G::LEN) {
-                            add_assign(simd, gradient.bias_hh.numbers_mut(), row);
-                        }
                     }
                 }
-                for sample in 0..B {
-                    let gates = saved.gates[sample].numbers();
-                    let products = if Self::KEEPS { saved.kept[sample].numbers() } else { gates };
-                    let (_, later) = products.split_at(G::LEN);
-                    let hidden = saved.hidden[sample].numbers();
-                    let (before, _) = hidden.split_at(hidden.len() - Self::HIDDEN);
-                    let (u, bias) = (gradient.weight_hh.trained_mut(), gradient.bias_hh.numbers_mut());
-                    if Self::STEPS > 1 {
-                        gemm::dense_weight_gradient::<T, S, Later<X, Y::Last, G>>(simd, before, later, u, bias);
-                    }
-                }
+                Self::backward_hidden_weight(simd, saved, gradient);
                 let gates = batch_slice(&saved.gates);
                 let (w, bias) = (gradient.weight_ih.trained_mut(), gradient.bias_ih.numbers_mut());
-                gemm::dense_weight_gradient::<T, S, OverTime<X, G, B>>(simd, batch_slice(input), gates, w, bias);
-                if let Some(grad_input) = grad_input {
-                    let (w, grad_x) = (self.weight_ih.trained(), batch_slice_mut(grad_input));
-                    gemm::dense_input_gradient::<T, S, OverTime<X, G, B>>(simd, gates, w, grad_x);
+                let x = batch_slice(X::steps(input));
+                gemm::dense_weight_gradient::<T, S, OverTime<X::Steps, G, B>>(simd, x, gates, w, bias);
+                let (grad_steps, grad_states) = X::gradients(grad_input);
+                if let Some(grad_x) = grad_steps {
+                    let (w, grad_x) = (self.weight_ih.trained(), batch_slice_mut(grad_x));
+                    gemm::dense_input_gradient::<T, S, OverTime<X::Steps, G, B>>(simd, gates, w, grad_x);
                 }
-            },
-        );
-    }
-}
-
-/// The states are kept from step to step.
-impl<T: Real, C, X, I, H, G, Y> Streaming for Recurrent<C, X, I, H, G, Y>
-where
-    C: Cell<T>,
-    X: Tensor<Element = T>,
-    I: Weight<Scalar = T>,
-    H: Weight<Scalar = T>,
-    G: Tensor<Element = T>,
-    Y: Tensor<Element = T>,
-{
-    type State = State<Y::Last, C::Beside<Y::Last>>;
-    type StepInput = X::Item;
-    type StepOutput = Y::Last;
-
-    #[inline(always)]
-    fn step<S: Simd>(&self, simd: S, state: &mut Self::State, input: &X::Item, output: &mut Y::Last) {
-        let () = Self::SHAPE;
-        const { assert!(Self::EVERY, "a recurrent layer that gives its last step alone does not run step by step") };
-        outline_layer::<Self, 1, _, _>(
-            simd,
-            #[inline(always)]
-            || {
-                let mut rows = crate::memory::zeroed::<[G; 2]>();
-                let [gates, products] = &mut rows;
-                let memory = [
-                    state.hidden.numbers_mut(),
-                    state.beside.numbers_mut(),
-                    gates.numbers_mut(),
-                    products.numbers_mut(),
-                ];
-                self.advance::<S, 1>(simd, input.numbers(), memory);
-                copy(state.hidden.numbers(), output.numbers_mut());
+                let states = [batch_slice(&saved.grad), batch_slice(&saved.grad_beside)];
+                for (index, (to, from)) in grad_states.into_iter().zip(states).enumerate() {
+                    if let Some(to) = to {
+                        copy(from, to);
+                    }
+                    if const { Z::LEN > 0 } {
+                        for from in from.chunks_exact(Self::HIDDEN) {
+                            add_assign(simd, row_mut(gradient.initial.numbers_mut(), index, Self::HIDDEN), from);
+                        }
+                    }
+                }
             },
         );
     }

@@ -171,7 +171,11 @@ macro_rules! row_by_row {
             }
         }
 
-        step_by_step!([T: Real, X: Tensor<Element = T>] $layer<X>, |self, simd, x, y| $function(simd, x, y));
+        step_by_step!([T: Real, X: Tensor<Element = T>] $layer<X>, |self, simd, x, y| {
+            for (x, y) in x.chunks_exact(X::CHANNELS).zip(y.chunks_exact_mut(X::CHANNELS)) {
+                $function(simd, x, y);
+            }
+        });
     };
 }
 row_by_row!(Softmax, reduce::softmax, softmax_backward, false);

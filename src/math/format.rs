@@ -46,6 +46,12 @@ pub(crate) trait Float: SimdFloatElement + 'static {
     const EXP_MAX: Self;
     /// At and above this, `tanh(x / 2)` is 1.
     const TANH_MAX: Self;
+    /// At and above this, `1 / (1 + e⁻ˣ)` is 1.
+    const SIGMOID_MAX: Self;
+    /// A power of 2, whose products with `eˣ` are normal numbers from minus `SIGMOID_MAX` to minus `EXP_MIN`.
+    const SIGMOID_SCALE: Self;
+    /// Its bits.
+    const SIGMOID_SCALE_BITS: Self::Bits;
     /// At and above this, `erf x` is 1.
     const ERF_MAX: Self;
     /// `(eʳ − 1 − r) / r²` for `|r| <= ½ ln 2`, from the constant term up.
@@ -84,6 +90,9 @@ impl Float for f32 {
     const EXP_MIN: f32 = -104.0;
     const EXP_MAX: f32 = 89.0;
     const TANH_MAX: f32 = 20.0;
+    const SIGMOID_MAX: f32 = 20.0;
+    const SIGMOID_SCALE: f32 = 1.0 / (1_u32 << 30) as f32;
+    const SIGMOID_SCALE_BITS: u32 = Self::SIGMOID_SCALE.to_bits();
     const ERF_MAX: f32 = 4.0;
     const EXP: &'static [f32] = &[0.5, 0.166_665_42, 0.041_666_277, 0.008_366_755, 0.001_394_674_9];
     const LN: &'static [f32] = &[0.666_666_6, 0.400_009_72, 0.284_987_87, 0.242_790_79];
@@ -117,6 +126,9 @@ impl Float for f64 {
     const EXP_MIN: f64 = -746.0;
     const EXP_MAX: f64 = 710.0;
     const TANH_MAX: f64 = 40.0;
+    const SIGMOID_MAX: f64 = 40.0;
+    const SIGMOID_SCALE: f64 = 1.0 / (1_u64 << 60) as f64;
+    const SIGMOID_SCALE_BITS: u64 = Self::SIGMOID_SCALE.to_bits();
     const ERF_MAX: f64 = 6.0;
     const EXP: &'static [f64] = &[
         0.500_000_000_000_000_6,

@@ -68,9 +68,8 @@ fn reduce<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Reduced<S, T> 
     let n = rounded - rounder;
     // Exact: `n` has few bits, and the difference cancels.
     let high = n.mul_add(splat(simd, -T::LN_2_HIGH), x);
-    let low = n * splat(simd, T::LN_2_LOW);
-    let r = high - low;
-    Reduced { rounded, n, r, rest: (high - r) - low }
+    let r = n.mul_add(splat(simd, -T::LN_2_LOW), high);
+    Reduced { rounded, n, r, rest: n.mul_add(splat(simd, -T::LN_2_LOW), high - r) }
 }
 
 /// `eʳ` for the `r` of [`Reduced`].
@@ -198,10 +197,12 @@ pub(crate) fn tanh<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes
 /// `1 / (1 + e⁻ˣ)`.
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd, T: Float + Scalar>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-    // eˣ / (1 + eˣ) below 0, where 1 / (1 + e⁻ˣ) would overflow on the way.
-    let one = splat(simd, T::ONE);
-    let power = exp(simd, -x.abs());
-    Lanes::select(x.lt(splat(simd, T::ZERO)), power, one) / (one + power)
+    // s / (s + s · e⁻ˣ) with a small power of two s, because e⁻ˣ alone would overflow where the result is subnormal. `min`
+    // and `max` are NaN where the second operand is.
+    let x = splat(simd, T::SIGMOID_MAX).min(splat(simd, T::EXP_MIN).max(x));
+    let Reduced { rounded, r, .. } = reduce(simd, -x);
+    let scale = splat(simd, T::SIGMOID_SCALE);
+    scale / exp_of_r(simd, r).mul_add(power(simd, rounded, T::SIGMOID_SCALE_BITS), scale)
 }
 
 /// `ln(1 + eˣ)`.

@@ -75,15 +75,15 @@ network! {
 }
 
 /// The numbers of one of PyTorch's cases.
-struct Case(Vec<u8>);
+pub(super) struct Case(Vec<u8>);
 
 impl Case {
-    fn open(name: &str) -> Self {
+    pub(super) fn open(name: &str) -> Self {
         let path = format!("{}/tests/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
         Self(std::fs::read(path).expect("the case"))
     }
 
-    fn numbers(&self, name: &str) -> Vec<f64> {
+    pub(super) fn numbers(&self, name: &str) -> Vec<f64> {
         let file = SafeTensors::deserialize(&self.0).expect("a safetensors file");
         let bytes = file.tensor(name).unwrap_or_else(|error| panic!("{name}: {error}")).data().as_chunks::<8>().0;
         bytes.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()
@@ -111,6 +111,17 @@ fn agrees<N: Network<Scalar = f64, Input: Tensor<Element = f64>>, const B: usize
     inputs: &[&str],
 ) {
     let case = Case::open(case);
+    agrees_with::<N, B>(&case, names, inputs, &case.numbers("y"), &case.numbers("dy"));
+}
+
+/// The same with another output, and another gradient of it.
+pub(super) fn agrees_with<N: Network<Scalar = f64, Input: Tensor<Element = f64>>, const B: usize>(
+    case: &Case,
+    names: &str,
+    inputs: &[&str],
+    y: &[f64],
+    grad_output: &[f64],
+) {
     let mut net = monomorph::memory::boxed::<N>();
     // Between tensors there may be space.
     let mut ranges = Vec::new();
@@ -129,11 +140,11 @@ fn agrees<N: Network<Scalar = f64, Input: Tensor<Element = f64>>, const B: usize
     };
     let (mut x, mut dy) = (monomorph::memory::boxed::<[N::Input; B]>(), monomorph::memory::boxed::<[N::Output; B]>());
     batch_slice_mut(&mut x[..]).copy_from_slice(&read(""));
-    batch_slice_mut(&mut dy[..]).copy_from_slice(&case.numbers("dy"));
+    batch_slice_mut(&mut dy[..]).copy_from_slice(grad_output);
     for level in monomorph::simd::levels() {
         let found = passes(level, &*net, &x, &dy);
-        assert_close("y", batch_slice(&found.output[..]), &case.numbers("y"), 1e-10);
-        assert_close("evaluated", batch_slice(&found.evaluated[..]), &case.numbers("y"), 1e-10);
+        assert_close("y", batch_slice(&found.output[..]), y, 1e-10);
+        assert_close("evaluated", batch_slice(&found.evaluated[..]), y, 1e-10);
         assert_close("dx", batch_slice(&found.grad_input[..]), &read("d"), 1e-10);
         let gradient: Vec<f64> =
             ranges.iter().flat_map(|range| found.gradient.as_slice()[range.clone()].to_vec()).collect();

@@ -25,6 +25,7 @@ mod plan;
 mod properties;
 mod readme;
 mod real_networks;
+mod recurrent;
 mod reference;
 mod refusals;
 mod sizes;

@@ -45,7 +45,7 @@ network! {
 network! { pub Memory: [20, 2] -> [2] { Gru(8, last), Dense(2) } }
 
 /// What the network gives for each step of `input`, and how far that is from its pass over all of them.
-fn worst<N, X, Y, const STEPS: usize>(net: &N, input: &[X; STEPS], whole: &[Y; STEPS]) -> f64
+pub(super) fn worst<N, X, Y, const STEPS: usize>(net: &N, input: &[X; STEPS], whole: &[Y; STEPS]) -> f64
 where
     N: Streaming<StepInput = X, StepOutput = Y>,
     X: Tensor,
@@ -59,15 +59,46 @@ where
         net.start(&mut state);
         for (x, expected) in input.iter().zip(whole) {
             let y = monomorph::streaming::step(net, &mut state, x);
-            for (found, expected) in y.numbers().iter().zip(expected.numbers()) {
-                worst = worst.max(((*found).into() - (*expected).into()).abs());
-            }
+            worst = worst.max(apart(&y, expected));
         }
+    }
+    worst
+        .max(blocks::<N, X, Y, 2>(net, input, whole))
+        .max(blocks::<N, X, Y, 5>(net, input, whole))
+        .max(blocks::<N, X, Y, 16>(net, input, whole))
+        .max(blocks::<N, X, Y, 19>(net, input, whole))
+}
+
+fn apart<Y: Tensor<Element: Into<f64>>>(found: &Y, expected: &Y) -> f64 {
+    let numbers = found.numbers().iter().zip(expected.numbers());
+    numbers.fold(0.0, |worst: f64, (found, expected)| worst.max(((*found).into() - (*expected).into()).abs()))
+}
+
+/// The same for blocks of `N` steps, and single ones behind the last that fits.
+fn blocks<N, X, Y, const BLOCK: usize>(net: &N, input: &[X], whole: &[Y]) -> f64
+where
+    N: Streaming<StepInput = X, StepOutput = Y>,
+    X: Tensor,
+    Y: Tensor<Element = N::Scalar>,
+    N::Scalar: Into<f64>,
+{
+    let mut state: N::State = monomorph::memory::zeroed();
+    net.start(&mut state);
+    let ((blocks, rest), (expected, last)) = (input.as_chunks::<BLOCK>(), whole.as_chunks::<BLOCK>());
+    let mut worst = 0.0_f64;
+    for (block, expected) in blocks.iter().zip(expected) {
+        let mut y: [Y; BLOCK] = monomorph::memory::zeroed();
+        monomorph::streaming::steps(net, &mut state, block, &mut y);
+        worst = y.iter().zip(expected).fold(worst, |worst, (y, expected)| worst.max(apart(y, expected)));
+    }
+    for (x, expected) in rest.iter().zip(last) {
+        worst = worst.max(apart(&monomorph::streaming::step(net, &mut state, x), expected));
     }
     worst
 }
 
-fn drawn<N: Network<Input: Tensor<Element = N::Scalar> + Inputs<Owned<1> = [N::Input; 1]>>>() -> (Box<N>, N::Input) {
+pub(super) fn drawn<N: Network<Input: Tensor<Element = N::Scalar> + Inputs<Owned<1> = [N::Input; 1]>>>()
+-> (Box<N>, N::Input) {
     let mut noise = Noise::new(3);
     let mut net: Box<N> = monomorph::memory::boxed();
     net.initialize(Init::KaimingUniform, &mut noise);
@@ -163,4 +194,34 @@ fn a_recurrent_network_remembers_its_first_step() {
         (b > a) == (*class == 1)
     });
     assert!(right.count() >= 31);
+}
+
+#[test]
+fn the_receptive_field_is_what_an_output_depends_on() {
+    const { assert!(matches!(Convolutions::RECEPTIVE_FIELD, Some(16))) };
+    const { assert!(matches!(Tokens::RECEPTIVE_FIELD, Some(4))) };
+    const { assert!(matches!(<Branches<f32> as Streaming>::RECEPTIVE_FIELD, Some(2))) };
+    const { assert!(matches!(Nested::RECEPTIVE_FIELD, Some(4))) };
+    const { assert!(Recurrent::RECEPTIVE_FIELD.is_none()) };
+    // After as many zeros a network of convolutions has forgotten what was before.
+    let (net, input) = drawn::<Convolutions>();
+    let (mut warm, mut used) = (net.start(), net.start());
+    net.prewarm(&mut warm);
+    for x in &input {
+        net.step(&mut used, x);
+    }
+    let silence = net.steps(&mut used, &[[0.0]; 16]);
+    assert_eq!(net.step(&mut warm, &[0.0]), silence[15]);
+    assert_eq!(net.step(&mut warm, &[0.3]), net.step(&mut used, &[0.3]));
+}
+
+#[test]
+fn a_warm_recurrent_network_is_at_rest() {
+    let (net, _) = drawn::<Recurrent>();
+    let mut state = net.start();
+    net.prewarm(&mut state);
+    let rest = net.step(&mut state, &[0.0; 3]);
+    assert_eq!(net.step(&mut state, &[0.0; 3]), rest);
+    net.reset(&mut state);
+    assert_ne!(net.step(&mut state, &[0.0; 3]), rest);
 }

@@ -53,6 +53,8 @@ pub(crate) struct Options {
     pub normal: Option<Expr>,
     /// The bound of the uniform distribution that initializes it.
     pub uniform: Option<Expr>,
+    /// The initial value as a `Start`.
+    pub begin: Option<Expr>,
     pub state: bool,
     /// It is a tensor, although its type is not written as an array.
     pub tensor: bool,
@@ -71,13 +73,14 @@ impl Options {
                     () if meta.path.is_ident("start") => options.start = Some(meta.value()?.parse()?),
                     () if meta.path.is_ident("normal") => options.normal = Some(meta.value()?.parse()?),
                     () if meta.path.is_ident("uniform") => options.uniform = Some(meta.value()?.parse()?),
+                    () if meta.path.is_ident("begin") => options.begin = Some(meta.value()?.parse()?),
                     () if meta.path.is_ident("state") => options.state = true,
                     () if meta.path.is_ident("tensor") => options.tensor = true,
                     () if meta.path.is_ident("packed") => options.packed = true,
                     () if meta.path.is_ident("padding") => options.padding = true,
                     () => {
                         return Err(meta.error(
-                            "expected `start = <number>`, `normal = <deviation>`, `uniform = <bound>`, `state`, `tensor` or `packed`",
+                            "expected `start = <number>`, `normal = <deviation>`, `uniform = <bound>`, `begin = <Start>`, `state`, `tensor` or `packed`",
                         ));
                     }
                 }
@@ -96,6 +99,9 @@ impl Options {
     }
 
     pub(crate) fn start(&self) -> TokenStream {
+        if let Some(start) = &self.begin {
+            return quote!(#start);
+        }
         match (&self.start, &self.normal, &self.uniform) {
             (Some(value), ..) => quote!(::monomorph::parameters::Start::Constant(#value)),
             (None, Some(deviation), _) => quote!(::monomorph::parameters::Start::Normal(#deviation)),

@@ -11,8 +11,8 @@ use crate::plan::{Gradients, Place, Places};
 /// The memory of a pass: where its buffers are and what its input and output are called.
 pub(super) struct Memory<'a> {
     pub(super) places: &'a Places,
-    /// The variable that holds the buffers: `__workspace` or `__saved`.
-    pub(super) owner: Ident,
+    /// The variable whose fields hold the buffers, `__workspace` or `__saved`; `None` if they are variables themselves.
+    pub(super) owner: Option<Ident>,
     pub(super) store: Store,
     /// What the names of its buffers say, beside the values and numbers: `grad` or nothing.
     what: &'static str,
@@ -22,12 +22,10 @@ pub(super) struct Memory<'a> {
 
 /// How the owner holds the buffers.
 pub(super) enum Store {
-    /// In this arena, at planned offsets. Buffers of integers are still separate fields.
-    Arena(Ident),
+    /// In this arena, at the offsets of this plan. Buffers of integers are still separate fields.
+    Arena(Ident, Ident),
     /// Each in a separate field, named after what computes the value.
     Fields,
-    /// Each in a variable.
-    Locals,
 }
 
 /// A value that a statement reads or writes: where it is, and as what array type.
@@ -48,6 +46,14 @@ impl Item {
     }
 }
 
+impl Memory<'_> {
+    /// The expression of a field of the owner, or of a variable.
+    fn part(&self, name: &Ident) -> TokenStream {
+        let owner = self.owner.iter();
+        quote!(#(#owner.)* #name)
+    }
+}
+
 fn ends(input: &str, output: &str) -> [Ident; 2] {
     [format_ident!("__{input}"), format_ident!("__{output}")]
 }
@@ -58,42 +64,45 @@ impl Network<'_> {
         if !self.arena {
             return TokenStream::new();
         }
-        let plans = [(self.working(evaluate), "__EVALUATE"), (self.deriving(backward), "__BACKWARD")];
-        let plans = plans.map(|(memory, plan)| {
-            let buffers = &memory.places.buffers;
-            let (plan, count) = (format_ident!("{plan}"), index(buffers.len()));
-            let lives = buffers.iter().map(|buffer| {
-                let (from, to) = (index(buffer.from), index(buffer.to));
-                let value = &self.model.values[buffer.value];
-                let len = match value.shape.literals() {
-                    _ if value.element.is_some() => quote!(0),
-                    Some(sizes) => index(sizes.iter().product()).to_token_stream(),
-                    None => {
-                        // A const item cannot name the type parameter; the length is the same for every number type.
-                        let ty = self.model.concrete(&self.ty(buffer.value));
-                        quote!(<#ty as __m::Tensor>::LEN)
-                    }
-                };
-                quote!((#len, #from, #to))
-            });
-            let slots = (0..buffers.len()).filter(|buffer| !self.is_field(&memory, *buffer)).map(|buffer| {
-                let value = buffers[buffer].value;
-                let ty = self.model.concrete(&self.ty(value));
-                let is_opaque = matches!(self.model.values[value].shape, Shape::Opaque(_));
-                let ty = if is_opaque { quote!(__m::Exact<#ty>) } else { ty };
-                let (name, buffer) = (self.slot(&memory, buffer), index(buffer));
-                quote!(const #name: __m::Slot<#ty> = #plan.slot(#buffer);)
-            });
-            quote! {
-                const #plan: __m::Plan<#count> = __m::plan(&[#(#lives),*]);
-                #(#slots)*
-            }
+        let (evaluate, backward) = (self.plan(&self.working(evaluate)), self.plan(&self.deriving(backward)));
+        quote!(#evaluate #backward)
+    }
+
+    /// The plan of one pass, if it has an arena.
+    pub(super) fn plan(&self, memory: &Memory) -> TokenStream {
+        let Store::Arena(_, plan) = &memory.store else { return TokenStream::new() };
+        let buffers = &memory.places.buffers;
+        let count = index(buffers.len());
+        let lives = buffers.iter().map(|buffer| {
+            let (from, to) = (index(buffer.from), index(buffer.to));
+            let value = &self.value(buffer.value);
+            let len = match value.shape.literals() {
+                _ if value.element.is_some() => quote!(0),
+                Some(sizes) => index(sizes.iter().product()).to_token_stream(),
+                None => {
+                    // A const item cannot name the type parameter; the length is the same for every number type.
+                    let ty = self.model.concrete(&self.ty(buffer.value));
+                    quote!(<#ty as __m::Tensor>::LEN)
+                }
+            };
+            quote!((#len, #from, #to))
         });
-        quote!(#(#plans)*)
+        let slots = (0..buffers.len()).filter(|buffer| !self.is_field(memory, *buffer)).map(|buffer| {
+            let value = buffers[buffer].value;
+            let ty = self.model.concrete(&self.ty(value));
+            let is_opaque = matches!(self.model.values[value].shape, Shape::Opaque(_));
+            let ty = if is_opaque { quote!(__m::Exact<#ty>) } else { ty };
+            let (name, buffer) = (self.slot(memory, buffer), index(buffer));
+            quote!(const #name: __m::Slot<#ty> = #plan.slot(#buffer);)
+        });
+        quote! {
+            const #plan: __m::Plan<#count> = __m::plan(&[#(#lives),*]);
+            #(#slots)*
+        }
     }
 
     pub(super) fn workspace(&self, evaluate: &Places) -> TokenStream {
-        let mut fields = self.buffers(&self.working(evaluate), "__EVALUATE");
+        let mut fields = self.buffers(&self.working(evaluate));
         for node in &self.model.nodes {
             if let (Some((name, _)), Some(ty)) = (&node.field, self.layer_type(node))
                 && node.capabilities().needs_workspace
@@ -108,14 +117,14 @@ impl Network<'_> {
     }
 
     pub(super) fn saved(&self, forward: &Places, backward: &Gradients) -> TokenStream {
-        let mut fields = self.buffers(&self.keeping(forward), "");
+        let mut fields = self.buffers(&self.keeping(forward));
         for node in &self.model.nodes {
             if let (true, Some(ty)) = (node.capabilities().saves, self.layer_type(node)) {
                 let name = format_ident!("{}_saved", node.name);
                 fields.push(quote!(#name: <#ty as __m::Layer>::Saved<__B>));
             }
         }
-        fields.extend(self.buffers(&self.deriving(backward), "__BACKWARD"));
+        fields.extend(self.buffers(&self.deriving(backward)));
         let docs = format!("What the forward pass of [`{}`] keeps for its backward pass.", self.name);
         self.plain("Saved", &docs, fields)
     }
@@ -141,24 +150,25 @@ impl Network<'_> {
     /// The memory of `evaluate`.
     pub(super) fn working<'p>(&self, places: &'p Places) -> Memory<'p> {
         let ends = ends("input", "output");
-        Memory { places, owner: format_ident!("__workspace"), store: self.store("arena"), what: "", ends }
+        let store = self.store("arena", "__EVALUATE");
+        Memory { places, owner: Some(format_ident!("__workspace")), store, what: "", ends }
     }
 
     /// The values that `forward` keeps.
     pub(super) fn keeping<'p>(&self, places: &'p Places) -> Memory<'p> {
         let ends = ends("input", "output");
-        Memory { places, owner: format_ident!("__saved"), store: Store::Fields, what: "", ends }
+        Memory { places, owner: Some(format_ident!("__saved")), store: Store::Fields, what: "", ends }
     }
 
     /// The gradients of values in `backward`.
     pub(super) fn deriving<'p>(&self, gradients: &'p Gradients) -> Memory<'p> {
         let ends = ends("grad_input", "grad_output");
-        let (places, store) = (&gradients.places, self.store("gradients"));
-        Memory { places, owner: format_ident!("__saved"), store, what: "grad", ends }
+        let (places, store) = (&gradients.places, self.store("gradients", "__BACKWARD"));
+        Memory { places, owner: Some(format_ident!("__saved")), store, what: "grad", ends }
     }
 
-    fn store(&self, arena: &str) -> Store {
-        if self.arena { Store::Arena(format_ident!("{arena}")) } else { Store::Fields }
+    fn store(&self, arena: &str, plan: &str) -> Store {
+        if self.arena { Store::Arena(format_ident!("{arena}"), format_ident!("{plan}")) } else { Store::Fields }
     }
 
     /// What a buffer holds, as a part of a name.
@@ -168,7 +178,7 @@ impl Network<'_> {
 
     /// The name of a buffer: its number keeps it apart from those of other values, whatever these are called.
     fn buffer(&self, memory: &Memory, index: usize) -> Ident {
-        let before = if let Store::Locals = memory.store { "__" } else { "" };
+        let before = if memory.owner.is_none() { "__" } else { "" };
         format_ident!("{before}{}_{}{index}", self.held(memory, index), memory.what)
     }
 
@@ -181,40 +191,31 @@ impl Network<'_> {
     /// Whether a buffer is a field of its own.
     fn is_field(&self, memory: &Memory, buffer: usize) -> bool {
         let value = memory.places.buffers[buffer].value;
-        !matches!(memory.store, Store::Arena(_)) || self.model.values[value].element.is_some()
+        !matches!(memory.store, Store::Arena(..)) || self.model.values[value].element.is_some()
     }
 
     /// The expression of a buffer that is a field or a variable.
     fn field(&self, memory: &Memory, buffer: usize) -> TokenStream {
-        let name = self.buffer(memory, buffer);
-        if let Store::Locals = memory.store {
-            return name.to_token_stream();
-        }
-        let owner = &memory.owner;
-        quote!(#owner.#name)
+        memory.part(&self.buffer(memory, buffer))
     }
 
-    /// The memory of `step`.
+    /// The memory of `steps`: variables.
     pub(super) fn stepping<'p>(&self, places: &'p Places) -> Memory<'p> {
-        let ends = ends("input", "output");
-        Memory { places, owner: format_ident!("__state"), store: Store::Locals, what: "", ends }
+        let (ends, store) = (ends("input", "output"), self.store("__arena", "__STEP"));
+        Memory { places, owner: None, store, what: "step", ends }
     }
 
-    /// The variables of `step`.
+    /// The variables of `steps`.
     pub(super) fn locals(&self, memory: &Memory) -> TokenStream {
-        let locals = (0..memory.places.buffers.len()).map(|buffer| {
-            let (name, ty) = (self.buffer(memory, buffer), self.ty(memory.places.buffers[buffer].value));
-            quote!(let mut #name: [#ty; 1] = __m::zeroed();)
-        });
-        quote!(#(#locals)*)
+        let locals = self.buffers(memory);
+        quote!(#(let mut #locals = __m::zeroed();)*)
     }
 
-    /// The fields that hold the buffers of a pass.
-    fn buffers(&self, memory: &Memory, plan: &str) -> Vec<TokenStream> {
+    /// The fields that hold the buffers of a pass, or its variables.
+    fn buffers(&self, memory: &Memory) -> Vec<TokenStream> {
         let (scalar, buffers) = (self.scalar, &memory.places.buffers);
         let arena = match &memory.store {
-            Store::Arena(arena) if !buffers.is_empty() => {
-                let plan = format_ident!("{plan}");
+            Store::Arena(arena, plan) if !buffers.is_empty() => {
                 Some(quote!(#arena: [__m::Arena<#scalar, { #plan.total }>; __B]))
             }
             _ => None,
@@ -243,7 +244,7 @@ impl Network<'_> {
                 buffers.push(buffer);
             }
         }
-        let (Store::Arena(arena), 2..) = (&memory.store, buffers.len()) else {
+        let (Store::Arena(arena, _), 2..) = (&memory.store, buffers.len()) else {
             let values: Vec<_> = items.iter().map(|item| self.reference(memory, item)).collect();
             let code = code(&values);
             return quote!(#code;);
@@ -261,10 +262,10 @@ impl Network<'_> {
             })
             .collect();
         let slots = buffers.iter().map(|buffer| self.slot(memory, *buffer));
-        let (apart, owner, code) = (format_ident!("apart{}", buffers.len()), &memory.owner, code(&values));
+        let (apart, arena, code) = (format_ident!("apart{}", buffers.len()), memory.part(arena), code(&values));
         quote! {
             __m::#apart(
-                &mut #owner.#arena,
+                &mut #arena,
                 (#(#slots),*),
                 #[inline(always)]
                 |#(#names),*| #code,
@@ -308,10 +309,10 @@ impl Network<'_> {
         match (place, &memory.store) {
             (Place::Input, _) => self.cast_mut(memory.ends[0].to_token_stream(), &self.input, want),
             (Place::Output, _) => self.cast_mut(memory.ends[1].to_token_stream(), &self.output, want),
-            (Place::Buffer(buffer), Store::Arena(arena)) if !self.is_field(memory, buffer) => {
-                let (owner, slot) = (&memory.owner, self.slot(memory, buffer));
+            (Place::Buffer(buffer), Store::Arena(arena, _)) if !self.is_field(memory, buffer) => {
+                let (arena, slot) = (memory.part(arena), self.slot(memory, buffer));
                 let have = self.ty(memory.places.buffers[buffer].value);
-                self.cast_mut(quote!(__m::at(&mut #owner.#arena, #slot)), &have, want)
+                self.cast_mut(quote!(__m::at(&mut #arena, #slot)), &have, want)
             }
             (Place::Buffer(buffer), _) => {
                 let field = self.field(memory, buffer);

@@ -48,7 +48,7 @@ fn items(model: &Model, correct: bool) -> TokenStream {
     let evaluate = plan::evaluate(model);
     let forward = plan::forward(model);
     let backward = plan::backward(model);
-    let plans = network.plans(&evaluate, &backward);
+    let (plans, step_plan) = (network.plans(&evaluate, &backward), network.step_plan(&evaluate));
     let structure = network.structure(&network.fields());
     let workspace = network.workspace(&evaluate);
     let saved = network.saved(&forward, &backward);
@@ -78,6 +78,7 @@ fn items(model: &Model, correct: bool) -> TokenStream {
             use ::monomorph::__private as __m;
             #counted
             #plans
+            #step_plan
             #workspace
             #saved
             #layer

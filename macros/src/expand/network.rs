@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{GenericParam, Generics, Ident, Type, parse_quote};
 
-use crate::graph::{Model, Node, Packed, Shape, ValueId};
+use crate::graph::{Model, Node, Packed, Shape, Value, ValueId};
 use crate::sizes::{mentioned, number_type};
 use crate::spans::{at, located};
 use crate::words::text;
@@ -66,7 +66,7 @@ impl<'a> Network<'a> {
     pub(super) fn step_by_step(&self) -> Self {
         let (input, output) = (self.model.values[0].step(), self.model.output.step());
         let (input, output) = (input.ty(self.scalar), output.ty(self.scalar));
-        Self { input, output, arena: false, stepping: true, ..self.clone() }
+        Self { input, output, stepping: true, ..self.clone() }
     }
 
     /// `Digits` + `Saved` → `DigitsSaved`.
@@ -176,9 +176,14 @@ impl<'a> Network<'a> {
         self.model.nodes.iter().filter(|node| node.uses == 0 && node.field.is_some())
     }
 
-    pub(super) fn ty(&self, value: ValueId) -> TokenStream {
+    /// A value, or one step of it.
+    pub(super) fn value(&self, value: ValueId) -> Value {
         let value = &self.model.values[value];
-        if self.stepping { value.step().ty(self.scalar) } else { value.ty(self.scalar) }
+        if self.stepping { value.step() } else { value.clone() }
+    }
+
+    pub(super) fn ty(&self, value: ValueId) -> TokenStream {
+        self.value(value).ty(self.scalar)
     }
 
     /// The type that a node reads one of its inputs as.

@@ -16,12 +16,12 @@ pub(super) enum Mode {
     Evaluate,
     /// `sample`, in which stochastic layers draw random numbers.
     Sample,
-    /// `step`, one step of a sequence.
+    /// `steps`, consecutive steps of a sequence.
     Step,
 }
 
 impl Network<'_> {
-    /// The body of `evaluate`, of `sample`, or of `step`.
+    /// The body of `evaluate`, of `sample`, or of `steps`.
     pub(super) fn evaluate(&self, places: &Places, mode: Mode) -> TokenStream {
         let memory = if mode == Mode::Step { self.stepping(places) } else { self.working(places) };
         let steps = self.model.nodes.iter().enumerate().map(|(index, node)| match (&node.op, &node.field) {
@@ -33,7 +33,7 @@ impl Network<'_> {
                     return self.apply(&memory, node, marker);
                 }
                 self.step(&memory, node, 0, |x, y| match mode {
-                    Mode::Step => quote!(__m::Streaming::step(&self.#name, __simd, &mut (), &(#x)[0], &mut (#y)[0])),
+                    Mode::Step => quote!(__m::Streaming::steps(&self.#name, __simd, &mut (), #x, #y)),
                     _ => quote!(__m::Layer::evaluate(&self.#name, __simd, #x, #y, &mut ())),
                 })
             }
@@ -62,11 +62,9 @@ impl Network<'_> {
                     quote!(self.#name.evaluate_pooled::<__S, __B, #then, _>(__simd, #x, #y))
                 }
                 (Some(then), Mode::Step) => quote! {
-                    __m::Streaming::step_then::<__S, #then>(#layer, __simd, #state, &(#x)[0], &mut (#y)[0])
+                    __m::Streaming::steps_then::<__S, #then, __B>(#layer, __simd, #state, #x, #y)
                 },
-                (None, Mode::Step) => {
-                    quote!(__m::Streaming::step(#layer, __simd, #state, &(#x)[0], &mut (#y)[0]))
-                }
+                (None, Mode::Step) => quote!(__m::Streaming::steps(#layer, __simd, #state, #x, #y)),
                 _ if samples => quote!(__m::Layer::sample(#layer, __simd, #x, #y, #workspace, __noise)),
                 (Some(then), _) => {
                     quote!(__m::Layer::evaluate_then::<__S, __B, #then>(#layer, __simd, #x, #y, #workspace))

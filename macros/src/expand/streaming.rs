@@ -4,8 +4,9 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::Ident;
 
-use crate::expand::network::Network;
+use crate::expand::network::{Network, index};
 use crate::expand::passes::Mode;
+use crate::graph::Op;
 use crate::plan::Places;
 
 impl Network<'_> {
@@ -65,7 +66,7 @@ impl Network<'_> {
         let network = self.step_by_step();
         let Self { input, output, .. } = &network;
         let (state, locals) = (self.part("State"), network.locals(&network.stepping(evaluate)));
-        let (body, starts) = (network.evaluate(evaluate, Mode::Step), self.starts());
+        let (body, starts, reach) = (network.evaluate(evaluate, Mode::Step), self.starts(), self.receptive_field());
         let (impl_generics, type_generics, where_clause) = self.generics.split_for_impl();
         quote! {
             #[automatically_derived]
@@ -73,6 +74,7 @@ impl Network<'_> {
                 type State = #state #type_generics;
                 type StepInput = #input;
                 type StepOutput = #output;
+                const RECEPTIVE_FIELD: ::core::option::Option<usize> = #reach;
 
                 fn start(&self, __state: &mut Self::State) {
                     __m::clear(__state);
@@ -87,8 +89,18 @@ impl Network<'_> {
                     __input: &Self::StepInput,
                     __output: &mut Self::StepOutput,
                 ) {
-                    const __B: usize = 1;
                     let (__input, __output) = (::core::array::from_ref(__input), ::core::array::from_mut(__output));
+                    __m::Streaming::steps(self, __simd, __state, __input, __output);
+                }
+
+                #[inline(always)]
+                fn steps<__S: __m::Simd, const __B: usize>(
+                    &self,
+                    __simd: __S,
+                    __state: &mut Self::State,
+                    __input: &[Self::StepInput; __B],
+                    __output: &mut [Self::StepOutput; __B],
+                ) {
                     #locals
                     #body
                 }
@@ -96,9 +108,32 @@ impl Network<'_> {
         }
     }
 
+    /// The plan of the memory of `steps`.
+    pub(super) fn step_plan(&self, evaluate: &Places) -> TokenStream {
+        if !self.model.streaming {
+            return TokenStream::new();
+        }
+        let network = self.step_by_step();
+        network.plan(&network.stepping(evaluate))
+    }
+
+    /// How many steps of the input a step of the output depends on.
+    fn receptive_field(&self) -> TokenStream {
+        let nodes = self.model.nodes.iter().map(|node| {
+            let (output, inputs) = (index(node.output), node.inputs.iter().map(|input| index(*input)));
+            let own = match (&node.op, &node.field) {
+                (Op::Layer(_), Some((_, ty))) => quote!(<#ty as __m::Streaming>::RECEPTIVE_FIELD),
+                _ => quote!(::core::option::Option::Some(1)),
+            };
+            quote!((#output, &[#(#inputs),*], #own))
+        });
+        let (values, result) = (index(self.model.values.len()), index(self.model.result));
+        quote!(__m::receptive_field::<#values>(&[#(#nodes),*], #result))
+    }
+
     /// The layers that may begin with a state other than zeros.
     fn starts(&self) -> impl Iterator<Item = TokenStream> {
-        let nodes = self.model.nodes.iter().filter(|node| node.capabilities().user_defined);
+        let nodes = self.model.nodes.iter().filter(|node| node.capabilities().has_state);
         nodes.filter_map(|node| {
             let (layer, state) = (self.layer_in(&node.field.as_ref()?.0), format_ident!("{}", node.name));
             Some(quote!(__m::Streaming::start(#layer, &mut __state.#state);))

@@ -25,8 +25,8 @@ use crate::layers::arguments::{Arguments, Signature};
 use crate::layers::attention::{cross_attention, positions, self_attention, sinusoidal_positions};
 use crate::layers::linear::{conv, conv_transpose, dense, embedding, unembedding};
 use crate::layers::norm::{batch_norm, group_norm, instance_norm, local_response_norm, norm};
-use crate::layers::rearrange::{blocks, pad, slice, transpose};
-use crate::layers::recurrent::recurrent;
+use crate::layers::rearrange::{blocks, flip, pad, slice, transpose};
+use crate::layers::recurrent::{gru, lstm, rnn};
 use crate::layers::simple::{activity_regularization, affine, dropout, flatten, glu, reduce, rowwise};
 use crate::layers::window::{adaptive_pool, global_pool, pool, upsample};
 use crate::parse::{Argument, Call};
@@ -68,6 +68,9 @@ const POOL: &[&str] = &["stride", "padding", "dilation", "ceil_mode"];
 const AVG_POOL: &[&str] = &["stride", "padding", "dilation", "count_include_pad", "ceil_mode"];
 const LP_POOL: &[&str] = &["p", "stride", "padding", "dilation", "ceil_mode"];
 const ATTENTION: &[&str] = &["kv_heads", "causal", "rotary", "base", "bias"];
+const RNN: &[&str] = &["last", "bidirectional", "initial", "init"];
+const LSTM: &[&str] = &["last", "bidirectional", "initial", "init", "cell"];
+const GRU: &[&str] = &["last", "bidirectional", "initial", "init", "reset"];
 
 const KINDS: &[Kind] = &[
     kind("Dense", "dense", &["units"], &["bias"], 1, dense),
@@ -104,6 +107,7 @@ const KINDS: &[Kind] = &[
     kind("DepthToSpace", "shuffle", &["factor"], &[], 1, |b, a, v| blocks(b, a, v, "DepthToSpace", false)),
     kind("SpaceToDepth", "shuffle", &["factor"], &[], 1, |b, a, v| blocks(b, a, v, "SpaceToDepth", true)),
     kind("Slice", "slice", &["axis"], &["start", "end", "step"], 1, slice),
+    kind("Flip", "flip", &["axis"], &[], 1, flip),
     kind("Transpose", "transpose", &[], &["axes"], 0, transpose),
     kind("Flatten", "flatten", &[], &[], 0, flatten),
     kind("ReduceMean", "reduce", &["axis"], &["keepdim"], 1, |b, a, v| reduce(b, a, v, "ReduceMean")),
@@ -115,9 +119,9 @@ const KINDS: &[Kind] = &[
     kind("LayerNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "LayerNorm", 1e-5)),
     kind("RmsNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "RmsNorm", 1e-6)),
     kind("GroupNorm", "norm", &["groups"], &["epsilon"], 1, group_norm),
-    kind("Rnn", "rnn", &["units"], &["last"], 1, |b, a, v| recurrent(b, a, v, "Rnn", 1)),
-    kind("Lstm", "lstm", &["units"], &["last"], 1, |b, a, v| recurrent(b, a, v, "Lstm", 4)),
-    kind("Gru", "gru", &["units"], &["last"], 1, |b, a, v| recurrent(b, a, v, "Gru", 3)),
+    Kind { several: Some(rnn), ..kind("Rnn", "rnn", &["units"], RNN, 1, |b, a, v| rnn(b, a, &[v])) },
+    Kind { several: Some(lstm), ..kind("Lstm", "lstm", &["units"], LSTM, 1, |b, a, v| lstm(b, a, &[v])) },
+    Kind { several: Some(gru), ..kind("Gru", "gru", &["units"], GRU, 1, |b, a, v| gru(b, a, &[v])) },
     Kind {
         several: Some(self_attention),
         ..kind("SelfAttention", "attention", &["heads"], ATTENTION, 1, |b, a, v| self_attention(b, a, &[v]))
@@ -131,7 +135,7 @@ const KINDS: &[Kind] = &[
     kind("Affine", "affine", &[], &["weight", "bias", "per"], 0, affine),
     kind("Dropout", "dropout", &["rate"], &[], 1, dropout),
     kind("ActivityRegularization", "activity", &[], &["l1", "l2"], 0, activity_regularization),
-    kind("Glu", "glu", &[], &[], 0, glu),
+    kind("Glu", "glu", &[], &["activation"], 0, glu),
     kind("Softmax", "softmax", &[], &["axis"], 0, |b, a, v| rowwise(b, a, v, "Softmax")),
     kind("LogSoftmax", "softmax", &[], &["axis"], 0, |b, a, v| rowwise(b, a, v, "LogSoftmax")),
     kind("Identity", "identity", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Identity", true)),

@@ -9,7 +9,7 @@ use syn::spanned::Spanned;
 use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
 use crate::layers::arguments::{Arguments, Side, parts};
-use crate::layers::same_shape::worked_out;
+use crate::layers::same_shape::{same_shape, worked_out};
 use crate::layers::window::{axis_names, takes};
 use crate::parse::ungroup;
 use crate::shapes::{self, Range};
@@ -141,7 +141,21 @@ pub(super) fn slice(builder: &mut Builder, arguments: &Arguments, input: ValueId
     let from_last = axis.sizes.len() - 1 - axis.index;
     three_axes(builder, arguments, &axis.sizes)?;
     let generics = [quote!(#from_last), start.tokens(), step.tokens()];
-    Some(rearranged(builder, arguments, input, output, "Slice", &generics))
+    let given = rearranged(builder, arguments, input, output, "Slice", &generics);
+    if let Some(node) = builder.nodes.last_mut() {
+        // Of every step the same part.
+        node.op = Op::Layer(Capabilities { streams: axis.index > 0, ..Capabilities::NONE });
+    }
+    Some(given)
+}
+
+/// The opposite order along an axis.
+pub(super) fn flip(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let axis = arguments.axis(builder, input)??;
+    three_axes(builder, arguments, &axis.sizes)?;
+    let (x, from_last) = (builder.ty(input), axis.sizes.len() - 1 - axis.index);
+    let ty = quote!(::monomorph::layers::Flip<#x, #from_last>);
+    Some(same_shape(builder, Op::Layer(Capabilities::NONE), arguments, input, ty))
 }
 
 /// Reports a shape of more than three axes.

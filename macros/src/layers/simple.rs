@@ -59,6 +59,10 @@ pub(super) fn rowwise(builder: &mut Builder, arguments: &Arguments, input: Value
 
 pub(super) fn glu(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
     let text = arguments.text();
+    let activation = match arguments.word(builder, "activation", &["identity", "tanh"])? {
+        "tanh" => quote!(, ::monomorph::layers::Tanh),
+        _ => quote!(),
+    };
     let Shape::Known(mut sizes) = builder.values[input].shape.clone() else {
         return arguments.unknown_sizes(builder, input);
     };
@@ -75,7 +79,7 @@ pub(super) fn glu(builder: &mut Builder, arguments: &Arguments, input: ValueId) 
     let output = Shape::Known(sizes);
     let (x, y) = (builder.ty(input), output.ty(&builder.scalar));
     let op = Op::Layer(Capabilities { streams: output.rank() == Some(2), ..Capabilities::READS_INPUT });
-    let ty = quote!(::monomorph::layers::Glu<#x, #y>);
+    let ty = quote!(::monomorph::layers::Glu<#x, #y #activation>);
     Some(builder.node(op, arguments.field(ty), arguments.title(), input, output))
 }
 

@@ -101,3 +101,12 @@ fn agrees_with_pytorch() {
     golden::check_layer::<PixelShuffle<Image<f64, 3, 4, 8>, Image<f64, 6, 8, 2>, 2>, 1>("pixel_shuffle");
     golden::check_layer::<PixelShuffle<Image<f32, 3, 4, 8>, Image<f32, 6, 8, 2>, 2>, 1>("pixel_shuffle");
 }
+
+#[test]
+fn opposite_orders() {
+    agrees::<f32, Image<f32, 3, 4, 5>, Opposite<2>, Image<f32, 3, 4, 5>, 2>(|i, j, c| Some([2 - i, j, c]));
+    agrees::<f64, [[f64; 17]; 3], Opposite<1>, [[f64; 17]; 3], 2>(|_, j, c| Some([0, 2 - j, c]));
+    agrees::<f32, [[f32; 5]; 3], Opposite<0>, [[f32; 5]; 3], 1>(|_, j, c| Some([0, j, 4 - c]));
+    let mut flip: Flip<[[f64; 2]; 5], 1> = zeroed();
+    check_gradients(&mut flip, &*golden::random::<[[f64; 2]; 5], 2>(4), 1e-7).unwrap();
+}

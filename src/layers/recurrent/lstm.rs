@@ -4,13 +4,13 @@
 //! With the sum of both products split into four gates, `i`, `f`, `g` and `o`:
 //! `cₜ = σ(f)·cₜ₋₁ + σ(i)·tanh(g)`, `hₜ = σ(o)·tanh(cₜ)`
 
-use super::{Cell, Recurrent, States, copy};
-use crate::kernels::elementwise::{add_assign, map, map_to, zip, zip_to, zip3, zip3_to};
+use super::{Cell, Recurrent, Starts, States, copy};
+use crate::kernels::elementwise::{add_assign, map_to, update, zip_to, zip3, zip3_to};
 use crate::scalar::{Real, Scalar, Vector};
 use crate::simd::Simd;
 use crate::tensor::Tensor;
 
-/// An LSTM, from an `X` to a `Y`.
+/// An LSTM, from an `X` to a `Y`; its [options](super) stand with the other recurrent layers'.
 ///
 /// ```
 /// use monomorph::prelude::*;
@@ -23,57 +23,39 @@ use crate::tensor::Tensor;
 /// let mut state = amp.start();
 /// assert_eq!(amp.step(&mut state, &[0.5]), [0.0]);
 /// ```
-pub type Lstm<X, I, H, B, Y> = Recurrent<LstmCell, X, I, H, B, Y>;
+pub type Lstm<X, I, H, B, Y, S = [<B as Tensor>::Element; 0], const KERAS: bool = false> =
+    Recurrent<LstmCell<KERAS>, X, I, H, B, Y, S>;
 
-/// The formula of [`Lstm`].
+/// The formula of [`Lstm`], and whether initial values are those of Keras.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LstmCell;
+pub struct LstmCell<const KERAS: bool = false>;
 
-impl<T: Real> Cell<T> for LstmCell {
+impl<const KERAS: bool> Starts for LstmCell<KERAS> {
     const GATES: usize = 4;
+    const KERAS: bool = KERAS;
+    const FORGET: Option<usize> = Some(1);
+}
+
+impl<T: Real, const KERAS: bool> Cell<T> for LstmCell<KERAS> {
     type Beside<Z: Tensor<Element = T>> = [Z; 1];
     type Kept<Z: Tensor<Element = T>> = [Z; 0];
+    type Scratch<Z: Tensor<Element = T>> = [Z; 0];
 
     #[inline(always)]
-    fn forward<S: Simd>(simd: S, gates: &mut [T], products: &mut [T], hidden: &mut [T], cell: &mut [T]) {
-        add_assign(simd, gates, products);
-        let [i, f, g, o] = super::gates(gates);
-        for gate in [&mut *i, &mut *f, &mut *o] {
-            map(
-                simd,
-                gate,
-                #[inline(always)]
-                |x| T::sigmoid_lanes(simd, x),
-            );
-        }
-        map(
+    fn forward<S: Simd>(simd: S, units: usize, gates: &mut [T], products: &mut [T], hidden: &mut [T], cell: &mut [T]) {
+        let ([i, f, g, o], [i_h, f_h, g_h, o_h]) = (super::gates(gates), super::gates(products));
+        update(
             simd,
-            g,
+            units,
+            [i, f, g, o, hidden, cell],
+            [i_h, f_h, g_h, o_h],
             #[inline(always)]
-            |x| T::tanh_lanes(simd, x),
-        );
-        zip(
-            simd,
-            cell,
-            f,
-            #[inline(always)]
-            |c, f| c * f,
-        );
-        zip3(
-            simd,
-            cell,
-            i,
-            g,
-            #[inline(always)]
-            |c, i, g| i.mul_add(g, c),
-        );
-        zip_to(
-            simd,
-            o,
-            cell,
-            hidden,
-            #[inline(always)]
-            |o, c| o * T::tanh_lanes(simd, c),
+            |[i, f, g, o, _, c], [i_h, f_h, g_h, o_h]| {
+                let (i, f) = (T::sigmoid_lanes(simd, i + i_h), T::sigmoid_lanes(simd, f + f_h));
+                let (g, o) = (T::tanh_lanes(simd, g + g_h), T::sigmoid_lanes(simd, o + o_h));
+                let c = i.mul_add(g, c * f);
+                [i, f, g, o, o * T::tanh_lanes(simd, c), c]
+            },
         );
     }
 

@@ -50,7 +50,8 @@ network! { Words: [u8; 6] -> [3] {
     tokens: Embedding(11, 4), Positions, Dense(4), Tanh, Unembedding(tokens), GlobalMaxPool1d, Dense(3),
 } }
 network! { Sequences(x: [5, 8], memory: [3, 6]) -> [5, 8] {
-    let turned = x |> SinusoidalPositions |> SelfAttention(heads = 2, kv_heads = 1, rotary = interleaved);
+    let both = x |> Gru(4, bidirectional, init = keras) |> Flip(axis = 0);
+    let turned = both |> SinusoidalPositions |> SelfAttention(heads = 2, kv_heads = 1, rotary = interleaved);
     let read = (turned, memory) |> Attention(heads = 2);
     read |> TransformerBlock(heads = 2, ffn = 4, causal, activation = swiglu)
 } }
@@ -60,7 +61,8 @@ network! { #[streaming] Writer: [u8; 8] -> [8, 5] {
 } }
 network! { #[streaming] Stream: [8, 2] -> [8, 3] {
     Conv1d(4, kernel = 3, dilation = 2, padding = causal), LayerNorm, Relu,
-    residual { DepthwiseConv1d(2, padding = causal), RmsNorm }, Rnn(3), Lstm(2), Gru(3), Dense(3), Softmax,
+    residual { DepthwiseConv1d(2, padding = causal), RmsNorm }, Rnn(3), Lstm(2, cell, initial = learned),
+    Glu(activation = tanh), Gru(4, reset = before), Slice(axis = 1, start = 1), Gru(3), Dense(3), Softmax,
 } }
 network! { #[packed(WideHalf: bf16)] Wide: [5] -> [2] { Dense(32), Tanh, Dense(2) } }
 
@@ -104,10 +106,13 @@ fn run_steps(name: &str) {
         let mut input = [0.0; 2];
         fill(&mut input, most);
         print(name, &net.step(&mut state, &input));
-        let mut same = state.clone();
+        let (mut same, mut block) = (state.clone(), state.clone());
         measure(8, || {
             black_box(black_box(&net).step(black_box(&mut same), black_box(&input)));
         });
+        for y in net.steps::<3>(&mut block, &[input; 3]) {
+            print(name, &y);
+        }
     }
 }
 
