@@ -10,6 +10,8 @@ extern crate std;
 #[doc(hidden)]
 pub mod __private;
 mod activation;
+#[cfg(feature = "audio")]
+pub mod audio;
 mod bytes;
 #[cfg(feature = "std")]
 pub mod data;

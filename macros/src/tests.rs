@@ -85,6 +85,7 @@ const FLOORS: &[&str] = &[
     "text",
     "shapes",
     "words",
+    "files",
     "syntax",
     "parse",
     "unroll",

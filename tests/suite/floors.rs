@@ -37,6 +37,7 @@ const FLOORS: &[&str] = &[
     "summary",
     "network",
     "weights",
+    "audio",
     "train",
     "parallel",
     "data",

@@ -1,0 +1,1 @@
+//! Damaged files are refused in words.

@@ -1,0 +1,2 @@
+#[path = "suite/audio.rs"]
+mod audio;
