@@ -89,9 +89,11 @@ impl Conv {
         for row in from..to {
             let own = row / per_group * inside..(row / per_group + 1) * inside;
             for input in 0..self.input {
-                for tap in 0..self.kernel {
-                    let at = (row * inside + input.wrapping_sub(own.start)) * self.kernel + tap;
-                    weight.push(if own.contains(&input) { self.weight[at] } else { 0.0 });
+                if own.contains(&input) {
+                    let at = (row * inside + input - own.start) * self.kernel;
+                    weight.extend_from_slice(&self.weight[at..at + self.kernel]);
+                } else {
+                    weight.extend(core::iter::repeat_n(0.0, self.kernel));
                 }
             }
         }

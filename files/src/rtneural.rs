@@ -158,18 +158,19 @@ impl Reader {
             }
         }
         let padding = node.get("padding")?;
-        let (sides, wide) = match padding.text()? {
-            "valid" if kernel[1] <= features => ((0, 0), (features - kernel[1]) / stride + 1),
+        let reach = dilation * (kernel[0] - 1);
+        let (sides, wide, steps) = match padding.text()? {
+            "valid" if kernel[1] <= features && reach < time => {
+                ([(0, 0); 2], (features - kernel[1]) / stride + 1, time - reach)
+            }
             "valid" => return Err(node.error("has a kernel that is larger than its input")),
+            // As in Keras, along both axes.
             "same" => {
                 let wide = features.div_ceil(stride);
                 let missing = ((wide - 1) * stride + kernel[1]).saturating_sub(features);
-                ((missing / 2, missing - missing / 2), wide)
+                ([reach, missing].map(|missing| (missing / 2, missing - missing / 2)), wide, time)
             }
             other => return Err(padding.error(&format!("is `{other:.40}`; valid and same are known"))),
-        };
-        let Some(steps) = time.checked_sub(dilation * (kernel[0] - 1)).filter(|steps| *steps > 0) else {
-            return Err(node.error(&format!("needs more than {time} steps")));
         };
         let weight = parameters.take(0, &[kernel[0], kernel[1], input, output])?;
         let bias = parameters.has(1).then(|| parameters.take(1, &[output])).transpose()?;
@@ -179,10 +180,10 @@ impl Reader {
         if let Some(bias) = bias {
             self.builder.tensor(name, "bias", &[output], bias);
         }
-        let ([kt, kf], (before, after)) = (kernel, sides);
+        let ([kt, kf], [(first, last), (before, after)]) = (kernel, sides);
         self.steps.push(format!(
             "{name}: Conv2d({output}, kernel = ({kt}, {kf}), stride = (1, {stride}), dilation = ({dilation}, 1), \
-             padding = ((0, 0), ({before}, {after})){biased})"
+             padding = (({first}, {last}), ({before}, {after})){biased})"
         ));
         self.shape = vec![steps, wide, output];
         self.streaming = false;

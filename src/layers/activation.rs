@@ -401,16 +401,14 @@ activation! {
 /// changes, but a power could overflow.
 #[inline(always)]
 fn fast_tanh<T: Scalar, S: Simd>(simd: S, x: T::Vector<S>) -> [T::Vector<S>; 5] {
-    let of = #[inline(always)]
-    |value| all::<T, S>(simd, value);
-    let z = of(1e8).min(x.abs());
+    let z = all::<T, S>(simd, 1e8).min(x.abs());
     let square = z * z;
-    let (a, b, c) = (of(2.455_507_507_029_56), 0.893_229_853_513_558, 0.821_226_666_969_744);
-    let (d, e) = (0.814_642_734_961_073, of(2.445_066_346_522_99));
-    let above = z.mul_add(of(c), of(b)).mul_add(square, z.mul_add(a, a));
-    let d_above = z.mul_add(of(3.0 * c), of(2.0 * b)).mul_add(z, a);
-    let (inner, outer) = (square.mul_add(of(d), z), square + e);
-    let d_below = (z + z).mul_add(inner, outer * z.mul_add(of(2.0 * d), of(1.0)));
+    let (a, b, c) = (all::<T, S>(simd, 2.455_507_507_029_56), 0.893_229_853_513_558, 0.821_226_666_969_744);
+    let (d, e) = (0.814_642_734_961_073, all::<T, S>(simd, 2.445_066_346_522_99));
+    let above = z.mul_add(all::<T, S>(simd, c), all::<T, S>(simd, b)).mul_add(square, z.mul_add(a, a));
+    let d_above = z.mul_add(all::<T, S>(simd, 3.0 * c), all::<T, S>(simd, 2.0 * b)).mul_add(z, a);
+    let (inner, outer) = (square.mul_add(all::<T, S>(simd, d), z), square + e);
+    let d_below = (z + z).mul_add(inner, outer * z.mul_add(all::<T, S>(simd, 2.0 * d), all::<T, S>(simd, 1.0)));
     [z, above, outer.mul_add(inner, e), d_above, d_below]
 }
 

@@ -1,2 +1,0 @@
-#[path = "suite/audio.rs"]
-mod audio;
