@@ -72,6 +72,7 @@ impl fmt::Display for AudioError {
 impl core::error::Error for AudioError {}
 
 /// Reads the weights of a model file, given as its text, into a network of the same structure.
+/// Returns for how many samples a second it was trained, if the file says it.
 ///
 /// ```
 /// use monomorph::audio;
@@ -88,7 +89,7 @@ impl core::error::Error for AudioError {}
 ///
 /// # Errors
 /// If the text is no model, a model of another structure, or one without weights. The network is then unchanged.
-pub fn load<N: FromFile + Parameters<Scalar = f32>>(text: &str, network: &mut N) -> Result<(), AudioError> {
+pub fn load<N: FromFile + Parameters<Scalar = f32>>(text: &str, network: &mut N) -> Result<Option<f64>, AudioError> {
     let model = monomorph_files::read(text).map_err(AudioError::File)?;
     let structure = model.structure();
     if structure != N::DECLARATION {
@@ -98,7 +99,8 @@ pub fn load<N: FromFile + Parameters<Scalar = f32>>(text: &str, network: &mut N)
         return Err(AudioError::Structure(file.trim().into(), network.trim().into()));
     }
     let weights = model.safetensors().ok_or(AudioError::NoWeights)?;
-    load_bytes(&weights, network).map_err(AudioError::Weights)
+    load_bytes(&weights, network).map_err(AudioError::Weights)?;
+    Ok(model.sample_rate)
 }
 
 /// Whether a file, given as its text, is of the structure of a network: so that one of several can be chosen.

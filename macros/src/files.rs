@@ -65,7 +65,7 @@ impl File {
         let trained = weights.as_ref().map(|weights| {
             let bytes = proc_macro2::Literal::byte_string(weights);
             quote! {
-                #[automatically_derived]
+                #[allow(dead_code, reason = "a program may want the structure alone")]
                 impl #name {
                     /// The network with the weights of its file, in read-only memory.
                     #visibility const TRAINED: &'static Self = &::monomorph::__weights!(#name, #bytes, #path);
