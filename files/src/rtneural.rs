@@ -121,7 +121,7 @@ impl Reader {
         };
         let (kernel, dilation) = (single("kernel_size", None)?, single("dilation", Some(1))?);
         let (groups, stride) = (node.size_or("groups", 1)?, single("strides", Some(1))?);
-        if features % groups != 0 || width % groups != 0 {
+        if !features.is_multiple_of(groups) || !width.is_multiple_of(groups) {
             return Err(node.error(&format!("has {groups} groups, which do not divide {features} and {width}")));
         }
         // As PyTorch has it: `[out][in / groups][k]`.
