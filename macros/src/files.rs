@@ -35,7 +35,8 @@ pub(crate) fn read(literal: &LitStr) -> Result<Described> {
     let error = |problem: String| syn::Error::new(literal.span(), format!("{}: {problem}", literal.value()));
     let folder = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
     let path = Path::new(&folder).join(literal.value());
-    let text = std::fs::read_to_string(&path).map_err(|problem| error(format!("{problem} ({})", path.display())))?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|problem| error(format!("{problem}; the path is relative to the folder of `Cargo.toml`")))?;
     let model = monomorph_files::read(&text).map_err(|problem| error(problem.to_string()))?;
     let body = model.body.parse::<TokenStream>().map_err(|problem| error(problem.to_string()))?;
     let file = File {
