@@ -8,7 +8,7 @@ import sys
 # Crates of others that the core builds. Our own, the library, its macro and the shape rules that these two share, come
 # from the same source and are no further dependency.
 MOST_OTHERS = 6
-OURS = {"monomorph", "monomorph-macros", "monomorph-shapes"}
+OURS = {"monomorph", "monomorph-macros", "monomorph-shapes", "monomorph-files"}
 
 
 def cargo(*arguments):

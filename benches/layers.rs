@@ -131,6 +131,8 @@ group! { activations, "Activations of 4096, numbers", Numbers:
     "HardSigmoid" [4096] -> [4096] { HardSigmoid }
     "HardSwish" [4096] -> [4096] { HardSwish }
     "HardTanh" [4096] -> [4096] { HardTanh }
+    "LeakyHardTanh" [4096] -> [4096] { LeakyHardTanh }
+    "FastTanh" [4096] -> [4096] { FastTanh }
     "Mish" [4096] -> [4096] { Mish }
     "Softplus" [4096] -> [4096] { Softplus }
     "Softsign" [4096] -> [4096] { Softsign }

@@ -10,6 +10,8 @@ extern crate std;
 #[doc(hidden)]
 pub mod __private;
 mod activation;
+#[cfg(feature = "audio")]
+pub mod audio;
 mod bytes;
 #[cfg(feature = "std")]
 pub mod data;
@@ -65,6 +67,7 @@ pub use tensor::Tensor;
 /// network! {
 ///     <attributes> <visibility> <Name> <generics>: <input> -> <output> { <body> }
 /// }
+/// or             pub Amp = "amp.nam";                   a network from a model file: see `audio`
 /// input, output  [28, 28, 1]                            one value
 ///                [u8; 128]                              integers such as tokens, as an input
 ///                (policy: [6], value: [1])              several, fields of `NameInput`, `NameOutput`

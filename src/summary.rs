@@ -216,6 +216,8 @@ impl Family {
             "HardSigmoid",
             "HardSwish",
             "HardTanh",
+            "LeakyHardTanh",
+            "FastTanh",
             "Mish",
             "Softplus",
             "Softsign",

@@ -13,6 +13,7 @@ mod combine;
 mod derive;
 mod errors;
 mod expand;
+mod files;
 mod graph;
 mod items;
 mod layers;

@@ -5,8 +5,12 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Result};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, Generics, Ident, Token, Type, TypePath, braced, bracketed, parenthesized, token};
+use syn::{
+    Attribute, Expr, Generics, Ident, LitStr, Token, Type, TypePath, Visibility, braced, bracketed, parenthesized,
+    parse_quote, token,
+};
 
+use crate::files;
 pub(crate) use crate::syntax::{
     Argument, Body, Call, Combine, Declaration, Dims, Flow, Let, Port, Repeat, Residual, Source, Step,
 };
@@ -22,6 +26,9 @@ impl Parse for Declaration {
         let name = parse_name(input)?;
         let mut generics: Generics = input.parse()?;
         generics.params.iter().try_for_each(check_parameter)?;
+        if input.peek(Token![=]) {
+            return from_file(input, Start { attributes, visibility, name, generics }, None);
+        }
         let inputs = if input.peek(token::Paren) {
             ports(input)?
         } else {
@@ -38,6 +45,9 @@ impl Parse for Declaration {
         } else {
             vec![Port { docs: Vec::new(), name: None, dims: input.parse()? }]
         };
+        if input.peek(Token![=]) {
+            return from_file(input, Start { attributes, visibility, name, generics }, Some((inputs, outputs)));
+        }
         generics.where_clause = input.parse()?;
         let body_span = input.span();
         let body;
@@ -46,8 +56,55 @@ impl Parse for Declaration {
         if !input.is_empty() {
             return Err(input.error("one `network!` declares one network"));
         }
-        Ok(Self { attributes, visibility, name, generics, inputs, outputs, body, body_span })
+        Ok(Self { attributes, visibility, name, generics, inputs, outputs, body, body_span, file: None })
     }
+}
+
+/// What comes before the shapes.
+struct Start {
+    attributes: Vec<Attribute>,
+    visibility: Visibility,
+    name: Ident,
+    generics: Generics,
+}
+
+/// `= "amp.nam";`, with the shapes of the input and the output if they were stated.
+fn from_file(input: ParseStream, start: Start, shapes: Option<(Vec<Port>, Vec<Port>)>) -> Result<Declaration> {
+    input.parse::<Token![=]>()?;
+    if !input.peek(LitStr) {
+        return Err(input.error("expected the path of a model file, such as `\"amp.nam\"`"));
+    }
+    let literal: LitStr = input.parse()?;
+    input.parse::<Option<Token![;]>>()?;
+    if !input.is_empty() {
+        return Err(input.error("one `network!` declares one network"));
+    }
+    let Start { mut attributes, visibility, name, generics } = start;
+    if let Some(parameter) = generics.params.first() {
+        return Err(syn::Error::new(parameter.span(), "a network from a file has no generics: it is one of `f32`"));
+    }
+    let (described, error) = match files::read(&literal) {
+        Ok(described) => (Some(described), None),
+        Err(error) => (None, Some(error)),
+    };
+    let port = |sizes: &[usize]| {
+        let sizes = sizes.iter().map(|size| parse_quote!(#size)).collect();
+        vec![Port { docs: Vec::new(), name: None, dims: Dims { sizes, element: None, span: literal.span() } }]
+    };
+    let shapes = shapes.or_else(|| described.as_ref().map(|file| (port(&file.input), port(&file.output))));
+    let (inputs, outputs) = shapes.unwrap_or_else(|| (port(&[1, 1]), port(&[1, 1])));
+    if described.as_ref().is_some_and(|file| file.streaming) && !attributes.iter().any(is_streaming) {
+        attributes.push(parse_quote!(#[streaming]));
+    }
+    let (body, file) = match described {
+        Some(described) => (described.body, Some(Ok(described.file))),
+        None => (TokenStream::new(), error.map(Err)),
+    };
+    Ok(Declaration { attributes, visibility, name, generics, inputs, outputs, body, body_span: literal.span(), file })
+}
+
+fn is_streaming(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("streaming")
 }
 
 /// `(policy: [6], value: [1])`.

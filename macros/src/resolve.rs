@@ -25,6 +25,9 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
     let comparable = attributes::derives(&mut declaration, errors);
     let unaligned = attributes::flag(&mut declaration, "unaligned").is_some();
     let streaming = attributes::flag(&mut declaration, "streaming");
+    if let Some(Err(error)) = &declaration.file {
+        errors.add(error.clone());
+    }
     let parametric =
         declaration.generics.const_params().next().is_some() || !sizes::of(&declaration.generics).is_empty();
 
@@ -149,6 +152,9 @@ impl Resolver<'_> {
 
     /// Follows the body; returns the value that the network returns.
     fn body(&mut self, output: &Shape) -> ValueId {
+        if matches!(self.declaration.file, Some(Err(_))) {
+            return 0;
+        }
         let mut body = match syn::parse2::<Body>(self.declaration.body.clone()) {
             Ok(body) => body,
             Err(error) => {

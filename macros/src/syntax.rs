@@ -2,7 +2,9 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, Generics, Ident, Path, Visibility};
+use syn::{Attribute, Expr, Generics, Ident, Path, Result, Visibility};
+
+use crate::files::File;
 
 /// `/// docs  pub Name<const N: usize>: [in] -> [out] { .. }`, or with named inputs and outputs
 /// `pub Name(a: [3], b: [4]) -> (c: [2], d: [1]) { .. }`. The body is parsed later, so that the type
@@ -16,6 +18,8 @@ pub(crate) struct Declaration {
     pub outputs: Vec<Port>,
     pub body: TokenStream,
     pub body_span: Span,
+    /// The file that describes it, or why it is not read.
+    pub file: Option<Result<File>>,
 }
 
 /// An input or an output, named if there are several.

@@ -73,6 +73,43 @@ fn const_generics() {
     );
 }
 
+/// The mistakes in a declaration, in words.
+#[cfg(feature = "audio")]
+fn mistakes(network: &str) -> String {
+    let declaration = match syn::parse_str(network) {
+        Ok(declaration) => declaration,
+        Err(error) => return error.to_string(),
+    };
+    let mut errors = errors::Errors::default();
+    resolve::build(declaration, &mut errors);
+    errors.into_tokens().to_string()
+}
+
+#[test]
+#[cfg(feature = "audio")]
+fn files_that_are_no_models() {
+    for (network, words) in [
+        ("pub Net = \"no/such.nam\";", "no/such.nam: No such file"),
+        ("pub Net = \"no/such.nam\";", "relative to the folder of `Cargo.toml`"),
+        ("pub Net = \"Cargo.toml\";", "Cargo.toml: the file is no JSON"),
+        ("pub Net<T> = \"amp.nam\";", "a network from a file has no generics"),
+        ("pub Net = amp;", "expected the path of a model file"),
+        ("pub Net = \"amp.nam\"; pub Other = \"amp.nam\";", "one `network!` declares one network"),
+    ] {
+        let found = mistakes(network);
+        assert!(found.contains(words), "`{network}`: `{found}` does not say `{words}`");
+    }
+    let text =
+        r#"{"version":"0.5.4","architecture":"Linear","config":{"receptive_field":2,"bias":false},"weights":[1,2]}"#;
+    let path = std::env::temp_dir().join(format!("monomorph-{}.nam", std::process::id()));
+    fs::write(&path, text).expect("written");
+    // An absolute path stays what it is; the declared shapes are checked as those of any network.
+    let declared = format!("pub Net: [8, 1] -> [8, 2] = {path:?};");
+    let found = mistakes(&declared);
+    fs::remove_file(&path).expect("removed");
+    assert!(found.contains("[8, 2]") && found.contains("[8, 1]"), "{found}");
+}
+
 /// The modules of this crate, lowest first: a module may import only from modules before it. `lib.rs` is above all.
 const FLOORS: &[&str] = &[
     "spans",
@@ -85,6 +122,7 @@ const FLOORS: &[&str] = &[
     "text",
     "shapes",
     "words",
+    "files",
     "syntax",
     "parse",
     "unroll",

@@ -55,10 +55,19 @@ use crate::storage::{Bf16, F16};
 /// `#[allow(long_running_const_eval)]` on the item lets it continue.
 #[macro_export]
 macro_rules! include_weights {
-    ($network:ty, $path:expr $(,)?) => {{
+    ($network:ty, $path:expr $(,)?) => {
+        $crate::__weights!($network, ::core::include_bytes!($path), $path)
+    };
+}
+
+/// [`include_weights!`] of the bytes of a file.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __weights {
+    ($network:ty, $bytes:expr, $path:expr) => {{
         // Items, because `cargo check` evaluates them wherever they stand. Their names must not
         // meet those in `$network`, which is named once, for one error if it is none.
-        const __MONOMORPH_FILE: &[u8] = ::core::include_bytes!($path);
+        const __MONOMORPH_FILE: &[u8] = $bytes;
         const __MONOMORPH_CONTENTS: $crate::weights::include::Contents<$network> =
             $crate::weights::include::contents_of::<$network>();
         const __MONOMORPH_PLAN: ::core::result::Result<

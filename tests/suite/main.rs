@@ -2,6 +2,7 @@
 
 mod allocations;
 mod attention;
+mod audio;
 mod checkpoints;
 mod determinism;
 mod dual;

@@ -62,6 +62,8 @@ fn items(model: &Model, correct: bool) -> TokenStream {
     let streaming = network.streaming();
     let (aliases, assertions) = (network.aliases(), network.assertions());
     let (input, output) = (network.parts("Input", &model.input_parts), network.parts("Output", &model.output_parts));
+    let file = model.declaration.file.as_ref().and_then(|file| file.as_ref().ok());
+    let file = file.map(|file| file.items(network.name, &model.declaration.visibility));
     let (budget, counted, comparison) = (network.budget(), network.counted(), network.comparison());
     // Only what users name is in their scope. The rest is in an anonymous const, where short names cannot clash.
     quote! {
@@ -73,6 +75,7 @@ fn items(model: &Model, correct: bool) -> TokenStream {
         #inherent
         #(#packed)*
         #streaming
+        #file
         #budget
         const _: () = {
             use ::monomorph::__private as __m;

@@ -51,6 +51,7 @@ pub(super) fn ordered(
     layer: &str,
     [low, high]: [(&str, f64); 2],
     parameters: &[(&str, f64)],
+    from_output: bool,
 ) -> Option<ValueId> {
     let given = [low, high].into_iter().find_map(|(name, _)| arguments.get(name));
     if let Some(given) = given {
@@ -60,7 +61,7 @@ pub(super) fn ordered(
         let result = quote!(::monomorph::shapes::ordered(#text, #low_name, #low, #high_name, #high));
         builder.check(given.span(), result);
     }
-    tunable(builder, arguments, input, layer, parameters, Some(true))
+    tunable(builder, arguments, input, layer, parameters, Some(from_output))
 }
 
 pub(super) fn prelu(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {

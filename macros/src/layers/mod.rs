@@ -158,13 +158,19 @@ const KINDS: &[Kind] = &[
     kind("Tanh", "tanh", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Tanh", true)),
     kind("HardSigmoid", "sigmoid", &[], &["slope", "offset"], 0, |b, a, v| {
         let slope = ("slope", 1.0 / 6.0);
-        ordered(b, a, v, "HardSigmoid", [("0", 0.0), slope], &[slope, ("offset", 0.5)])
+        ordered(b, a, v, "HardSigmoid", [("0", 0.0), slope], &[slope, ("offset", 0.5)], true)
     }),
     kind("HardSwish", "swish", &[], &[], 0, |b, a, v| elementwise(b, a, v, "HardSwish", false)),
     kind("HardTanh", "tanh", &["min", "max"], &[], 0, |b, a, v| {
         let limits = [("min", -1.0), ("max", 1.0)];
-        ordered(b, a, v, "HardTanh", limits, &limits)
+        ordered(b, a, v, "HardTanh", limits, &limits, true)
     }),
+    kind("LeakyHardTanh", "tanh", &[], &["min", "max", "min_slope", "max_slope"], 0, |b, a, v| {
+        let limits = [("min", -1.0), ("max", 1.0)];
+        let slopes = [("min_slope", 0.01), ("max_slope", 0.01)];
+        ordered(b, a, v, "LeakyHardTanh", limits, &[limits, slopes].concat(), false)
+    }),
+    kind("FastTanh", "tanh", &[], &[], 0, |b, a, v| elementwise(b, a, v, "FastTanh", false)),
     kind("Mish", "mish", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Mish", false)),
     kind("Softplus", "softplus", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Softplus", true)),
     kind("Softsign", "softsign", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Softsign", true)),

@@ -72,6 +72,9 @@ fn parameters_of_activations() {
     gradients::<HardSigmoid<{ bits(0.2) }, { bits(0.6) }>, [f64; 17], 2>();
     gradients::<HardTanh<{ bits(-3.0) }, { bits(5.0) }>, [f64; 17], 2>();
     gradients::<HardTanh<{ bits(0.0) }, { bits(f64::INFINITY) }>, [f64; 17], 1>();
+    gradients::<LeakyHardTanh, [f64; 17], 2>();
+    gradients::<LeakyHardTanh<{ bits(0.0) }, { bits(3.0) }, { bits(-0.5) }, { bits(0.2) }>, [[f64; 3]; 11], 1>();
+    gradients::<FastTanh, [f64; 17], 2>();
     gradients::<ThresholdedRelu, [f64; 17], 1>();
     gradients::<ThresholdedRelu<{ bits(-2.0) }>, [f64; 17], 1>();
     const {
@@ -113,6 +116,11 @@ fn values_of_limits_and_thresholds() {
     at::<HardSigmoid<{ bits(0.3) }, { bits(0.5) }>>(9.0, (1.0, 0.0));
     at::<HardTanh<{ bits(-2.0) }, { bits(0.5) }>>(-1.5, (-1.5, 1.0));
     at::<HardTanh<{ bits(-2.0) }, { bits(0.5) }>>(0.5, (0.5, 0.0));
+    at::<LeakyHardTanh>(3.0, (1.02, 0.01));
+    at::<LeakyHardTanh>(-1.0, (-1.0, 1.0));
+    at::<LeakyHardTanh<{ bits(0.0) }, { bits(3.0) }, { bits(-0.5) }, { bits(0.2) }>>(-2.0, (1.0, -0.5));
+    at::<FastTanh>(0.0, (0.0, 1.004_270_1));
+    at::<FastTanh>(1.0, (0.761_843_5, 0.421_467_26));
     at::<ThresholdedRelu>(1.0, (0.0, 0.0));
     at::<ThresholdedRelu>(1.5, (1.5, 1.0));
     at::<ThresholdedRelu<{ bits(-1.0) }>>(-0.5, (-0.5, 1.0));
@@ -147,5 +155,7 @@ fn far_values_neither_overflow_nor_vanish() {
     at::<GeluTanh>(-1000.0, (0.0, 0.0));
     at::<Elu>(1000.0, (1000.0, 1.0));
     at::<Tanh>(f32::NEG_INFINITY, (-1.0, 0.0));
+    at::<LeakyHardTanh>(f32::NAN, (f32::NAN, 1.0));
+    at::<FastTanh>(f32::NAN, (f32::NAN, f32::NAN));
     at::<Sigmoid>(-80.0, (1.804_851_4e-35, 1.804_851_4e-35));
 }

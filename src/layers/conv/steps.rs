@@ -23,20 +23,27 @@ pub struct Delay<H> {
     next: usize,
 }
 
-/// The convolution of the windows of `N` steps, whose taps were gathered: window after window.
+/// The convolution of `N` steps, of which the inputs were gathered: what the first tap reads at all steps, then the next.
 struct Gathered<L, const N: usize>(PhantomData<L>);
 
 impl<L: Convolution, const N: usize> Convolution for Gathered<L, N> {
     const WINDOWS: Windows = Windows {
         input: [1, N * L::KERNEL[1]],
         output: [1, N],
-        stride: L::KERNEL,
+        stride: [1, 1],
         before: [0, 0],
-        dilation: [1, 1],
+        dilation: [1, N],
         ..L::WINDOWS
     };
     const GROUP_CHANNELS: usize = L::GROUP_CHANNELS;
     const OUTPUTS: usize = L::OUTPUTS;
+}
+
+/// Copies as many numbers as both have.
+#[inline(always)]
+fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    let len = to.len().min(from.len());
+    to[..len].copy_from_slice(&from[..len]);
 }
 
 /// How many steps of a block are computed at a time.
@@ -61,7 +68,7 @@ where
         before[1]
     };
 
-    /// The next `N` steps: gathers the taps of each window, and then convolves.
+    /// The next `N` steps: gathers what each tap reads, and then convolves.
     #[inline(always)]
     fn block<S: Simd, A: Activation<T>, const N: usize>(
         &self,
@@ -75,30 +82,23 @@ where
         let (input, ring) = (batch_slice(input), state.steps.numbers_mut());
         // The oldest input is where the next one goes; the others follow it around the ring.
         let next = if state.next < delay { state.next } else { 0 };
-        let mut windows = batch_slice_mut(&mut taps).chunks_exact_mut(const { P::KERNEL[1] * X::CHANNELS });
-        for step in 0..N {
-            let Some(window) = windows.next() else { break };
-            for (tap, slot) in window.chunks_exact_mut(width).enumerate() {
-                // How far the tap reaches back: to an input of this block, or to one before it.
-                let back = delay - tap * P::DILATION[1];
-                let (from, at) = match step.checked_sub(back) {
-                    Some(at) => (input, at),
-                    None if next + step >= back => (&*ring, next + step - back),
-                    None => (&*ring, next + step + delay - back),
-                };
-                if let Some(from) = from.get(at * width..at * width + width) {
-                    slot.copy_from_slice(from);
-                }
-            }
+        for (tap, slot) in batch_slice_mut(&mut taps).chunks_exact_mut(const { N * X::CHANNELS }).enumerate() {
+            // How far the tap reaches back: to inputs before this block, and then to the block.
+            let back = delay - tap * P::DILATION[1];
+            let (past, present) = slot.split_at_mut(back.min(N) * width);
+            let oldest = next + delay - back;
+            let oldest = if oldest >= delay { oldest - delay } else { oldest };
+            let (first, second) = past.split_at_mut((delay - oldest).min(back.min(N)) * width);
+            copy(first, ring.get(oldest * width..).unwrap_or_default());
+            copy(second, ring);
+            copy(present, input);
         }
-        let mut at = next;
-        for input in input.chunks_exact(width) {
-            if let Some(oldest) = ring.get_mut(at * width..(at + 1) * width) {
-                oldest.copy_from_slice(input);
-                at = if at + 1 < delay { at + 1 } else { 0 };
-            }
-        }
-        state.next = at;
+        let kept = N.min(delay);
+        let (first, second) =
+            input.get((N - kept) * width..).unwrap_or_default().split_at((delay - next).min(kept) * width);
+        copy(ring.get_mut(next * width..).unwrap_or_default(), first);
+        copy(ring, second);
+        state.next = if next + kept >= delay { next + kept - delay } else { next + kept };
         self.convolve::<S, A, N>(simd, batch_slice(&taps), output);
     }
 

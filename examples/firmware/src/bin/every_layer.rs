@@ -28,7 +28,7 @@ network! { Signals: [16, 2] -> [7] {
 } }
 network! { Activations: [5] -> [5] {
     Dense(5), Identity, Dense(5), Selu, Dense(5), GeluTanh, Dense(5), Sigmoid, Dense(5), Tanh, Dense(5), HardSigmoid,
-    Dense(5), HardTanh, Dense(5), Mish, Dense(5), Softplus, Dense(5), Softsign,
+    Dense(5), HardTanh, Dense(5), LeakyHardTanh, Dense(5), FastTanh, Dense(5), Mish, Dense(5), Softplus, Dense(5), Softsign,
 } }
 network! { Others: [6, 6, 4] -> [4] {
     PRelu(per_channel = true), ConvTranspose2d(4, kernel = 2, stride = 2), Celu, AvgPool2d(2, count_include_pad = true),
