@@ -112,15 +112,7 @@ pub trait Cell<T: Real>: Starts {
     /// After [`backward`](Self::backward): from the gradient of the reset hidden state computes that of the reset gate,
     /// and adds the rest to `grad`.
     #[inline(always)]
-    fn reset_backward<S: Simd>(
-        _simd: S,
-        _units: usize,
-        _hidden: &[T],
-        _gates: &mut [T],
-        _reset: &[T],
-        _grad: &mut [T],
-    ) {
-    }
+    fn reset_backward<S: Simd>(_: S, _units: usize, _hidden: &[T], _gates: &mut [T], _reset: &[T], _grad: &mut [T]) {}
 }
 
 /// The states before and after a step.
