@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the tests and examples of the library need.
-FEATURES = {"monomorph": "audio,generic-array,idx,nalgebra,rayon"}
+FEATURES = {"monomorph": "audio-load,generic-array,idx,nalgebra,rayon"}
 
 
 def cargo(*arguments, folder=ROOT, **options):
