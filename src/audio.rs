@@ -7,7 +7,7 @@
 //! | JSON of [GuitarML](https://github.com/GuitarML)'s trainers | `LSTM`, `GRU` and `RNN` with a dense layer, a PyTorch `state_dict` |
 //!
 //! # While compiling
-//! [`network!`](crate::network) takes a file instead of layers. The network is the same as if its layers had been
+//! [`network!`](crate::network!) takes a file instead of layers. The network is the same as if its layers had been
 //! written, so it runs step by step, trains, packs, and shows itself; its weights are in read-only memory. The path is
 //! relative to the folder of the package's `Cargo.toml`.
 //!
@@ -35,7 +35,7 @@ mod load;
 pub use self::load::*;
 use crate::network::Network;
 
-/// A network that [`network!`](crate::network) declares from a model file.
+/// A network that [`network!`](crate::network!) declares from a model file.
 pub trait FromFile: Network<Scalar = f32> {
     /// Its shapes and layers, in the words of the macro; the same for all files of the same structure.
     const DECLARATION: &'static str;

@@ -158,10 +158,10 @@ pub(crate) fn turn<T: Scalar, R: Rotation>(rows: [&mut [T]; 2], size: usize, at:
         (*cosine, *sine) = (T::from_f64(*c), T::from_f64(*s));
     }
     let apply = |x: &mut T, y: &mut T, c: T, s: T| (*x, *y) = (*x * c - *y * s, *y * c + *x * s);
-    for head in rows.into_iter().flat_map(|row| row.chunks_exact_mut(size)) {
+    for head in rows.into_iter().flat_map(|row| row.chunks_exact_mut(size.max(1))) {
         let angles = cosines.iter().zip(&sines);
         if R::HALF {
-            let (first, second) = head.split_at_mut(size / 2);
+            let Some((first, second)) = head.split_at_mut_checked(size / 2) else { continue };
             first.iter_mut().zip(second).zip(angles).for_each(|((x, y), (c, s))| apply(x, y, *c, *s));
         } else {
             head.as_chunks_mut().0.iter_mut().zip(angles).for_each(|([x, y], (c, s))| apply(x, y, *c, *s));
@@ -181,7 +181,7 @@ pub(crate) fn turn_rows<T: Scalar, R: Rotation>(
     let mut at = [[1.0, 0.0]; MOST_PAIRS];
     let (at, _) = at.split_at_mut(turns.len().min(MOST_PAIRS));
     let turning = Turning { turns };
-    let (mut queries, mut keys) = (queries.chunks_exact_mut(widths[0]), keys.chunks_exact_mut(widths[1]));
+    let (mut queries, mut keys) = (queries.chunks_exact_mut(widths[0].max(1)), keys.chunks_exact_mut(widths[1].max(1)));
     loop {
         let rows = [queries.next(), keys.next()];
         if rows.iter().all(Option::is_none) {
