@@ -124,8 +124,10 @@ fn lstm(context: &mut Context<'_>, config: &Node<'_>, weights: &mut Weights, inp
         builder.tensor(&layer, "weight_hh", &[hidden, gates], of_hidden.to_vec());
         builder.tensor(&layer, "bias_ih", &[gates], weights.take(&what, &[gates])?);
         builder.tensor(&layer, "bias_hh", &[gates], vec![0.0; gates]);
-        let (_hidden_state, _cell_state) = (weights.take(&what, &[hidden])?, weights.take(&what, &[hidden])?);
-        value = builder.value(format!("{prefix}hidden{index}"), &format!("{value} |> {layer}: Lstm({hidden})"));
+        // The hidden state before the first step, and the state of the cell.
+        builder.tensor(&layer, "initial", &[2, hidden], weights.take(&what, &[2, hidden])?);
+        let call = format!("{value} |> {layer}: Lstm({hidden}, initial = learned)");
+        value = builder.value(format!("{prefix}hidden{index}"), &call);
         size = hidden;
     }
     let head = Conv::take(weights, "the head", [hidden, output, 1], 1, true)?;

@@ -65,6 +65,7 @@ fn weights_keep_their_places() {
     assert_eq!(get("lstm1.weight_hh")[..3], [1.0, 5.0, 9.0]);
     assert_eq!(get("lstm1.weight_hh")[12], 2.0);
     assert_eq!(get("lstm1.bias_ih")[0], 48.0);
+    assert_eq!(get("lstm1.initial")[..], [60.0, 61.0, 62.0, 63.0, 64.0, 65.0]);
     assert_eq!((get("head.weight").as_slice(), get("head.bias").as_slice()), (&[66.0, 67.0, 68.0][..], &[69.0][..]));
 }
 
