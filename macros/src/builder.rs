@@ -12,7 +12,7 @@ use crate::errors::{Errors, stop};
 use crate::graph::{Capabilities, Dim, Node, Op, Shape, Value, ValueId, concrete};
 use crate::names::Names;
 use crate::parse::{Call, Declaration, ungroup};
-use crate::shapes;
+use crate::shapes::{self, Text};
 use crate::sizes::{self, Computed, mentioned};
 use crate::words::text;
 
@@ -220,6 +220,32 @@ impl<'a> Builder<'a> {
                 #stop
             };
         });
+    }
+
+    /// Compares two shapes: if both are literals, `now`, which returns the mistake; if const items can name both, in the
+    /// emitted code by `later`. Returns whether they fit as far as is known here; `None` if neither can be asked.
+    pub(crate) fn compare(
+        &mut self,
+        span: Span,
+        [a, b]: [&Shape; 2],
+        now: impl FnOnce(&[usize], &[usize]) -> Option<Text>,
+        later: impl FnOnce(TokenStream, TokenStream) -> TokenStream,
+    ) -> Option<bool> {
+        match (a.literals(), b.literals()) {
+            (Some(a), Some(b)) => {
+                let mistake = now(&a, &b);
+                if let Some(text) = &mistake {
+                    self.errors.at(span, text.as_str());
+                }
+                Some(mistake.is_none())
+            }
+            _ if self.is_constant(a) && self.is_constant(b) => {
+                let result = later(a.slice(&self.scalar), b.slice(&self.scalar));
+                self.check(span, result);
+                Some(true)
+            }
+            _ => None,
+        }
     }
 
     /// The size among the network's generics that the tokens mention: const items cannot name it.

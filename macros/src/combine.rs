@@ -91,17 +91,11 @@ impl Builder<'_> {
         let (a, b) = (&self.values[a], &self.values[b]);
         let (x, y) = (a.source.clone(), b.source.clone());
         let (first, second) = (a.shape.clone(), b.shape.clone());
-        match (first.literals(), second.literals()) {
-            (Some(p), Some(q)) => {
-                if let Err(text) = shapes::alike(name, &x, &p, &y, &q) {
-                    self.errors.at(span, text.as_str());
-                    return Shape::Unknown;
-                }
-            }
-            _ if self.is_constant(&first) && self.is_constant(&second) => {
-                let (p, q) = (first.slice(&self.scalar), second.slice(&self.scalar));
-                self.check(span, quote!(::monomorph::shapes::alike(#name, #x, #p, #y, #q)));
-            }
+        let now = |p: &[usize], q: &[usize]| shapes::alike(name, &x, p, &y, q).err();
+        let later = |p, q| quote!(::monomorph::shapes::alike(#name, #x, #p, #y, #q));
+        match self.compare(span, [&first, &second], now, later) {
+            Some(false) => return Shape::Unknown,
+            Some(true) => {}
             _ if matches!(first, Shape::Unknown) || matches!(second, Shape::Unknown) => return Shape::Unknown,
             // Only the compiler can compare the types.
             _ if matches!(first, Shape::Opaque(_)) || matches!(second, Shape::Opaque(_)) => {}

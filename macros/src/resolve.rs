@@ -374,18 +374,10 @@ impl Resolver<'_> {
         // If only the compiler can compare the two, the layers that follow rely on the shape of the input, or of the
         // body if there is a shortcut.
         let mut shape = if shortcut == input { other.clone() } else { body_shape.clone() };
-        match (body_shape.literals(), other.literals()) {
-            (Some(a), Some(b)) => {
-                if let Err(why) = shapes::residual(&name, &a, with, &b) {
-                    self.builder.errors.at(span, why.as_str());
-                    shape = Shape::Unknown;
-                }
-            }
-            _ if self.builder.is_constant(&body_shape) && self.builder.is_constant(&other) => {
-                let (name, a, b) = (&name, body_shape.slice(&self.builder.scalar), other.slice(&self.builder.scalar));
-                self.builder.check(span, quote!(::monomorph::shapes::residual(#name, #a, #with, #b)));
-            }
-            _ => {}
+        let now = |a: &[usize], b: &[usize]| shapes::residual(&name, a, with, b).err();
+        let later = |a, b| quote!(::monomorph::shapes::residual(#name, #a, #with, #b));
+        if self.builder.compare(span, [&body_shape, &other], now, later) == Some(false) {
+            shape = Shape::Unknown;
         }
         self.builder.fieldless_node(Op::Add, name, "Add", vec![body, shortcut], shape)
     }
@@ -400,26 +392,17 @@ impl Resolver<'_> {
             self.builder.errors.at(written.span, message);
             return;
         }
-        let source = source.clone();
-        match (declared.literals(), computed.literals()) {
-            (Some(declared), Some(computed)) => {
-                if let Err(why) = shapes::declared_output(&declared, &source, &computed) {
-                    self.builder.errors.at(written.span, why.as_str());
-                }
+        let (computed, source) = (computed.clone(), source.clone());
+        let now = |a: &[usize], b: &[usize]| shapes::declared_output(a, &source, b).err();
+        let later = |a, b| quote!(::monomorph::shapes::declared_output(#a, #source, #b));
+        let compared = self.builder.compare(written.span, [declared, &computed], now, later);
+        // A const parameter is equal only to itself.
+        if let (None, Shape::Known(_), Shape::Known(_)) = (compared, declared, &computed) {
+            let (a, b) = (declared.text(), computed.text());
+            if a != b {
+                let message = format!("the network is declared to give {a}, but {source} gives {b}");
+                self.builder.errors.at(written.span, message);
             }
-            _ if self.builder.is_constant(declared) && self.builder.is_constant(computed) => {
-                let (a, b) = (declared.slice(&self.builder.scalar), computed.slice(&self.builder.scalar));
-                self.builder.check(written.span, quote!(::monomorph::shapes::declared_output(#a, #source, #b)));
-            }
-            // A const parameter is equal only to itself.
-            _ if matches!((declared, computed), (Shape::Known(_), Shape::Known(_))) => {
-                let (a, b) = (declared.text(), computed.text());
-                if a != b {
-                    let message = format!("the network is declared to give {a}, but {source} gives {b}");
-                    self.builder.errors.at(written.span, message);
-                }
-            }
-            _ => {}
         }
     }
 }

@@ -4,23 +4,11 @@
 //! while the test runs, where there are any.
 
 use std::fs;
-use std::path::PathBuf;
 
 use monomorph::audio::{AudioError, FromFile, fits, load};
 use monomorph::memory;
 use monomorph::prelude::*;
 use safetensors::SafeTensors;
-
-/// The folder of others' models, if it is there.
-fn shared(folder: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/models")).join(folder);
-    let path = if path.is_dir() { path } else { PathBuf::from("/work/shared/models").join(folder) };
-    if !path.is_dir() {
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    }
-    Some(path)
-}
 
 /// Declares networks from structures, loads files into them, and compares their steps with references.
 macro_rules! nam {
@@ -28,7 +16,7 @@ macro_rules! nam {
         #[test]
         fn $test() {
             network! { Net = $structure; }
-            let Some(folder) = shared("nam") else { return };
+            let Some(folder) = crate::others("nam") else { return };
             let text = fs::read_to_string(folder.join($file)).expect("a model");
             assert!(fits::<Net>(&text).expect("a model"));
             let mut net: Box<Net> = memory::boxed();
@@ -67,7 +55,7 @@ nam! {
 }
 
 /// The numbers of a file, line by line.
-fn csv(path: PathBuf) -> Vec<f32> {
+fn csv(path: std::path::PathBuf) -> Vec<f32> {
     let text = fs::read_to_string(path).expect("a file");
     text.split(['\n', ','])
         .filter(|word| !word.trim().is_empty())
@@ -88,7 +76,7 @@ macro_rules! rtneural {
         #[test]
         fn $test() {
             network! { Net = $structure; }
-            let Some(folder) = shared("rtneural") else { return };
+            let Some(folder) = crate::others("rtneural") else { return };
             let mut net = Net::zeroed();
             load(&fs::read_to_string(folder.join($file)).expect("a model"), &mut net).expect("the structure");
             let mut state = net.start();
@@ -109,7 +97,7 @@ rtneural! {
 #[test]
 fn rtneural_conv2d() {
     network! { Net = "tests/files/audio/conv2d.json"; }
-    let Some(folder) = shared("rtneural") else { return };
+    let Some(folder) = crate::others("rtneural") else { return };
     let mut net = Net::zeroed();
     load(&fs::read_to_string(folder.join("conv2d.json")).expect("a model"), &mut net).expect("the structure");
     let mut x = [[[0.0; 1]; 23]; 50];
@@ -120,7 +108,7 @@ fn rtneural_conv2d() {
 #[test]
 fn rtneural_full_model_runs() {
     network! { Net = "tests/files/audio/full_model.json"; }
-    let Some(folder) = shared("rtneural") else { return };
+    let Some(folder) = crate::others("rtneural") else { return };
     let mut net = Net::zeroed();
     load(&fs::read_to_string(folder.join("full_model.json")).expect("a model"), &mut net).expect("the structure");
     let mut state = net.start();
@@ -151,7 +139,7 @@ fn rtneural_convolutions_of_pytorch() {
     network! { Plain = "tests/files/audio/conv1d.json"; }
     network! { Strided = "tests/files/audio/conv1d_stride.json"; }
     network! { Grouped = "tests/files/audio/conv1d_groups.json"; }
-    let Some(folder) = shared("rtneural") else { return };
+    let Some(folder) = crate::others("rtneural") else { return };
     let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a model");
 
     // The references begin when the kernel is filled, and have the channels in rows.
@@ -187,7 +175,7 @@ fn rtneural_convolutions_of_pytorch() {
 fn pedals_of_guitarml_run() {
     network! { Short = "tests/files/audio/lstm_pedal.json"; }
     network! { Gated = "tests/files/audio/gru_pedal.json"; }
-    let Some(folder) = shared("guitarml") else { return };
+    let Some(folder) = crate::others("guitarml") else { return };
     let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a model");
     let (mut short, mut gated) = (Short::zeroed(), Gated::zeroed());
     load(&read("lstm8_ts9_pytorch.json"), &mut short).expect("the structure");

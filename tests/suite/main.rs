@@ -35,3 +35,15 @@ mod stories;
 mod streaming;
 mod structure;
 mod terms;
+
+/// A folder of models that others made, if it is there: they are no part of this package.
+fn others(folder: &str) -> Option<std::path::PathBuf> {
+    let models = std::env::var_os("MONOMORPH_MODELS");
+    let models = models.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/models").into());
+    let path = std::path::PathBuf::from(models).join(folder);
+    if !path.is_dir() {
+        println!("skipped: there is no {}", path.display());
+        return None;
+    }
+    Some(path)
+}

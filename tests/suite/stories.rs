@@ -3,24 +3,16 @@
 #[path = "../../examples/stories/model.rs"]
 mod model;
 
-use std::path::PathBuf;
-
 use monomorph::Noise;
 use monomorph::memory::boxed;
 use monomorph::sampling::Sampling;
 
 #[test]
 fn writes_its_story_letter_for_letter() {
-    let models = std::env::var_os("MONOMORPH_MODELS");
-    let folder = models.map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/models").into(), PathBuf::from);
-    let folder = folder.join("llama");
-    let read = |name: &str| std::fs::read(folder.join(name));
-    let (Ok(weights), Ok(tokens), Ok(expected)) =
-        (read("stories260K.bin"), read("tok512.bin"), read("stories260K-200-steps.txt"))
-    else {
-        println!("skipped: there is no {}", folder.display());
-        return;
-    };
+    let Some(folder) = crate::others("llama") else { return };
+    let read = |name: &str| std::fs::read(folder.join(name)).expect(name);
+    let (weights, tokens) = (read("stories260K.bin"), read("tok512.bin"));
+    let expected = read("stories260K-200-steps.txt");
     let (mut net, mut text) = (boxed::<model::Stories>(), Vec::new());
     model::load(&mut net, &weights).expect("the weights");
     let tokens = model::Tokens::read(&tokens).expect("the tokens");

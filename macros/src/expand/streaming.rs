@@ -77,7 +77,6 @@ impl Network<'_> {
                 const RECEPTIVE_FIELD: ::core::option::Option<usize> = #reach;
 
                 fn start(&self, __state: &mut Self::State) {
-                    __m::clear(__state);
                     #(#starts)*
                 }
 

@@ -96,20 +96,10 @@ impl<'a> Arguments<'a> {
         let stated = Shape::Known(stated?);
         let given = &builder.values[input];
         let (source, shape) = (given.source.clone(), given.shape.clone());
-        match (stated.literals(), shape.literals()) {
-            (Some(a), Some(b)) => {
-                if let Err(error) = shapes::stated_input(&text, &a, &source, &b) {
-                    builder.errors.at(written.span(), error.as_str());
-                    return None;
-                }
-            }
-            _ if builder.is_constant(&stated) && builder.is_constant(&shape) => {
-                let (a, b) = (stated.slice(&builder.scalar), shape.slice(&builder.scalar));
-                builder.check(written.span(), quote!(::monomorph::shapes::stated_input(#text, #a, #source, #b)));
-            }
-            _ => {}
-        }
-        Some(())
+        let now = |a: &[usize], b: &[usize]| shapes::stated_input(&text, a, &source, b).err();
+        let later = |a, b| quote!(::monomorph::shapes::stated_input(#text, #a, #source, #b));
+        let compared = builder.compare(written.span(), [&stated, &shape], now, later);
+        (compared != Some(false)).then_some(())
     }
 
     /// The axis of the input that is given as `axis`, counted from 0; `Some(None)` if none is given.

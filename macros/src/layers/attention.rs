@@ -79,7 +79,6 @@ fn attention(
         builder.numbers(arguments.span, &text, memory)?;
         builder.sizes(&arguments.name, arguments.span, SEQUENCE, 2, memory)
     });
-    builder.numbers(arguments.span, &text, x)?;
     let (heads, causal, bias, base) = (heads?, causal?, bias?, base?);
     let features = sizes?.last()?.clone();
     let from = match from {

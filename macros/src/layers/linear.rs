@@ -164,18 +164,10 @@ pub(super) fn unembedding(builder: &mut Builder, arguments: &Arguments, input: V
     let sizes = builder.sizes(&arguments.name, arguments.span, "a vector of features", rank, input)?;
     let (source, last) = (builder.values[input].source.clone(), Shape::Known(vec![sizes.last()?.clone()]));
     let takes = Shape::Known(vec![features.clone()]);
-    match (takes.literals(), last.literals()) {
-        (Some(p), Some(q)) => {
-            if let Err(error) = shapes::taken_input(&text, &p, &source, &q) {
-                builder.errors.at(arguments.span, error.as_str());
-                return None;
-            }
-        }
-        _ if builder.is_constant(&takes) && builder.is_constant(&last) => {
-            let (p, q) = (takes.slice(&builder.scalar), last.slice(&builder.scalar));
-            builder.check(arguments.span, quote!(::monomorph::shapes::taken_input(#text, #p, #source, #q)));
-        }
-        _ => {}
+    let now = |p: &[usize], q: &[usize]| shapes::taken_input(&text, p, &source, q).err();
+    let later = |p, q| quote!(::monomorph::shapes::taken_input(#text, #p, #source, #q));
+    if builder.compare(arguments.span, [&takes, &last], now, later) == Some(false) {
+        return None;
     }
     let output = Shape::Known(sizes[..rank - 1].iter().cloned().chain([vocabulary.clone()]).collect());
     let scalar = &builder.scalar;

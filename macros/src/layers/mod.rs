@@ -33,9 +33,15 @@ use crate::parse::{Argument, Call};
 use crate::words::text;
 
 /// Checks the input of a layer, works out its output, and adds it; `None` after an error.
-type Add = fn(&mut Builder, &Arguments, ValueId) -> Option<ValueId>;
+type AddOne = fn(&mut Builder, &Arguments, ValueId) -> Option<ValueId>;
 /// The same for a layer that can have several inputs.
 type AddSeveral = fn(&mut Builder, &Arguments, &[ValueId]) -> Option<ValueId>;
+
+/// How a layer is added.
+enum Add {
+    One(AddOne),
+    Several(AddSeveral),
+}
 
 /// A row of the table.
 struct Kind {
@@ -45,8 +51,6 @@ struct Kind {
     /// Whether it takes integers, such as tokens, instead of numbers of the network's type.
     takes_whole_numbers: bool,
     add: Add,
-    /// How it is added with several inputs, if it can have them.
-    several: Option<AddSeveral>,
 }
 
 const fn kind(
@@ -55,10 +59,22 @@ const fn kind(
     places: &'static [&'static str],
     names: &'static [&'static str],
     required: usize,
-    add: Add,
+    add: AddOne,
 ) -> Kind {
     let signature = Signature { name, places, names, required };
-    Kind { signature, field, takes_whole_numbers: false, add, several: None }
+    Kind { signature, field, takes_whole_numbers: false, add: Add::One(add) }
+}
+
+/// A layer that can have several inputs, with one argument that must be given.
+const fn several(
+    name: &'static str,
+    field: &'static str,
+    place: &'static [&'static str],
+    names: &'static [&'static str],
+    add: AddSeveral,
+) -> Kind {
+    let signature = Signature { name, places: place, names, required: 1 };
+    Kind { signature, field, takes_whole_numbers: false, add: Add::Several(add) }
 }
 
 const CONV: &[&str] = &["kernel", "stride", "padding", "dilation", "groups", "bias"];
@@ -119,17 +135,11 @@ const KINDS: &[Kind] = &[
     kind("LayerNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "LayerNorm", 1e-5)),
     kind("RmsNorm", "norm", &[], &["epsilon"], 0, |b, a, v| norm(b, a, v, "RmsNorm", 1e-6)),
     kind("GroupNorm", "norm", &["groups"], &["epsilon"], 1, group_norm),
-    Kind { several: Some(rnn), ..kind("Rnn", "rnn", &["units"], RNN, 1, |b, a, v| rnn(b, a, &[v])) },
-    Kind { several: Some(lstm), ..kind("Lstm", "lstm", &["units"], LSTM, 1, |b, a, v| lstm(b, a, &[v])) },
-    Kind { several: Some(gru), ..kind("Gru", "gru", &["units"], GRU, 1, |b, a, v| gru(b, a, &[v])) },
-    Kind {
-        several: Some(self_attention),
-        ..kind("SelfAttention", "attention", &["heads"], ATTENTION, 1, |b, a, v| self_attention(b, a, &[v]))
-    },
-    Kind {
-        several: Some(cross_attention),
-        ..kind("Attention", "attention", &["heads"], ATTENTION, 1, |b, a, v| cross_attention(b, a, &[v]))
-    },
+    several("Rnn", "rnn", &["units"], RNN, rnn),
+    several("Lstm", "lstm", &["units"], LSTM, lstm),
+    several("Gru", "gru", &["units"], GRU, gru),
+    several("SelfAttention", "attention", &["heads"], ATTENTION, self_attention),
+    several("Attention", "attention", &["heads"], ATTENTION, cross_attention),
     kind("Positions", "positions", &[], &[], 0, positions),
     kind("SinusoidalPositions", "positions", &[], &["base"], 0, sinusoidal_positions),
     kind("Affine", "affine", &[], &["weight", "bias", "per"], 0, affine),
@@ -216,42 +226,43 @@ pub(crate) fn add(builder: &mut Builder, call: &Call, input: ValueId) -> ValueId
     let Some(kind) = KINDS.iter().find(|kind| plain.as_deref() == Some(kind.signature.name)) else {
         return user_defined(builder, call, plain.as_deref(), &[input]);
     };
+    from_table(builder, kind, call, &[input])
+}
+
+/// Adds a layer of several inputs; returns its output.
+pub(crate) fn add_several(builder: &mut Builder, call: &Call, inputs: &[ValueId]) -> ValueId {
+    let plain = call.path.get_ident().map(text);
+    match KINDS.iter().find(|kind| plain.as_deref() == Some(kind.signature.name)) {
+        Some(kind) => from_table(builder, kind, call, inputs),
+        None => user_defined(builder, call, plain.as_deref(), inputs),
+    }
+}
+
+/// Adds a layer of the table; returns its output.
+fn from_table(builder: &mut Builder, kind: &Kind, call: &Call, inputs: &[ValueId]) -> ValueId {
+    if let (Add::One(_), [_, _, ..]) = (&kind.add, inputs) {
+        let message = format!("{} takes one value; `concat(..)` joins several", kind.signature.name);
+        builder.errors.at(call.span(), message);
+        return unknown(builder);
+    }
     let name = builder.name(kind.field, call);
     Arguments::new(builder, &kind.signature, name, call)
         .and_then(|arguments| {
+            let input = *inputs.first()?;
             if kind.takes_whole_numbers {
                 builder.whole_numbers(call.span(), &arguments.text(), input)?;
             } else {
                 builder.numbers(call.span(), &arguments.text(), input)?;
             }
             arguments.check_input(builder, input)?;
-            let output = (kind.add)(builder, &arguments, input)?;
+            let output = match kind.add {
+                Add::One(add) => add(builder, &arguments, input)?,
+                Add::Several(add) => add(builder, &arguments, inputs)?,
+            };
             builder.locate(output, call.span());
             Some(output)
         })
         .unwrap_or_else(|| unknown(builder))
-}
-
-/// Adds a layer of several inputs; returns its output.
-pub(crate) fn add_several(builder: &mut Builder, call: &Call, inputs: &[ValueId]) -> ValueId {
-    let plain = call.path.get_ident().map(text);
-    if let Some(kind) = KINDS.iter().find(|kind| plain.as_deref() == Some(kind.signature.name)) {
-        if let Some(several) = kind.several {
-            let name = builder.name(kind.field, call);
-            return Arguments::new(builder, &kind.signature, name, call)
-                .and_then(|arguments| {
-                    arguments.check_input(builder, inputs[0])?;
-                    let output = several(builder, &arguments, inputs)?;
-                    builder.locate(output, call.span());
-                    Some(output)
-                })
-                .unwrap_or_else(|| unknown(builder));
-        }
-        let message = format!("{} takes one value; `concat(..)` joins several", kind.signature.name);
-        builder.errors.at(call.span(), message);
-        return unknown(builder);
-    }
-    user_defined(builder, call, plain.as_deref(), inputs)
 }
 
 /// Adds a user-defined layer, given by its path. Only its type determines its input and output.

@@ -146,18 +146,10 @@ fn check_states(
     let takes = Shape::Known(vec![units.clone()]);
     for value in given {
         let (gives, source) = (builder.values[*value].shape.clone(), builder.values[*value].source.clone());
-        match (takes.literals(), gives.literals()) {
-            (Some(p), Some(q)) => {
-                if let Err(error) = shapes::taken_input(&text, &p, &source, &q) {
-                    builder.errors.at(arguments.span, error.as_str());
-                    return None;
-                }
-            }
-            _ if builder.is_constant(&takes) && builder.is_constant(&gives) => {
-                let (p, q) = (takes.slice(&builder.scalar), gives.slice(&builder.scalar));
-                builder.check(arguments.span, quote!(::monomorph::shapes::taken_input(#text, #p, #source, #q)));
-            }
-            _ => {}
+        let now = |p: &[usize], q: &[usize]| shapes::taken_input(&text, p, &source, q).err();
+        let later = |p, q| quote!(::monomorph::shapes::taken_input(#text, #p, #source, #q));
+        if builder.compare(arguments.span, [&takes, &gives], now, later) == Some(false) {
+            return None;
         }
     }
     Some(())

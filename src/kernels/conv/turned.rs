@@ -3,13 +3,10 @@
 use core::marker::PhantomData;
 
 use super::geometry::{Convolution, Geometry};
-use crate::kernels::gemm::{Extent, Strided, product, registers, transpose};
+use crate::kernels::gemm::{Extent, PART, Strided, panel, product, registers, transpose};
 use crate::kernels::window::Axis;
 use crate::scalar::{Scalar, lanes};
 use crate::simd::{SCALAR, Simd};
-
-/// How many numbers of the weight are turned around at a time.
-const PART: usize = 64 * 64;
 
 /// The product of a row of the output with a part of the weight of one tap: pixels × input channels.
 pub(super) struct Panel<G>(PhantomData<G>);
@@ -36,9 +33,7 @@ impl<G: Convolution> Panel<G> {
         }
         least
     };
-}
 
-impl<G: Convolution> Panel<G> {
     /// Whether this takes less time than sums over lanes of output channels, which leave lanes idle where these are few
     /// and exchange them at the end.
     pub(super) const fn pays<T: Scalar, S: Simd>() -> bool {
@@ -75,7 +70,7 @@ impl<G: Convolution> Extent for Panel<G> {
         }
         best
     };
-    const COLUMNS: usize = Geometry::<G>::CG.div_ceil(Geometry::<G>::CG.div_ceil(64));
+    const COLUMNS: usize = panel(Geometry::<G>::CG);
 }
 
 /// `∂x` of a batch: for every tap and row, `∂x[pixels under the tap] += ∂y[row] · W[tap]ᵀ`.
@@ -86,6 +81,7 @@ pub(super) fn input_gradient<T: Scalar, S: Simd, G: Convolution>(
     weight: &[T],
     grad_x: &mut [T],
 ) {
+    let mut turned = [T::ZERO; PART];
     grad_x.fill(T::ZERO);
     let rows = grad_y.len() / (G::OUTPUT[1] * Geometry::<G>::OC);
     for first in (0..rows).step_by(Panel::<G>::BLOCK) {
@@ -99,6 +95,7 @@ pub(super) fn input_gradient<T: Scalar, S: Simd, G: Convolution>(
                     group,
                     [grad_y, weight],
                     grad_x,
+                    &mut turned,
                 );
             }
         }
@@ -114,10 +111,10 @@ fn add_tap<T: Scalar, S: Simd, G: Convolution>(
     group: usize,
     [grad_y, weight]: [&[T]; 2],
     grad_x: &mut [T],
+    turned: &mut [T; PART],
 ) {
     let (row, width) = (const { Geometry::<G>::axis(0) }, const { <Panel<G> as Extent>::COLUMNS });
     let ((top, bottom), (left, right)) = (row.windows(tap_row), Panel::<G>::ROW.windows(tap));
-    let mut turned = [T::ZERO; PART];
     let mut next = 0;
     while next < Geometry::<G>::CG {
         // The last panel may overlap the one before; it then adds only what is missing.
@@ -128,7 +125,7 @@ fn add_tap<T: Scalar, S: Simd, G: Convolution>(
             let output = group * Geometry::<G>::WIDTH + output;
             let part = Geometry::<G>::weight(tap_row, tap) + channel * Geometry::<G>::OC + output;
             let part = weight.get(part..).unwrap_or(&[]);
-            transpose(simd, [width, depth], (part, Geometry::<G>::OC), (&mut turned, width));
+            transpose(simd, [width, depth], (part, Geometry::<G>::OC), (turned, width));
             for part in turned.chunks_exact_mut(width).take(if skip > 0 { depth } else { 0 }) {
                 part.iter_mut().take(skip).for_each(|weight| *weight = T::ZERO);
             }

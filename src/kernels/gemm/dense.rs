@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use super::forward::{Forward, Product, by_rows};
-use super::strided::{Extent, Strided, product, transpose};
+use super::strided::{Extent, PART, Strided, panel, product, transpose};
 use super::tile::{Columns, accumulate, add_rows, collect, dot, nothing, only, start};
 use super::tiling::{Tiles, copy, cover, with};
 use super::write::add;
@@ -267,21 +267,21 @@ struct Panel<P>(PhantomData<P>);
 
 impl<P: Product> Panel<P> {
     /// How many outputs are summed at a time.
-    const DEPTH: usize = 64 * 64 / <Self as Extent>::COLUMNS;
+    const DEPTH: usize = PART / <Self as Extent>::COLUMNS;
     /// Whether there are so many rows that the time for turning the weight around is small.
     const PAYS: bool = !SCALAR && P::ROWS >= 16 && P::IN >= 8 && P::OUT >= 4 && P::ROWS * P::IN * P::OUT >= 1 << 14;
 }
 
 impl<P: Product> Extent for Panel<P> {
     const ROWS: usize = P::ROWS;
-    const COLUMNS: usize = P::IN.div_ceil(P::IN.div_ceil(64));
+    const COLUMNS: usize = panel(P::IN);
 }
 
 /// [`dense_input_gradient`] of many rows: parts of the weight are turned around, so that sums need no exchange of lanes.
 #[inline(always)]
 fn by_panels<T: Scalar, S: Simd, P: Product>(simd: S, grad_y: &[T], weight: &[T], grad_x: &mut [T]) {
     let width = const { <Panel<P> as Extent>::COLUMNS };
-    let mut turned = [T::ZERO; 64 * 64];
+    let mut turned = [T::ZERO; PART];
     let mut next = 0;
     while next < P::IN {
         // The last panel may overlap the one before, and begins anew.

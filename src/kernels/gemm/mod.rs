@@ -21,7 +21,7 @@ mod write;
 
 pub(crate) use dense::{dense_forward, dense_input_gradient, dense_weight_gradient};
 pub(crate) use forward::Product;
-pub(crate) use strided::{Extent, Strided, product, transpose};
+pub(crate) use strided::{Extent, PART, Strided, panel, product, transpose};
 pub(super) use tile::{Columns, accumulate, accumulate_all, add_rows, collect, dot, rescale, start};
 pub(super) use tiling::{Tiles, copy, cover, registers, with};
 pub(super) use write::{add, write, write_across, write_maxima};

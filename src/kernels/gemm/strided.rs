@@ -98,6 +98,14 @@ pub(crate) fn product<T: Scalar, S: Simd, E: Extent, const ADD: bool>(
     }
 }
 
+/// How many numbers of a weight are turned around at a time: 16 KiB of `f32`.
+pub(crate) const PART: usize = 64 * 64;
+
+/// How many columns a part of a weight has when it is turned around: as many as fit into equal parts of at most 64.
+pub(crate) const fn panel(inputs: usize) -> usize {
+    inputs.div_ceil(inputs.div_ceil(64))
+}
+
 /// Writes a matrix with rows and columns exchanged: `to[c][r] = from[r][c]`, where the rows of `from` are `from_row`
 /// numbers apart, and those of `to` are `to_row`.
 ///
