@@ -187,14 +187,17 @@ impl<X: Tensor, V: Tensor, B: Tensor> Product for Later<X, V, B> {
     const BIAS: usize = B::LEN;
 }
 
-/// The states of a recurrent layer between steps.
-#[derive(Clone, Debug, PartialEq, Plain)]
+/// The states of a recurrent layer between steps, and scratch memory, which would have to be cleared in every step
+/// if it were on the stack.
+#[derive(Clone, Debug, Plain)]
 #[repr(C)]
-pub struct State<V, C> {
+pub struct State<V, C, G> {
     /// h, zeros before the first step.
     pub hidden: V,
     /// The cell state of an LSTM.
     pub beside: C,
+    gates: G,
+    products: G,
 }
 
 /// The memory of one step of a batch: rows of the input, the states, and both products.

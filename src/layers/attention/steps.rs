@@ -131,7 +131,7 @@ where
                     let q = Strided { numbers: q, row: Self::HEAD, step: 1 };
                     scores::<T, S, Self, StepScores<Self>>(simd, rows, q, (keys, of), weights);
                     for weights in weights.chunks_exact_mut(Self::KEYS).take(Self::SHARING) {
-                        let (weights, _) = weights.split_at_mut(reach);
+                        let weights = weights.get_mut(..reach).unwrap_or_default();
                         let (_, sum) = powers(simd, weights, reach);
                         elementwise::scale(simd, weights, T::ONE / sum);
                     }

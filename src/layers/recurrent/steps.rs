@@ -28,12 +28,13 @@ where
     fn block<S: Simd, const N: usize>(
         &self,
         simd: S,
-        state: &mut State<H::Rows, C::Beside<H::Rows>>,
+        state: &mut State<H::Rows, C::Beside<H::Rows>, G>,
         input: &[X::Item; N],
         output: &mut [Y::Last; N],
     ) {
-        let (mut gates, mut products) = (memory::zeroed::<[G; N]>(), memory::zeroed::<G>());
-        let mut reset = memory::zeroed::<C::Scratch<H::Rows>>();
+        let (mut many, mut reset) = (memory::zeroed::<[G; N]>(), memory::zeroed::<C::Scratch<H::Rows>>());
+        let State { hidden, beside, gates, products } = state;
+        let gates = if const { N == 1 } { gates.numbers_mut() } else { batch_slice_mut(&mut many) };
         let (mut reset_products, w) = (memory::zeroed::<C::Scratch<G>>(), &self.weight_ih);
         gemm::dense_forward::<T, I::Format, S, Identity, OneStep<X::Item, G, N>>(
             simd,
@@ -41,13 +42,13 @@ where
             w.packed(),
             w.scale(),
             self.bias_ih.numbers(),
-            batch_slice_mut(&mut gates),
+            gates,
         );
-        for (gates, y) in gates.iter_mut().zip(output) {
+        for (gates, y) in gates.chunks_exact_mut(G::LEN.max(1)).zip(output) {
             let products = [products.numbers_mut(), reset.numbers_mut(), reset_products.numbers_mut()];
-            let states = [state.hidden.numbers_mut(), state.beside.numbers_mut()];
-            self.advance::<S, 1>(simd, (gates.numbers_mut(), 0), products, states);
-            Self::give(state.hidden.numbers(), state.beside.numbers(), y.numbers_mut());
+            let states = [hidden.numbers_mut(), beside.numbers_mut()];
+            self.advance::<S, 1>(simd, (gates, 0), products, states);
+            Self::give(hidden.numbers(), beside.numbers(), y.numbers_mut());
         }
     }
 }
@@ -63,7 +64,7 @@ where
     Y: Tensor<Element = T>,
     Z: Tensor<Element = T>,
 {
-    type State = State<H::Rows, C::Beside<H::Rows>>;
+    type State = State<H::Rows, C::Beside<H::Rows>, G>;
     type StepInput = X::Item;
     type StepOutput = Y::Last;
 

@@ -49,8 +49,8 @@ network! { Inner: [5] -> [2] { Dense(2), Sigmoid } }
 network! { Words: [u8; 6] -> [3] {
     tokens: Embedding(11, 4), Positions, Dense(4), Tanh, Unembedding(tokens), GlobalMaxPool1d, Dense(3),
 } }
-network! { Sequences(x: [5, 8], memory: [3, 6]) -> [5, 8] {
-    let both = x |> Gru(4, bidirectional, init = keras) |> Flip(axis = 0);
+network! { Sequences(x: [3, 4], memory: [2, 3]) -> [3, 4] {
+    let both = x |> Gru(2, bidirectional, init = keras) |> Flip(axis = 0);
     let turned = both |> SinusoidalPositions |> SelfAttention(heads = 2, kv_heads = 1, rotary = interleaved);
     let read = (turned, memory) |> Attention(heads = 2);
     read |> TransformerBlock(heads = 2, ffn = 4, causal, activation = swiglu)
