@@ -4,6 +4,7 @@ Usage: python3 report.py <target directory>; `run.sh` calls it.
 """
 
 import json
+import os
 import re
 import struct
 import subprocess
@@ -30,12 +31,14 @@ MACHINES = [
 FUSED = ("RV32IMAFC",)
 CORTEX_WITH_FLOATS = ("Cortex-M4F", "Cortex-M7F")
 # The most instructions that a multiply-accumulate of these programs may take with an FPU.
-ON_CORTEX = {"policy": 1.9, "amp": 2.2, "digits": 1.9, "digits_half": 2.4, "digits_small": 2.6}
+ON_CORTEX = {"policy": 1.9, "amp": 2.2, "writer": 2.2, "digits": 1.9, "digits_half": 2.4, "digits_small": 2.6}
 ON_RISCV = {"policy": 2.6, "digits": 2.6, "digits_small": 2.6}
 FEW = {"Cortex-M4F": ON_CORTEX, "Cortex-M7F": ON_CORTEX, "RV32IMAFC": ON_RISCV}
 # Each instruction takes one nanosecond; a sleeping processor does not wait for the wall clock.
 QEMU = ["-nographic", "-icount", "shift=0,align=off,sleep=off", "-semihosting-config", "enable=on,target=native"]
-PROGRAMS = ["digits", "digits_half", "digits_small", "policy", "control", "amp", "every_layer", "xor", "sensor", "snapshot"]
+PROGRAMS = ["digits", "digits_half", "digits_small", "policy", "control", "amp", "writer", "gestures", "every_layer", "every_sequence", "xor", "sensor", "snapshot"]
+# All layers there are.
+EVERY = ["every_layer", "every_sequence"]
 TRAINING = ["xor", "sensor", "snapshot"]
 # Programs whose cycles on a Cortex-M4F are estimated: they begin by evaluating one network.
 ESTIMATED = ["digits", "digits_half", "digits_small", "policy", "control"]
@@ -169,6 +172,23 @@ def emulate(job):
     return path, run([*emulator, "-M", machine, *QEMU, "-kernel", path])
 
 
+def tell_a_story():
+    """Compares the text of the language model with the one that its authors' program writes."""
+    if "STORIES" not in os.environ:
+        print("stories: skipped, MONOMORPH_MODELS does not say where the model is")
+        return
+    path, output = emulate(("stories", MACHINES[0]))
+    text, _, measured = (output or "").partition("\n# ")
+    expected = Path(os.environ["STORIES"], "stories260K-200-steps.txt").read_text()
+    check(text.strip() == expected.strip(), f"stories: {text!r}")
+    check(not can_panic(path), f"stories: can panic or allocate: {can_panic(path)}")
+    figures = {name: int(number) for name, number in re.findall(r"(\w+) (\d+)", measured)}
+    flash, ram = sizes(path)
+    if figures:
+        each = figures["instructions"] // figures["tokens"]
+        print(f"stories on {MACHINES[0][0]}: letter for letter; {flash} bytes of flash, {ram} of RAM, {each} instructions per token")
+
+
 def main():
     expected = {program: on_the_pc(program) for program in PROGRAMS}
     expected["digits_in_c"] = expected["digits"]
@@ -210,8 +230,8 @@ def main():
             check(stack <= 1024, f"{what}: {stack} bytes of stack")
         # On RISC-V, ReLU is a branch.
         if program not in TRAINING and name in CORTEX_WITH_FLOATS:
-            # `every_layer` has seven networks, four inputs each.
-            size = 4 if program == "every_layer" else max(len(instructions), 1)
+            # They have several networks, four inputs each.
+            size = 4 if program in EVERY else max(len(instructions), 1)
             for first in range(0, len(instructions), size):
                 alike = set(instructions[first : first + size])
                 check(len(alike) == 1, f"{what}: the time depends on the data: {sorted(alike)}")
@@ -221,10 +241,11 @@ def main():
     for _, target, *_ in MACHINES:
         check(can_panic(BUILT / target / "release" / "may_panic"), f"{target}: a program that can panic was not noticed")
     table = (HERE / "../../macros/src/layers/mod.rs").read_text()
-    used = (HERE / "src/bin/every_layer.rs").read_text()
+    used = "".join((HERE / f"src/bin/{program}.rs").read_text() for program in EVERY)
     for kind in re.findall(r'^    kind\("(\w+)"', table, re.M):
-        check(re.search(rf"\b{kind}\b", used), f"every_layer does not use {kind}")
+        check(re.search(rf"\b{kind}\b", used), f"neither of {EVERY} uses {kind}")
 
+    tell_a_story()
     print("flash, RAM (statics) and stack in bytes; instructions and stack of one inference or one training step")
     print("cycles of one inference are an estimate: see cycles.py")
     if problems:

@@ -77,6 +77,13 @@ for architecture in thumb riscv; do
     "$cargo" build --quiet --locked --release "${flags[@]}" "${group[@]}" -p firmware --features firmware/defmt
 done
 "$cargo" build --quiet --locked --release "${flags[@]}" "--target=${targets[0]}" -p digits-c
+# A language model, if it is there. (It is not ours to give.)
+models=${MONOMORPH_MODELS:-../../../shared/models}
+if [[ -f $models/llama/stories260K.bin ]]; then
+    STORIES=$(realpath "$models/llama")
+    export STORIES
+    "$cargo" build --quiet --locked --release "${flags[@]}" "--target=${targets[0]}" -p stories
+fi
 if [[ $header != "$(cat c/digits.h)" ]]; then
     echo 'run.sh: the C functions have changed, so c/digits.h was regenerated; review and commit it' >&2
     exit 1

@@ -13,6 +13,7 @@
 //! ```
 
 mod model;
+mod net;
 
 use std::error::Error;
 use std::io::{Write, stdout};
@@ -20,10 +21,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser;
-use model::{Stories, Tokens, load, tell};
+use model::load;
 use monomorph::Noise;
 use monomorph::memory::boxed;
 use monomorph::sampling::Sampling;
+use net::{Stories, StoriesState, Tokens, tell};
 
 /// Writes a children's story.
 #[derive(Parser)]
@@ -54,10 +56,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let read = |path: &PathBuf| std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
     let mut net = boxed::<Stories>();
     load(&mut net, &read(&options.model)?).map_err(|error| format!("{}: {error}", options.model.display()))?;
-    let tokens = Tokens::read(&read(&options.tokens)?).ok_or("the file of tokens is damaged")?;
+    let tokens = read(&options.tokens)?;
+    let tokens = Tokens::read(&tokens).ok_or("the file of tokens is damaged")?;
     let sampling = Sampling { temperature: options.temperature, top_k: options.top_k, top_p: options.top_p };
-    let tell = |write: &mut dyn FnMut(&[u8])| {
-        tell(&net, &tokens, options.steps, sampling, &mut Noise::new(options.seed), write)
+    let mut state = boxed::<StoriesState>();
+    let mut tell = |write: &mut dyn FnMut(&[u8])| {
+        tell(&net, &mut state, tokens, options.steps, sampling, &mut Noise::new(options.seed), write)
     };
     tell(&mut |text| stdout().write_all(text).unwrap_or_default());
     println!();

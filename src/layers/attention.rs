@@ -43,7 +43,7 @@ use crate::weight::Weight;
 pub use heads::BLOCK;
 use heads::{Sizes, attend, derive, transpose};
 pub use options::*;
-use rotary::{MOST_PAIRS, Rotation, turn_rows, turns};
+use rotary::{MOST_PAIRS, Rotation, angles, turn_rows};
 pub use rotary::{Rotary, Unrotated};
 pub use steps::Cache;
 
@@ -164,11 +164,11 @@ impl<F: Attended, O: Heads, Q: Tensor, K: Tensor, WQ: 'static, WK: 'static, WO: 
 
 impl<F: Attended, O: Heads, Q: Tensor, K: Tensor, WQ, WK, WO> MultiHeadAttention<F, O, Q, K, WQ, WK, WO> {
     /// By how much the pairs of a head turn from step to step.
-    const TURNS: [[f64; 2]; MOST_PAIRS] =
-        if O::Rotation::TURNS { turns(O::Rotation::BASE, Q::LEN / O::HEADS) } else { [[1.0, 0.0]; MOST_PAIRS] };
+    const ANGLES: [u64; MOST_PAIRS] =
+        if O::Rotation::TURNS { angles(O::Rotation::BASE, Q::LEN / O::HEADS) } else { [0; MOST_PAIRS] };
 
-    const fn turns() -> &'static [[f64; 2]] {
-        const { Self::TURNS.split_at(if O::Rotation::TURNS { Q::LEN / O::HEADS / 2 } else { 0 }).0 }
+    const fn angles() -> &'static [u64] {
+        const { Self::ANGLES.split_at(if O::Rotation::TURNS { Q::LEN / O::HEADS / 2 } else { 0 }).0 }
     }
 }
 
@@ -223,7 +223,7 @@ where
         gemm::dense_forward::<T, WK::Format, S, Identity, Keys<F, O, K>>(simd, m, wv.packed(), wv.scale(), bv, v);
         elementwise::scale(simd, q, Self::factor());
         if O::Rotation::TURNS {
-            turn_rows::<T, O::Rotation>([q, k], [Q::LEN, K::LEN], Self::HEAD, Self::turns(), false);
+            turn_rows::<T, O::Rotation>([q, k], [Q::LEN, K::LEN], Self::HEAD, Self::angles(), false);
         }
     }
 
@@ -386,7 +386,7 @@ where
                     );
                     if O::Rotation::TURNS {
                         let (rows, widths) = ([&mut *grad_q, &mut *grad_k], [Q::LEN, K::LEN]);
-                        turn_rows::<T, O::Rotation>(rows, widths, Self::HEAD, Self::turns(), true);
+                        turn_rows::<T, O::Rotation>(rows, widths, Self::HEAD, Self::angles(), true);
                     }
                     elementwise::scale(simd, grad_q, Self::factor());
 

@@ -10,9 +10,8 @@
 use core::marker::PhantomData;
 
 use crate::layer::{Layer, Pass, Reads, forward_evaluates, outline_layer};
-use crate::layers::attention::rotary::{Turning, pairs, turns};
+use crate::layers::attention::rotary::{angles, circle};
 use crate::parameters::Parameters;
-use crate::plain::Plain;
 use crate::scalar::{Scalar, bits};
 use crate::simd::Simd;
 use crate::streaming::Streaming;
@@ -35,21 +34,21 @@ pub struct SinusoidalPositions<X, const BASE: u64 = { bits(10_000.0) }>(PhantomD
 
 impl<T: Scalar, X: Tensor<Element = T>, const BASE: u64> SinusoidalPositions<X, BASE> {
     /// By how much each pair turns from step to step.
-    const TURNS: [[f64; 2]; 512] = {
+    const ANGLES: [u64; 512] = {
         assert!(X::SHAPE.len() == 2 && X::LEN > 0, "SinusoidalPositions takes a sequence `[STEPS, FEATURES]`");
-        turns(f64::from_bits(BASE), X::CHANNELS)
+        angles(f64::from_bits(BASE), X::CHANNELS)
     };
 
-    const fn turns() -> &'static [[f64; 2]] {
-        const { Self::TURNS.split_at(X::CHANNELS / 2).0 }
+    const fn angles() -> &'static [u64] {
+        const { Self::ANGLES.split_at(X::CHANNELS / 2).0 }
     }
 }
 
 /// Adds the sine and the cosine to a pair of features.
 #[inline(always)]
-fn add<T: Scalar>(pair: &mut [T; 2], [cosine, sine]: [f64; 2]) {
-    pair[0] += T::from_f64(sine);
-    pair[1] += T::from_f64(cosine);
+fn add<T: Scalar>(pair: &mut [T; 2], [cosine, sine]: [T; 2]) {
+    pair[0] += sine;
+    pair[1] += cosine;
 }
 
 impl<T: Scalar, X: Tensor<Element = T>, const BASE: u64> Layer for SinusoidalPositions<X, BASE> {
@@ -68,17 +67,16 @@ impl<T: Scalar, X: Tensor<Element = T>, const BASE: u64> Layer for SinusoidalPos
             || {
                 let y = batch_slice_mut(output);
                 y.copy_from_slice(batch_slice(input));
-                // Pair by pair, so that only one angle is in memory; it is the same for all samples.
-                for (index, turn) in Self::turns().iter().enumerate() {
-                    let (turning, mut at) = (Turning { turns: core::slice::from_ref(turn) }, [[1.0, 0.0]]);
-                    for step in 0..X::LEN / X::CHANNELS {
+                for step in 0..X::LEN / X::CHANNELS {
+                    for (index, angle) in Self::angles().iter().enumerate() {
+                        let at = circle(angle.wrapping_mul(step as u64));
+                        // The same for all samples.
                         for sample in y.chunks_exact_mut(X::LEN) {
                             let place = step * X::CHANNELS / 2 + index;
                             if let Some(pair) = sample.as_chunks_mut().0.get_mut(place) {
-                                add(pair, at[0]);
+                                add(pair, at);
                             }
                         }
-                        turning.advance(&mut at, false);
                     }
                 }
             },
@@ -106,32 +104,19 @@ impl<T: Scalar, X: Tensor<Element = T>, const BASE: u64> Layer for SinusoidalPos
     }
 }
 
-/// The cosines and sines of the next step, if there was one before.
-#[derive(Clone, Copy, Debug, PartialEq, Plain)]
-#[repr(C)]
-pub struct Angles<A> {
-    at: A,
-    begun: usize,
-}
-
-/// Positions go on beyond the declared sequence.
+/// Positions go on beyond the declared sequence. The state is the number of the next step.
 impl<T: Scalar, X: Tensor<Element = T>, const BASE: u64> Streaming for SinusoidalPositions<X, BASE> {
-    type State = Angles<<X::Item as Tensor>::With<f64>>;
+    type State = u64;
     type StepInput = X::Item;
     type StepOutput = X::Item;
 
     #[inline(always)]
-    fn step<S: Simd>(&self, _: S, state: &mut Self::State, input: &X::Item, output: &mut X::Item) {
-        let (turning, at) = (Turning { turns: Self::turns() }, pairs(&mut state.at));
-        if state.begun == 0 {
-            turning.reset(at);
-            state.begun = 1;
-        }
+    fn step<S: Simd>(&self, _: S, step: &mut u64, input: &X::Item, output: &mut X::Item) {
         output.numbers_mut().copy_from_slice(input.numbers());
-        for (pair, at) in output.numbers_mut().as_chunks_mut().0.iter_mut().zip(&*at) {
-            add(pair, *at);
+        for (pair, angle) in output.numbers_mut().as_chunks_mut().0.iter_mut().zip(Self::angles()) {
+            add(pair, circle(angle.wrapping_mul(*step)));
         }
-        turning.advance(at, false);
+        *step = step.wrapping_add(1);
     }
 }
 

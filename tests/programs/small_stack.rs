@@ -25,6 +25,31 @@ network! {
     }
 }
 
+network! {
+    /// A state of some size, and blocks of many steps.
+    #[streaming]
+    pub Signal: [512, 16] -> [512, 16] {
+        for d in [1, 2, 4, 8, 16, 32] { residual { Conv1d(64, kernel = 3, dilation = d, padding = causal), Tanh, Conv1d(16, kernel = 1) } },
+        Lstm(64), Gru(64), SelfAttention(heads = 4, causal), Dense(16),
+    }
+}
+
+/// Step by step, in blocks and as a whole.
+fn stream() {
+    let net = Signal::boxed(&mut ChaCha8Rng::seed_from_u64(1));
+    let (mut state, mut single) = (monomorph::memory::boxed(), monomorph::memory::boxed());
+    net.reset(&mut state);
+    net.reset(&mut single);
+    let xs = [[0.5; 16]; 16];
+    for _ in 0..3 {
+        let ys = net.steps(&mut state, &xs);
+        for (x, y) in xs.iter().zip(&ys) {
+            let alone = net.step(&mut single, x);
+            assert!(alone.iter().zip(y).all(|(a, b)| (a - b).abs() < 1e-5));
+        }
+    }
+}
+
 const STACK: usize = 256 * 1024;
 
 fn run<N: Network<Scalar: Real> + Trainable>(input: &[N::Input; 2])
@@ -55,6 +80,7 @@ fn main() {
         let mut images = monomorph::memory::boxed::<[[[[f32; 3]; 64]; 64]; 2]>();
         images[1].as_flattened_mut().as_flattened_mut().fill(0.5);
         run::<Deep>(&images);
+        stream();
     };
     let thread = std::thread::Builder::new().stack_size(STACK).spawn(work).expect("a thread");
     thread.join().expect("the thread finished");

@@ -89,3 +89,28 @@ fn a_line_search_allocates_nothing() {
     }
     assert!(trainer.moments().evaluations >= 3);
 }
+
+network! {
+    #[streaming]
+    pub Signal: [32, 2] -> [32, 3] {
+        Conv1d(4, kernel = 3, dilation = 4, padding = causal), LayerNorm, Silu, Lstm(5), Gru(5, initial = learned), Rnn(4),
+        Positions, SelfAttention(heads = 2, causal, rotary = half), Dense(3), Softmax,
+    }
+}
+
+#[test]
+fn streaming_allocates_nothing() {
+    let net = Signal::boxed(&mut ChaCha8Rng::seed_from_u64(1));
+    let mut state = monomorph::memory::boxed();
+    let (mut first, mut outputs) = ([0.0; 3], [[0.0; 3]; 8]);
+    let count = allocations(|| {
+        net.reset(&mut state);
+        first = net.step(&mut state, &[0.5; 2]);
+        outputs = net.steps(&mut state, &[[0.5; 2]; 8]);
+        net.prewarm(&mut state);
+    });
+    assert_eq!(count, 0);
+    for scores in [first, outputs[7]] {
+        assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+    }
+}

@@ -2,6 +2,8 @@
 
 #[path = "../../examples/stories/model.rs"]
 mod model;
+#[path = "../../examples/stories/net.rs"]
+mod net;
 
 use monomorph::Noise;
 use monomorph::memory::boxed;
@@ -13,12 +15,13 @@ fn writes_its_story_letter_for_letter() {
     let read = |name: &str| std::fs::read(folder.join(name)).expect(name);
     let (weights, tokens) = (read("stories260K.bin"), read("tok512.bin"));
     let expected = read("stories260K-200-steps.txt");
-    let (mut net, mut text) = (boxed::<model::Stories>(), Vec::new());
-    model::load(&mut net, &weights).expect("the weights");
-    let tokens = model::Tokens::read(&tokens).expect("the tokens");
-    model::tell(&net, &tokens, 200, Sampling::GREEDY, &mut Noise::new(1), |more| text.extend_from_slice(more));
+    let (mut llama, mut text) = (boxed::<net::Stories>(), Vec::new());
+    model::load(&mut llama, &weights).expect("the weights");
+    let tokens = net::Tokens::read(&tokens).expect("the tokens");
+    let (mut state, mut noise) = (boxed(), Noise::new(1));
+    net::tell(&llama, &mut state, tokens, 200, Sampling::GREEDY, &mut noise, |more| text.extend_from_slice(more));
     assert_eq!(String::from_utf8_lossy(&text).trim_end(), String::from_utf8_lossy(&expected).trim_end());
-    assert!(model::load(&mut net, &weights[..weights.len() - 4]).is_err());
-    assert!(model::load(&mut net, &weights[4..]).is_err());
-    assert!(model::load(&mut net, &[]).is_err());
+    assert!(model::load(&mut llama, &weights[..weights.len() - 4]).is_err());
+    assert!(model::load(&mut llama, &weights[4..]).is_err());
+    assert!(model::load(&mut llama, &[]).is_err());
 }

@@ -6,6 +6,7 @@
 
 #[cfg(target_os = "none")]
 mod device;
+pub mod every;
 mod images;
 #[cfg(not(target_os = "none"))]
 mod pc;

@@ -1,8 +1,9 @@
 //! Rotary positions of Su et al., *RoFormer* (2021): at position `t`, pair `i` of the `D` numbers of a head is turned
 //! by the angle `t · base^(−2i/D)`, so that the product of a query and a key depends on their distance alone.
 
+use core::f64::consts::TAU;
+
 use crate::scalar::{Scalar, bits};
-use crate::tensor::Tensor;
 
 /// How queries and keys are turned by their position.
 pub trait Rotation: 'static {
@@ -12,8 +13,6 @@ pub trait Rotation: 'static {
     const HALF: bool;
     /// The base of the angles.
     const BASE: f64;
-    /// The cosines and sines of a head's pairs, in as many numbers as an `X` has or none.
-    type Turn<X: Tensor>: Tensor<Element = f64>;
 }
 
 /// Queries and keys are not rotated; a marker that is never built.
@@ -24,7 +23,6 @@ impl Rotation for Unrotated {
     const TURNS: bool = false;
     const HALF: bool = false;
     const BASE: f64 = 1.0;
-    type Turn<X: Tensor> = [f64; 0];
 }
 
 /// Pairs are `(i, i + D/2)` if `HALF`, as in GPT-NeoX and Hugging Face's Llama, and otherwise `(2i, 2i + 1)`, as in the
@@ -36,24 +34,25 @@ impl<const HALF: bool, const BASE: u64> Rotation for Rotary<HALF, BASE> {
     const TURNS: bool = true;
     const HALF: bool = HALF;
     const BASE: f64 = f64::from_bits(BASE);
-    type Turn<X: Tensor> = X::With<f64>;
 }
 
 /// The maximum number of pairs of a head.
 pub(crate) const MOST_PAIRS: usize = 128;
 
-/// The cosine and the sine of the angle between two positions for each pair of a head of `size` numbers.
-pub(crate) const fn turns<const MOST: usize>(base: f64, size: usize) -> [[f64; 2]; MOST] {
+/// The angle between two positions for each pair of a head of `size` numbers, in parts of a turn: 2⁶⁴ are a whole one,
+/// so multiples of it are exact however far a sequence goes.
+pub(crate) const fn angles<const MOST: usize>(base: f64, size: usize) -> [u64; MOST] {
     assert!(base > 0.0, "positions: the base is not positive");
     assert!(size.is_multiple_of(2), "positions: each has pairs of numbers");
     assert!(size / 2 <= MOST, "positions: a head has at most 256 numbers, and a sequence 1024 features");
-    let (mut turns, power) = ([[1.0, 0.0]; MOST], ln(base));
+    let (mut angles, power) = ([0; MOST], ln(base));
     let mut pair = 0;
     while pair < size / 2 {
-        turns[pair] = circle(exp(-2.0 * pair as f64 / size as f64 * power));
+        let turns = exp(-2.0 * pair as f64 / size as f64 * power) / TAU;
+        angles[pair] = ((turns - turns as u64 as f64) * 18_446_744_073_709_551_616.0) as u64;
         pair += 1;
     }
-    turns
+    angles
 }
 
 /// `eˣ`: a power of two times that of what is left, by its series.
@@ -97,74 +96,91 @@ const fn ln(x: f64) -> f64 {
     2.0 * sum + power * core::f64::consts::LN_2
 }
 
-/// The cosine and the sine of an angle from 0 to a few turns: those of an eighth by their series, doubled thrice.
-const fn circle(angle: f64) -> [f64; 2] {
-    let small = angle / 8.0;
-    // versine = 1 − cos keeps the digits that 1 would take.
-    let (mut term, mut versine, mut sine, mut n) = (1.0, 0.0, 0.0, 0.0);
-    while n < 24.0 {
-        term *= small / (n + 1.0);
-        sine += term;
-        term *= -small / (n + 2.0);
-        versine -= term;
-        n += 2.0;
-    }
-    let mut times = 0;
-    while times < 3 {
-        (versine, sine) = (2.0 * sine * sine, 2.0 * sine * (1.0 - versine));
-        times += 1;
-    }
-    [1.0 - versine, sine]
+/// `c₀ + x (c₁ + x (c₂ + ..))`.
+macro_rules! polynomial {
+    ($x:ident, $last:expr) => { T::from_f64($last) };
+    ($x:ident, $first:expr, $($rest:expr),+) => { polynomial!($x, $($rest),+).mul_add($x, T::from_f64($first)) };
 }
 
-/// Cosines and sines that advance from position to position.
-#[derive(Clone, Copy)]
-pub(crate) struct Turning<'a> {
-    /// By how much each pair turns in one step.
-    pub(crate) turns: &'a [[f64; 2]],
+/// The cosine and the sine of an angle in parts of a turn.
+///
+/// Up to an eighth of a turn by their series, which for numbers of four bytes may be shorter.
+#[inline(always)]
+pub(crate) fn circle<T: Scalar>(angle: u64) -> [T; 2] {
+    let quarters = angle.wrapping_add(1 << 61) >> 62;
+    // In units of 2⁻⁵⁰ turns, in two parts that every floating-point number holds exactly. Through an `f32`, because a
+    // processor with single precision only would otherwise compute in software.
+    let left = angle.wrapping_sub(quarters << 62) as i64 >> 14;
+    let part = |part: i32, unit: f64| T::from_f64(f64::from(part as f32)) * T::from_f64(unit);
+    const UNIT: f64 = TAU / (1_u64 << 50) as f64;
+    const PART: i64 = 1 << 24;
+    let x = part((left / PART) as i32, UNIT * PART as f64) + part((left % PART) as i32, UNIT);
+    let square = x * x;
+    let (sine, cosine) = if size_of::<T>() == 4 {
+        (
+            polynomial!(square, 1.0, -1.0 / 6.0, 1.0 / 120.0, -1.0 / 5040.0, 1.0 / 362_880.0),
+            polynomial!(square, 1.0, -0.5, 1.0 / 24.0, -1.0 / 720.0, 1.0 / 40_320.0, -1.0 / 3_628_800.0),
+        )
+    } else {
+        (
+            polynomial!(
+                square,
+                1.0,
+                -1.0 / 6.0,
+                1.0 / 120.0,
+                -1.0 / 5040.0,
+                1.0 / 362_880.0,
+                -1.0 / 39_916_800.0,
+                1.0 / 6_227_020_800.0,
+                -1.0 / 1_307_674_368_000.0
+            ),
+            polynomial!(
+                square,
+                1.0,
+                -0.5,
+                1.0 / 24.0,
+                -1.0 / 720.0,
+                1.0 / 40_320.0,
+                -1.0 / 3_628_800.0,
+                1.0 / 479_001_600.0,
+                -1.0 / 87_178_291_200.0,
+                1.0 / 20_922_789_888_000.0
+            ),
+        )
+    };
+    let (sine, cosine) = (x * sine, cosine);
+    let (cosine, sine) = if quarters & 1 == 0 { (cosine, sine) } else { (sine, cosine) };
+    [if (quarters + 1) & 2 == 0 { cosine } else { -cosine }, if quarters & 2 == 0 { sine } else { -sine }]
 }
 
-impl Turning<'_> {
-    /// Position 0.
-    #[inline(always)]
-    pub(crate) fn reset(self, at: &mut [[f64; 2]]) {
-        at.fill([1.0, 0.0]);
-    }
+/// The cosines and the sines of a head's pairs at a position, apart so that loops over them exchange no lanes.
+pub(crate) struct Turning<'a, T> {
+    pub(crate) cosines: &'a mut [T],
+    pub(crate) sines: &'a mut [T],
+}
 
-    /// The next position, or the one before.
-    ///
-    /// In double precision, so that the error after a million steps is still below that of a single.
+impl<T: Scalar> Turning<'_, T> {
+    /// Those of a position, or of turning back from it.
     #[inline(always)]
-    pub(crate) fn advance(self, at: &mut [[f64; 2]], back: bool) {
-        for ([cosine, sine], [c, s]) in at.iter_mut().zip(self.turns) {
-            let s = if back { -s } else { *s };
-            (*cosine, *sine) = (*cosine * c - *sine * s, *sine * c + *cosine * s);
+    pub(crate) fn set(&mut self, angles: &[u64], position: u64, back: bool) {
+        let position = if back { position.wrapping_neg() } else { position };
+        for ((cosine, sine), angle) in self.cosines.iter_mut().zip(&mut *self.sines).zip(angles) {
+            [*cosine, *sine] = circle(angle.wrapping_mul(position));
         }
     }
-}
 
-/// The memory for cosines and sines, as pairs.
-#[inline(always)]
-pub(crate) fn pairs<X: Tensor<Element = f64>>(numbers: &mut X) -> &mut [[f64; 2]] {
-    numbers.numbers_mut().as_chunks_mut().0
-}
-
-/// Turns all heads of a row of queries and one of keys by the angles `at`.
-#[inline(always)]
-pub(crate) fn turn<T: Scalar, R: Rotation>(rows: [&mut [T]; 2], size: usize, at: &[[f64; 2]]) {
-    // Separate, so that loops over them need no exchange of lanes.
-    let (mut cosines, mut sines) = ([T::ZERO; MOST_PAIRS], [T::ZERO; MOST_PAIRS]);
-    for ((cosine, sine), [c, s]) in cosines.iter_mut().zip(&mut sines).zip(at) {
-        (*cosine, *sine) = (T::from_f64(*c), T::from_f64(*s));
-    }
-    let apply = |x: &mut T, y: &mut T, c: T, s: T| (*x, *y) = (*x * c - *y * s, *y * c + *x * s);
-    for head in rows.into_iter().flat_map(|row| row.chunks_exact_mut(size.max(1))) {
-        let angles = cosines.iter().zip(&sines);
-        if R::HALF {
-            let Some((first, second)) = head.split_at_mut_checked(size / 2) else { continue };
-            first.iter_mut().zip(second).zip(angles).for_each(|((x, y), (c, s))| apply(x, y, *c, *s));
-        } else {
-            head.as_chunks_mut().0.iter_mut().zip(angles).for_each(|([x, y], (c, s))| apply(x, y, *c, *s));
+    /// Turns all heads, which have `size` numbers, of a row of queries or keys.
+    #[inline(always)]
+    pub(crate) fn turn<R: Rotation>(&self, row: &mut [T], size: usize) {
+        let apply = |x: &mut T, y: &mut T, c: T, s: T| (*x, *y) = (*x * c - *y * s, *y * c + *x * s);
+        for head in row.chunks_exact_mut(size.max(1)) {
+            let angles = self.cosines.iter().zip(&*self.sines);
+            if R::HALF {
+                let Some((first, second)) = head.split_at_mut_checked(size / 2) else { continue };
+                first.iter_mut().zip(second).zip(angles).for_each(|((x, y), (c, s))| apply(x, y, *c, *s));
+            } else {
+                head.as_chunks_mut().0.iter_mut().zip(angles).for_each(|([x, y], (c, s))| apply(x, y, *c, *s));
+            }
         }
     }
 }
@@ -175,20 +191,19 @@ pub(crate) fn turn_rows<T: Scalar, R: Rotation>(
     [queries, keys]: [&mut [T]; 2],
     widths: [usize; 2],
     size: usize,
-    turns: &[[f64; 2]],
+    angles: &[u64],
     back: bool,
 ) {
-    let mut at = [[1.0, 0.0]; MOST_PAIRS];
-    let (at, _) = at.split_at_mut(turns.len().min(MOST_PAIRS));
-    let turning = Turning { turns };
+    let (mut cosines, mut sines) = ([T::ZERO; MOST_PAIRS], [T::ZERO; MOST_PAIRS]);
+    let mut turning = Turning { cosines: &mut cosines, sines: &mut sines };
     let (mut queries, mut keys) = (queries.chunks_exact_mut(widths[0].max(1)), keys.chunks_exact_mut(widths[1].max(1)));
-    loop {
+    for position in 0.. {
         let rows = [queries.next(), keys.next()];
         if rows.iter().all(Option::is_none) {
             return;
         }
-        turn::<T, R>(rows.map(Option::unwrap_or_default), size, at);
-        turning.advance(at, back);
+        turning.set(angles, position, back);
+        rows.into_iter().flatten().for_each(|row| turning.turn::<R>(row, size));
     }
 }
 
@@ -199,28 +214,22 @@ mod tests {
     #[test]
     fn angles_are_exact() {
         for (base, size) in [(10_000.0, 8), (10_000.0, 128), (500_000.0, 64), (3.0, 2), (1e6, 256)] {
-            let all = turns::<MOST_PAIRS>(base, size);
-            for (pair, [cosine, sine]) in all[..size / 2].iter().enumerate() {
+            let all = angles::<MOST_PAIRS>(base, size);
+            for (pair, part) in all[..size / 2].iter().enumerate() {
                 let angle = f64::powf(base, -2.0 * pair as f64 / size as f64);
-                assert!(
-                    (cosine - angle.cos()).abs() < 4e-15 * angle * angle + 2e-16,
-                    "{base}, {size}, {pair}: {cosine} {}",
-                    angle.cos()
-                );
-                assert!((sine - angle.sin()).abs() < 4e-15 * angle, "{base}, {size}, {pair}");
+                for position in [0, 1, 2, 3, 17, 1000, 1_000_000] {
+                    let (exact, part) = (position as f64 * angle, part.wrapping_mul(position));
+                    // Rounding of the angle for each position, and of the functions.
+                    let error = position as f64 * (4e-15 * angle + 4e-19) + 1e-14;
+                    let [cosine, sine] = circle::<f64>(part);
+                    assert!((cosine - exact.cos()).abs() < error && (sine - exact.sin()).abs() < error, "{exact}");
+                    let [c, s] = circle::<f32>(part);
+                    assert!(
+                        (f64::from(c) - cosine).abs() < 1.2e-7 && (f64::from(s) - sine).abs() < 1.2e-7,
+                        "{exact} as f32"
+                    );
+                }
             }
-        }
-    }
-
-    #[test]
-    fn a_million_steps_later_they_still_are() {
-        let all = turns::<4>(10_000.0, 8);
-        let mut at = [[1.0, 0.0]; 4];
-        let positions = Turning { turns: &all };
-        (0..1_000_000).for_each(|_| positions.advance(&mut at, false));
-        for (pair, [cosine, sine]) in at.iter().enumerate() {
-            let angle = 1e6 * f64::powf(10_000.0, -(pair as f64) / 4.0);
-            assert!((cosine - angle.cos()).abs() < 2e-9 && (sine - angle.sin()).abs() < 2e-9, "{pair}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Attention step by step, with the keys and values of the steps before in memory.
 
 use super::heads::{from, place, powers, scores};
-use super::rotary::{Rotation, Turning, pairs, turn};
+use super::rotary::{Rotation, Turning};
 use super::{Attended, Heads, Itself, MultiHeadAttention, Rows, Sizes};
 use crate::activation::Identity;
 use crate::kernels::elementwise;
@@ -18,15 +18,15 @@ use crate::weight::Weight;
 /// The keys and values of as many steps as the declared sequence has. After those, each step replaces the oldest.
 #[derive(Clone, Debug, PartialEq, Plain)]
 #[repr(C)]
-pub struct Cache<K, W, U> {
+pub struct Cache<K, W> {
     /// In blocks of steps, a row for each feature.
     keys: K,
     /// A row for each step.
     values: K,
     /// The weights of all steps for each head: memory of the pass over a step.
     weights: W,
-    /// The cosines and sines of the next step, if it is turned.
-    turn: U,
+    /// The number of the next step.
+    position: u64,
     /// The number of the next step's row, and how many steps there are.
     next: usize,
     filled: usize,
@@ -61,7 +61,7 @@ where
     WO: Weight<Scalar = T>,
     Itself<X>: Attended<Query = X, Memory = X, Input = X>,
 {
-    type State = Cache<X::WithLast<K>, X::WithLast<O::Each<T>>, <O::Rotation as Rotation>::Turn<Q>>;
+    type State = Cache<X::WithLast<K>, X::WithLast<O::Each<T>>>;
     type StepInput = X::Item;
     type StepOutput = X::Item;
 
@@ -102,15 +102,17 @@ where
                     v,
                 );
                 elementwise::scale(simd, q, Self::factor());
-                let Cache { keys, values, weights, turn: at, next, filled } = state;
+                let Cache { keys, values, weights, position, next, filled } = state;
+                let mut context = memory::zeroed::<Q>();
                 if O::Rotation::TURNS {
-                    let (positions, at) = (Turning { turns: Self::turns() }, pairs(at));
-                    if *filled == 0 {
-                        positions.reset(at);
-                    }
-                    turn::<T, O::Rotation>([q, k], Self::HEAD, at);
-                    positions.advance(at, false);
+                    // Half the numbers of the first head, and those of its other half.
+                    let (cosines, sines) = context.numbers_mut().split_at_mut(Self::HEAD / 2);
+                    let mut turning = Turning { cosines, sines };
+                    turning.set(Self::angles(), *position, false);
+                    turning.turn::<O::Rotation>(q, Self::HEAD);
+                    turning.turn::<O::Rotation>(k, Self::HEAD);
                 }
+                *position = position.wrapping_add(1);
                 let row = if *next < Self::KEYS { *next } else { 0 };
                 *next = row + 1;
                 *filled = (*filled + 1).min(Self::KEYS);
@@ -122,8 +124,8 @@ where
                 let there = values.numbers_mut().chunks_exact_mut(K::LEN).nth(row);
                 there.unwrap_or(&mut []).iter_mut().zip(&*v).for_each(|(to, v)| *to = *v);
 
-                let (mut context, weights) = (memory::zeroed::<Q>(), weights.numbers_mut());
-                let (keys, values, reach, context) = (keys.numbers(), values.numbers(), *filled, context.numbers_mut());
+                let (weights, context) = (weights.numbers_mut(), context.numbers_mut());
+                let (keys, values, reach) = (keys.numbers(), values.numbers(), *filled);
                 let shared = Self::SHARING * Self::HEAD;
                 let heads = context.chunks_exact_mut(shared).zip(q.chunks_exact(shared));
                 for (head, (context, q)) in heads.enumerate() {

@@ -5,7 +5,7 @@ use crate::activation::Identity;
 use crate::kernels::gemm;
 use crate::memory;
 use crate::scalar::Real;
-use crate::simd::Simd;
+use crate::simd::{Simd, share};
 use crate::streaming::{Streaming, outline_steps};
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 use crate::weight::Weight;
@@ -94,11 +94,20 @@ where
                 let ((blocks, steps), (results, outputs)) = (input.as_chunks::<BLOCK>(), output.as_chunks_mut());
                 if const { N >= BLOCK } {
                     for (input, output) in blocks.iter().zip(results) {
-                        self.block::<S, BLOCK>(simd, state, input, output);
+                        share(
+                            simd,
+                            #[inline(always)]
+                            || self.block::<S, BLOCK>(simd, state, input, output),
+                        );
                     }
                 }
                 for (input, output) in steps.iter().zip(outputs) {
-                    self.block::<S, 1>(simd, state, core::array::from_ref(input), core::array::from_mut(output));
+                    let (input, output) = (core::array::from_ref(input), core::array::from_mut(output));
+                    share(
+                        simd,
+                        #[inline(always)]
+                        || self.block::<S, 1>(simd, state, input, output),
+                    );
                 }
             },
         );

@@ -65,6 +65,55 @@ network! {
     pub Policy: [22] -> [4] { Dense(64), Relu, Dense(64), Relu, Dense(4) }
 }
 
+network! {
+    /// Recognizes gestures in the samples of an accelerometer, as they come: what each sample belongs to, of
+    /// [`gestures::NAMES`].
+    #[streaming]
+    #[budget(flash = "12 KiB")]
+    pub Gestures: [128, 3] -> [128, 5] { Conv1d(12, kernel = 5, padding = causal), Relu, Gru(20), Dense(5) }
+}
+
+pub mod gestures {
+    //! From scores to gestures.
+
+    /// What a sample can belong to.
+    pub const NAMES: [&str; 5] = ["nothing", "left", "right", "circle", "shake"];
+
+    /// Samples per second.
+    pub const RATE: u32 = 50;
+
+    /// How many samples in a row must agree.
+    const AGREE: u8 = 4;
+
+    /// Says once what a gesture was, as soon as some samples in a row agree.
+    #[derive(Clone, Copy, Default)]
+    pub struct Detector {
+        last: usize,
+        times: u8,
+        told: bool,
+    }
+
+    impl Detector {
+        /// Takes the scores of a sample; the number of the gesture's name if one has been recognized.
+        pub fn next(&mut self, scores: &[f32; 5]) -> Option<usize> {
+            let mut best = 0;
+            for (class, score) in scores.iter().enumerate() {
+                if *score > scores[best] {
+                    best = class;
+                }
+            }
+            self.times = if best == self.last { self.times.saturating_add(1) } else { 1 };
+            self.last = best;
+            if self.times < AGREE {
+                return None;
+            }
+            let new = best != 0 && !self.told;
+            self.told = best != 0;
+            new.then_some(best)
+        }
+    }
+}
+
 /// A matrix of numbers between −bound and bound that look random.
 pub const fn noise<const ROWS: usize, const COLUMNS: usize>(seed: u32, bound: f32) -> [[f32; COLUMNS]; ROWS] {
     let mut matrix = [[0.0; COLUMNS]; ROWS];

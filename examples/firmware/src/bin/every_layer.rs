@@ -1,14 +1,11 @@
-//! Every layer there is. `run.sh` inspects this program: if evaluation could panic or allocate, the
-//! linker would have included the functions for it.
+//! Every layer there is, but for those in [`every_sequence`](every_sequence.rs). `run.sh` inspects this program: if
+//! evaluation could panic or allocate, the linker would have included the functions for it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use core::hint::black_box;
-
-use firmware::{exit, measure, print};
+use firmware::every::{evaluations, fill, run};
+use firmware::exit;
 use monomorph::memory::zeroed;
-use monomorph::network::evaluate;
 use monomorph::prelude::*;
-use monomorph::sampling::Sampling;
 use monomorph::{Parameters, Tensor};
 
 network! { Images: [8, 8, 3] -> [10] {
@@ -46,33 +43,7 @@ network! { Two(image: [2, 2, 1], speed: [2]) -> (turn: [1], brake: [2]) {
     let brake = multiply(both, both) |> inner: Inner;
 } }
 network! { Inner: [5] -> [2] { Dense(2), Sigmoid } }
-network! { Words: [u8; 6] -> [3] {
-    tokens: Embedding(11, 4), Positions, Dense(4), Tanh, Unembedding(tokens), GlobalMaxPool1d, Dense(3),
-} }
-network! { Sequences(x: [3, 4], memory: [2, 3]) -> [3, 4] {
-    let both = x |> Gru(2, bidirectional, init = keras) |> Flip(axis = 0);
-    let turned = both |> SinusoidalPositions |> SelfAttention(heads = 2, kv_heads = 1, rotary = interleaved);
-    let read = (turned, memory) |> Attention(heads = 2);
-    read |> TransformerBlock(heads = 2, ffn = 4, causal, activation = swiglu)
-} }
-network! { #[streaming] Writer: [u8; 8] -> [8, 5] {
-    tokens: Embedding(5, 4), Positions, SinusoidalPositions, TransformerBlock(heads = 2, ffn = 8, causal, rotary = half),
-    Unembedding(tokens),
-} }
-network! { #[streaming] Stream: [8, 2] -> [8, 3] {
-    Conv1d(4, kernel = 3, dilation = 2, padding = causal), LayerNorm, Relu,
-    residual { DepthwiseConv1d(2, padding = causal), RmsNorm }, Rnn(3), Lstm(2, cell, initial = learned),
-    Glu(activation = tanh), Gru(4, reset = before), Slice(axis = 1, start = 1), Gru(3), Dense(3), Softmax,
-} }
 network! { #[packed(WideHalf: bf16)] Wide: [5] -> [2] { Dense(32), Tanh, Dense(2) } }
-
-/// Evaluates a network with numbers that are the same on every machine.
-#[inline(never)]
-fn run<N: Network<Scalar = f32, Input: Tensor<Element = f32>>>(name: &str) {
-    let mut net: N = zeroed();
-    fill(net.as_mut_slice(), 0.2);
-    evaluations(name, &net);
-}
 
 /// The same with packed weights.
 #[inline(never)]
@@ -83,74 +54,6 @@ fn run_packed<N: PackedNetwork<Scalar = f32, Input: Tensor<Element = f32>>>(name
     evaluations(name, &packed);
 }
 
-/// The same with tokens.
-#[inline(never)]
-fn run_tokens(name: &str) {
-    let mut net: Words = zeroed();
-    fill(net.as_mut_slice(), 0.2);
-    for tokens in [[0, 1, 2, 3, 4, 5], [10, 9, 8, 7, 6, 5], [0; 6], [10; 6]] {
-        print(name, &net.evaluate(&tokens));
-        measure(8, || {
-            black_box(black_box(&net).evaluate(black_box(&tokens)));
-        });
-    }
-}
-
-/// The same step by step.
-#[inline(never)]
-fn run_steps(name: &str) {
-    let mut net: Stream = zeroed();
-    fill(net.as_mut_slice(), 0.2);
-    let mut state = net.start();
-    for most in [1.0, -3.0, 0.0, 1000.0] {
-        let mut input = [0.0; 2];
-        fill(&mut input, most);
-        print(name, &net.step(&mut state, &input));
-        let (mut same, mut block) = (state.clone(), state.clone());
-        measure(8, || {
-            black_box(black_box(&net).step(black_box(&mut same), black_box(&input)));
-        });
-        for y in net.steps::<3>(&mut block, &[input; 3]) {
-            print(name, &y);
-        }
-    }
-}
-
-/// The same for a step that reads all steps before it, and so takes longer than they took.
-#[inline(never)]
-fn run_writer(name: &str) {
-    let mut net: Writer = zeroed();
-    fill(net.as_mut_slice(), 0.2);
-    let (mut state, mut token, mut noise) = (net.start(), 0, Noise::new(1));
-    for _ in 0..10 {
-        let mut scores = net.step(&mut state, &token);
-        print(name, &scores);
-        token = Sampling { top_k: 3, ..Sampling::default() }.draw(&mut scores, &mut noise) as u8;
-    }
-}
-
-#[inline(always)]
-fn evaluations<N: Network<Scalar = f32, Input: Tensor<Element = f32>>>(name: &str, net: &N) {
-    let mut input: N::Input = zeroed();
-    // Mixed signs, zeros, and values so large that functions saturate: all take the same time.
-    for most in [1.0, -3.0, 0.0, 1000.0] {
-        fill(input.numbers_mut(), most);
-        print(name, evaluate(net, &input).numbers());
-        measure(8, || {
-            black_box(evaluate(black_box(net), black_box(&input)));
-        });
-    }
-}
-
-/// Positive, because some parameters are variances.
-fn fill(numbers: &mut [f32], most: f32) {
-    let mut state = 1_u32;
-    for number in numbers {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        *number = most * (state >> 8) as f32 / 16_777_216.0;
-    }
-}
-
 #[cfg_attr(target_os = "none", firmware::entry)]
 fn main() -> ! {
     run::<Images>("images");
@@ -159,9 +62,5 @@ fn main() -> ! {
     run::<Others>("others");
     run::<Two>("two");
     run_packed::<WideHalf>("wide");
-    run_tokens("words");
-    run_steps("stream");
-    run::<Sequences>("sequences");
-    run_writer("writer");
     exit()
 }

@@ -1,7 +1,9 @@
 //! Trains the networks on a PC and writes the files that the firmware includes to `weights`.
 //!
-//! Run in `examples/firmware`: `cargo run --release -p train`. It takes about a minute and needs
+//! Run in `examples/firmware`: `cargo run --release -p train`. It takes about two minutes and needs
 //! nothing outside the repository.
+
+mod gestures;
 
 use std::error::Error;
 use std::fs;
@@ -17,7 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (data, out) = (here.join("../../../data/mnist"), here.join("../weights"));
     digits(&data, &out)?;
-    policy(&out)
+    policy(&out)?;
+    gestures::train(&out)
 }
 
 /// Learns to recognize digits, and saves some of the test images.
