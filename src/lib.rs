@@ -15,6 +15,8 @@ pub mod audio;
 mod bytes;
 #[cfg(feature = "std")]
 pub mod data;
+#[cfg(feature = "alloc")]
+pub mod distributed;
 pub mod dual;
 #[doc = include_str!("../docs/from-notebook-to-microcontroller.md")]
 pub mod guide {}

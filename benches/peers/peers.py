@@ -12,6 +12,8 @@ import time
 
 import numpy as np
 
+import sequences
+
 BATCH = 64
 STEPS = 5
 
@@ -35,7 +37,7 @@ class Net:
         self.ops = graph["ops"]
         self.shape = self.ops[0]["shape"]
         self.tensors = {name: arrays[name].reshape(shape) for name, shape in graph["shapes"].items()}
-        if "optimizer" in work:
+        if "optimizer" in work and "sequence" not in work:
             self.images = arrays["images"].reshape(-1, BATCH, *self.shape)
             self.labels = arrays["labels"].reshape(-1, BATCH).astype(np.int64)
             self.losses = arrays["losses"]
@@ -103,9 +105,19 @@ class Bench:
         return best / runs
 
 
+def sequence(folder, work, run):
+    """Measures a workload of sequences."""
+    seconds = run(Net(folder, work, "last"))
+    if seconds is None:
+        raise NotMeasured("this workload was not written for it")
+    return seconds
+
+
 def onnxruntime(bench, folder, work):
     import onnxruntime as ort
 
+    if "sequence" in work:
+        return sequence(folder, work, lambda net: sequences.onnxruntime(bench, net, work))
     if "optimizer" in work:
         raise NotMeasured("ONNX Runtime's Python package only evaluates")
     net = Net(folder, work, "first")
@@ -133,6 +145,8 @@ def onnxruntime(bench, folder, work):
 def litert(bench, folder, work):
     from ai_edge_litert.interpreter import Interpreter
 
+    if "sequence" in work:
+        raise NotMeasured("sequences were not written for it")
     if "optimizer" in work:
         raise NotMeasured("LiteRT only evaluates such models")
     net = Net(folder, work, "last")
@@ -241,7 +255,7 @@ def torch(bench, folder, work):
     import torch.nn.functional as F
 
     torch.set_num_threads(1)
-    net = Net(folder, work, "first")
+    net = None if "sequence" in work else Net(folder, work, "first")
 
     class Model(torch.nn.Module):
         def __init__(self):
@@ -298,6 +312,9 @@ def torch(bench, folder, work):
         print(f"    {work['work']}: {name} of {', '.join([*times, *problems])}", file=sys.stderr)
         return times[name]
 
+    if "sequence" in work:
+        return sequence(folder, work, lambda net: sequences.torch(bench, net, work, best))
+
     if "optimizer" in work:
         images, labels = torch.tensor(net.images), torch.tensor(net.labels)
 
@@ -351,6 +368,8 @@ def torch(bench, folder, work):
 
 
 def jax(bench, folder, work):
+    if "sequence" in work:
+        raise NotMeasured("sequences were not written for it")
     import jax
     import jax.numpy as jnp
     from jax import lax

@@ -47,6 +47,12 @@ WORKS = {
     "Keywords": "MLPerf Tiny, DS-CNN",
     "ResNet8": "MLPerf Tiny, ResNet-8",
     "MobileNet": "MLPerf Tiny, MobileNetV1 ×0.25",
+    "Lstm40": "1–LSTM 40–1, one sample of a stream",
+    "Gru40": "1–GRU 40–1, one sample of a stream",
+    "Gru8": "1–GRU 8–1, one sample of a stream",
+    "Dilated": "four convolutions of 16 channels, dilations 1, 2, 4, 8, one sample of a stream",
+    "Block": "a block of a transformer, 32 steps of 64 features, 4 heads, 256 hidden",
+    "Writer": "a language model, 4 blocks of 128 features, trained on 16 texts of 128 letters",
 }
 
 
@@ -219,7 +225,7 @@ Python, as their users would, so call overhead is part of their time.
 {markdown(header, rows)}
 
 Each cell shows a peer's time and, after the dot, that time divided by ours. Rows evaluate one sample unless they say “train”, which is one
-step with 64 samples: forward, cross-entropy, backward, update. The limit is a lower bound for the core: the multiply-adds at its measured
+step with 64 samples (Writer: 16): forward, cross-entropy, backward, update. The limit is a lower bound for the core: the multiply-adds at its measured
 peak, or reading the weights (in training also the gradient and the moments) at the bandwidth of the caches that hold them, whichever
 takes longer. It ignores latency, activations and the functions between layers, which dominate in the smallest networks.
 
@@ -253,7 +259,7 @@ run.
 
 ## What was measured
 
-Networks, declared in [`workloads.rs`](workloads.rs): {networks}.
+Networks, declared in [`workloads.rs`](workloads.rs) and [`sequences.rs`](peers/src/sequences.rs): {networks}.
 
 Not measured:
 {chr(10).join(f"{number}. {note}" for number, note in enumerate(notes, 1))}

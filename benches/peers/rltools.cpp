@@ -143,4 +143,6 @@ int main(int count, char **arguments) {
     for (auto work : {"Digits128 Sgd", "Digits512 Sgd"}) bench.print(work, "reason", "its SGD does not implement a step");
     for (auto work : {"LeNet5", "Keywords", "ResNet8", "MobileNet", "LeNet5 Sgd", "LeNet5 Adam"})
         bench.print(work, "reason", "it has no convolutions");
+    for (auto work : {"Lstm40", "Gru40", "Gru8", "Dilated", "Block", "Writer Adam"})
+        bench.print(work, "reason", "sequences were not written for it");
 }

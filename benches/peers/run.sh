@@ -157,7 +157,7 @@ if wants python; then
         # shellcheck disable=SC2086 # several packages
         if install "$name" $packages; then measure "$name" "$python" peers.py "$name" "$networks"; fi
     done <<'EOF'
-ONNX_Runtime onnxruntime==1.32.0 numpy==2.4.6
+ONNX_Runtime onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
 LiteRT ai-edge-litert==2.3.0 numpy==2.4.6
 PyTorch torch==2.15.0 numpy==2.4.6
 JAX jax==0.10.2 numpy==2.4.6

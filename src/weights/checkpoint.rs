@@ -22,6 +22,7 @@ use self::numbers::{Kind, decode, encode};
 #[cfg(feature = "std")]
 use super::file::replace;
 use super::{FORMAT, METADATA, VERSION, WeightsError, WeightsProblem};
+use crate::bytes::{SEED, fnv};
 use crate::optim::{Optimizer, PartMut, PartRef, for_each_part, for_each_part_mut};
 use crate::parameters::{Entry, Parameters, assert_tensors, for_each_tensor};
 use crate::scalar::Scalar;
@@ -118,7 +119,8 @@ impl<'a> CheckpointWriter<'a> {
     /// The content of the file.
     ///
     /// # Errors
-    /// If two tensors or two numbers have the same name, or a number is called `format` or `version`.
+    /// If two tensors or two numbers have the same name, or a number is called `format`, `version` or
+    /// `checksum`.
     pub fn to_bytes(&self) -> Result<Vec<u8>, WeightsError> {
         self.check_names()?;
         Ok(self.encode())
@@ -147,7 +149,7 @@ impl<'a> CheckpointWriter<'a> {
                 }
             }
         }
-        let mut numbers = BTreeSet::from(["format", "version"]);
+        let mut numbers = BTreeSet::from(["format", "version", CHECKSUM]);
         for (name, _) in &self.numbers {
             if !numbers.insert(name) {
                 taken.get_or_insert(name.clone());
@@ -169,6 +171,11 @@ impl<'a> CheckpointWriter<'a> {
         let mut metadata: BTreeMap<&str, String> = BTreeMap::new();
         metadata.extend([("format", FORMAT.to_string()), ("version", VERSION.to_string())]);
         metadata.extend(self.numbers.iter().map(|(name, value)| (name.as_str(), value.to_string())));
+        let mut data = Vec::new();
+        for group in &groups {
+            (group.encode)(&mut data);
+        }
+        metadata.insert(CHECKSUM, checksum(metadata.iter().map(|(key, value)| (*key, value.as_str())), &data));
         let metadata: Vec<_> = metadata.iter().map(|(key, value)| format!("{}:{}", Json(key), Json(value))).collect();
         let mut fields = vec![format!("{}:{{{}}}", Json(METADATA), metadata.join(","))];
         let mut offset = 0;
@@ -192,11 +199,18 @@ impl<'a> CheckpointWriter<'a> {
         let mut bytes = Vec::with_capacity(8 + header.len() + offset);
         bytes.extend((header.len() as u64).to_le_bytes());
         bytes.extend(header.as_bytes());
-        for group in &groups {
-            (group.encode)(&mut bytes);
-        }
+        bytes.extend(data);
         bytes
     }
+}
+
+/// The key of the [`checksum`] among the metadata.
+const CHECKSUM: &str = "checksum";
+
+/// The hash of the metadata, in the order of their keys, and of all tensors.
+fn checksum<'a>(metadata: impl Iterator<Item = (&'a str, &'a str)>, data: &[u8]) -> String {
+    let of_text = metadata.fold(SEED, |hash, (key, value)| fnv(fnv(hash, key.as_bytes()), value.as_bytes()));
+    format!("{:016x}", fnv(of_text, data))
 }
 
 /// A JSON string.
@@ -271,6 +285,21 @@ impl<'a> Checkpoint<'a> {
             && version != VERSION
         {
             return Err(WeightsProblem::Version { found: version.clone() });
+        }
+        // Files of other programs have none.
+        if let Some(metadata) = header.metadata()
+            && let Some(expected) = metadata.get(CHECKSUM)
+        {
+            let others: BTreeMap<&str, &str> = metadata
+                .iter()
+                .filter(|(key, _)| *key != CHECKSUM)
+                .map(|(key, value)| (key.as_str(), value.as_str()))
+                .collect();
+            if metadata.get("format").is_some_and(|format| format == FORMAT)
+                && *expected != checksum(others.into_iter(), &bytes[8 + len..])
+            {
+                return Err(WeightsProblem::Damaged);
+            }
         }
         Ok(Self {
             bytes,

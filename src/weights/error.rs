@@ -33,6 +33,8 @@ pub enum WeightsProblem {
         /// What is wrong with its header.
         reason: String,
     },
+    /// The file's checksum is not that of its content: bytes have changed since it was written.
+    Damaged,
     /// The file was written by a newer version of this crate, in a format unknown to this one.
     Version {
         /// The version of the format.
@@ -104,6 +106,7 @@ impl fmt::Display for WeightsProblem {
                 )
             }
             Self::Corrupt { reason } => write!(f, "not a safetensors file, or a damaged one: {reason}"),
+            Self::Damaged => write!(f, "the file is damaged: its checksum differs; copy or write it again"),
             Self::Version { found } => {
                 write!(
                     f,

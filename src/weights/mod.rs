@@ -12,6 +12,7 @@
 //! 1, which Python and other frameworks read as well. A tensor has its name in the network, such as `conv1.weight`; its
 //! shape and the order of its axes are those of the Rust array (dense weights are `[in][out]`, convolutions
 //! `[height][width][in][out]`), and its type is the network's, `F32` or `F64`. The same content gives the same bytes.
+//! Files of this crate have a checksum among their metadata, and a file whose content has changed is refused.
 //!
 //! # Saving
 //! Files are written under a temporary name in the same folder and then renamed, so a file is always either the

@@ -40,6 +40,7 @@ const FLOORS: &[&str] = &[
     "audio",
     "train",
     "parallel",
+    "distributed",
     "data",
     "testing",
     "prelude",

@@ -5,6 +5,7 @@ mod attention;
 mod audio;
 mod checkpoints;
 mod determinism;
+mod distributed;
 mod dual;
 #[cfg(unix)]
 mod files;

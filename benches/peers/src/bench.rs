@@ -53,18 +53,26 @@ impl Bench {
         mut read: impl FnMut(&O) -> Vec<f32>,
     ) -> Outcome {
         for (input, ours) in net.outputs.iter().enumerate() {
-            let theirs = read(&run(input));
-            let scale = ours.iter().fold(1.0, |scale: f32, x| scale.max(x.abs()));
-            let error = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            let finite = theirs.iter().all(|x| x.is_finite());
-            if ours.len() != theirs.len() || !finite || error > tolerance * scale {
-                let (ours, theirs) = (&ours[..ours.len().min(4)], &theirs[..theirs.len().min(4)]);
-                return Err(Failure::Wrong(format!(
-                    "output for input {input} differs by {error}: ours {ours:?}.., theirs {theirs:?}.."
-                )));
-            }
+            self.agree(ours, &read(&run(input)), tolerance)?;
         }
         Ok(self.time(|turn| drop(black_box(run(black_box(turn % INPUTS))))))
+    }
+
+    /// Compares the outputs for all inputs without timing.
+    pub fn compare(&self, net: &Net, mut run: impl FnMut(usize) -> Vec<f32>) -> Result<(), Failure> {
+        net.outputs.iter().enumerate().try_for_each(|(input, ours)| self.agree(ours, &run(input), OUTPUT_TOLERANCE))
+    }
+
+    /// Compares results with ours.
+    pub fn agree(&self, ours: &[f32], theirs: &[f32], tolerance: f32) -> Result<(), Failure> {
+        let scale = ours.iter().fold(1.0, |scale: f32, x| scale.max(x.abs()));
+        let error = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let finite = theirs.iter().all(|x| x.is_finite());
+        if ours.len() != theirs.len() || !finite || error > tolerance * scale {
+            let (ours, theirs) = (&ours[..ours.len().min(4)], &theirs[..theirs.len().min(4)]);
+            return Err(Failure::Wrong(format!("results differ by {error}: ours {ours:?}.., theirs {theirs:?}..")));
+        }
+        Ok(())
     }
 
     /// Times `step`, which takes the index of the step, after comparing its first losses.

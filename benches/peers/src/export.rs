@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::bench::{LOSS_TOLERANCE, OUTPUT_TOLERANCE};
 use crate::graph::{BATCH, Work};
 use crate::onnx;
+use crate::sequences::{Kind, LEARNING_RATE, Sequence};
 
 /// Consecutive numbers, with the offset and the length of each array.
 #[derive(Clone, Default)]
@@ -25,7 +26,7 @@ impl File {
 
 /// Writes `NAME.json` and its numbers for every workload, with channels last and first; models for
 /// ONNX Runtime; and `works.json`, the list.
-pub fn write(works: &[Work], folder: &Path) -> std::io::Result<()> {
+pub fn write(works: &[Work], sequences: &[Sequence], folder: &Path) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut list = vec![];
     for work in works {
@@ -60,6 +61,24 @@ pub fn write(works: &[Work], folder: &Path) -> std::io::Result<()> {
             graph["shapes"] = net.tensors.iter().map(|(name, tensor)| (name.clone(), json!(tensor.shape))).collect();
             fs::write(folder.join(format!("{name}.{layout}.json")), graph.to_string())?;
             fs::write(folder.join(format!("{name}.{layout}.f32")), numbers.bytes)?;
+        }
+        list.push(entry);
+    }
+    for work in sequences {
+        let Sequence { kind, net, macs } = work;
+        let mut numbers = File::default();
+        numbers.add("inputs", &net.inputs.concat());
+        numbers.add("outputs", &net.outputs.concat());
+        for (name, tensor) in &net.tensors {
+            numbers.add(name, &tensor.data);
+        }
+        let shapes: Map<_, _> = net.tensors.iter().map(|(name, tensor)| (name.clone(), json!(tensor.shape))).collect();
+        let graph = json!({ "ops": [{ "shape": kind.shape() }], "numbers": numbers.index, "shapes": shapes });
+        fs::write(folder.join(format!("{}.last.json", net.name)), graph.to_string())?;
+        fs::write(folder.join(format!("{}.last.f32", net.name)), numbers.bytes)?;
+        let mut entry = json!({ "work": work.name(), "file": net.name, "macs": macs, "parameters": net.parameters(), "sequence": format!("{kind:?}") });
+        if *kind == Kind::Train {
+            (entry["optimizer"], entry["learning_rate"]) = ("Adam".into(), LEARNING_RATE.into());
         }
         list.push(entry);
     }

@@ -114,13 +114,19 @@ pub struct Window {
 
 impl Net {
     pub fn of<N: Network<Scalar = f32>>(net: &N) -> Self {
+        let mut data = Self::tensors(net);
+        data.ops = N::GRAPH.iter().map(|node| Op::of(node, N::GRAPH, &data.tensors)).collect();
+        data
+    }
+
+    /// The weights alone.
+    pub fn tensors<N: Network<Scalar = f32>>(net: &N) -> Self {
         let mut tensors = BTreeMap::new();
         for_each_tensor(N::ENTRIES, &mut |path, info, range| {
             let tensor = Tensor { shape: info.shape.to_vec(), data: net.as_slice()[range].to_vec() };
             tensors.insert(path.to_string(), tensor);
         });
-        let ops = N::GRAPH.iter().map(|node| Op::of(node, N::GRAPH, &tensors)).collect();
-        Net { name: N::NAME, ops, tensors, inputs: vec![], outputs: vec![] }
+        Net { name: N::NAME, ops: vec![], tensors, inputs: vec![], outputs: vec![] }
     }
 
     pub fn weight(&self, op: &Op) -> &Tensor {

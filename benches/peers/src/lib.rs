@@ -19,6 +19,7 @@ pub mod nalgebra;
 pub mod onnx;
 pub mod ours;
 pub mod plain;
+pub mod sequences;
 #[cfg(feature = "libraries")]
 pub mod tract;
 #[path = "../../workloads.rs"]

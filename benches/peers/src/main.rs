@@ -3,6 +3,7 @@
 use monomorph::simd::levels;
 use peers::bench::{self, Bench, Outcome};
 use peers::graph::Work;
+use peers::sequences::{self, Sequence};
 #[cfg(feature = "libraries")]
 use peers::{burn, candle, dfdx, export, nalgebra, tract};
 use peers::{ours, plain};
@@ -23,6 +24,17 @@ const PEERS: &[(&str, Peer)] = &[
     ("dfdx", dfdx::run),
     #[cfg(feature = "libraries")]
     ("nalgebra", nalgebra::run),
+];
+
+/// The same for a sequence.
+type SequencePeer = fn(&Sequence, &Bench) -> Outcome;
+
+const SEQUENCE_PEERS: &[(&str, SequencePeer)] = &[
+    ("monomorph", sequences::run),
+    #[cfg(feature = "libraries")]
+    ("candle", sequences::candle),
+    #[cfg(feature = "libraries")]
+    ("burn", sequences::burn),
 ];
 
 const USAGE: &str = "\
@@ -48,11 +60,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["limits"] => println!("{}", bench.limits()),
         #[cfg(feature = "libraries")]
-        ["export", folder] => export::write(&ours::works(), folder.as_ref())?,
+        ["export", folder] => export::write(&ours::works(), &sequences::works(), folder.as_ref())?,
         [name] => {
             let (_, run) = PEERS.iter().find(|&&(peer, _)| peer == name).ok_or(USAGE)?;
             for work in ours::works() {
                 bench::print(name, &work.name(), None, run(&work, &bench));
+            }
+            let of_sequences = SEQUENCE_PEERS.iter().find(|&&(peer, _)| peer == name);
+            for work in sequences::works() {
+                let outcome =
+                    of_sequences.map_or(Err("sequences were not written for it".into()), |(_, run)| run(&work, &bench));
+                bench::print(name, &work.name(), None, outcome);
             }
             if name == "monomorph" && bench.level.is_none() {
                 for (work, format, outcome) in ours::packed(&bench) {
