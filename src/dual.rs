@@ -31,6 +31,8 @@
 //! derivatives*, 2nd edition (2008), chapters 3 and 5; A. Baydin, B. Pearlmutter, A. Radul and J. Siskind, *Automatic
 //! differentiation in machine learning: a survey* (2018).
 
+mod functions;
+
 use core::cmp::Ordering;
 use core::fmt::{Display, Formatter, Result};
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};

@@ -20,6 +20,7 @@ pub mod distributed;
 pub mod dual;
 #[doc = include_str!("../docs/from-notebook-to-microcontroller.md")]
 pub mod guide {}
+pub mod fit;
 mod float;
 mod fpu;
 pub mod hyperparameters;

@@ -114,3 +114,13 @@ fn streaming_allocates_nothing() {
         assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-6);
     }
 }
+
+#[test]
+fn fitting_allocates_nothing() {
+    let (x, y) = ([1.0, 2.0, 3.0, 5.0, 7.0, 10.0], [109.0, 149.0, 149.0, 191.0, 213.0, 224.0]);
+    let mut fit = None;
+    let model = |x: f64, [a, b]: [monomorph::Dual<f64, 2>; 2]| a * (1.0 - (-b * x).exp());
+    let method = monomorph::fit::LevenbergMarquardt::default();
+    assert_eq!(allocations(|| fit = method.fit(model, &x, &y, [100.0, 0.75]).ok()), 0);
+    assert!(fit.is_some_and(|fit| (fit.parameters[0] - 213.80940889).abs() < 1e-6));
+}
