@@ -7,6 +7,7 @@
 //! | [`Adagrad`] | `v` | `v ← v + g²`, `θ ← θ − η·g/(√v + ε)` |
 //! | [`RmsProp`] | `v` | `v ← α·v + (1−α)·g²`, `θ ← θ − η·g/(√v + ε)` |
 //! | [`Adam`], [`AdamW`] | `m`, `v` | `θ ← θ − η·m̂/(√v̂ + ε)` |
+//! | [`Lbfgs`] | the last `s`, `y` | `θ ← θ − α·H·g`, with an `H` from the last steps and an `α` that fulfils Wolfe's conditions |
 //! | [`GradientDescent`] | the last `α` | `θ ← θ − α·g`, with an `α` that makes the loss smaller |
 //!
 //! The formulas, the position of `ε` and the defaults are PyTorch's, where PyTorch has the optimizer. A [`Schedule`]
@@ -17,6 +18,7 @@ mod adagrad;
 mod adam;
 pub mod clip;
 mod gradient_descent;
+mod lbfgs;
 mod memory;
 mod objective;
 mod rmsprop;
@@ -26,6 +28,7 @@ mod sgd;
 pub use adagrad::*;
 pub use adam::*;
 pub use gradient_descent::*;
+pub use lbfgs::*;
 pub(crate) use memory::assert_parts;
 pub use memory::{Memory, Part, PartMut, PartName, PartRef, for_each_part, for_each_part_mut};
 pub use objective::*;
