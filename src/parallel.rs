@@ -310,6 +310,10 @@ impl<N: Network, L: Loss<N::Scalar, N::Output, Y> + Sync, Y: Sync, const B: usiz
         &self.first.gradient
     }
 
+    fn gradient_mut(&mut self) -> &mut N {
+        &mut self.first.gradient
+    }
+
     fn loss_at(&mut self, parameters: &N) -> N::Scalar {
         self.compute::<false>(parameters).map_or(N::Scalar::from_f64(f64::NAN), |whole| whole.loss)
     }

@@ -9,6 +9,8 @@
 //! | [`Adam`], [`AdamW`] | `m`, `v` | `θ ← θ − η·m̂/(√v̂ + ε)` |
 //! | [`GradientDescent`] | the last `α` | `θ ← θ − α·g`, with an `α` that makes the loss smaller |
 //!
+//! [`Regularized`] adds penalties and constraints on weights to any of them.
+//!
 //! The formulas, the position of `ε` and the defaults are PyTorch's, where PyTorch has the optimizer. A [`Schedule`]
 //! varies the learning rate, [`clip`] bounds the gradient. Each step is one pass over parameters, gradient and memory;
 //! a [line search](GradientDescent) takes several. Nothing allocates.
@@ -19,6 +21,8 @@ pub mod clip;
 mod gradient_descent;
 mod memory;
 mod objective;
+mod penalty;
+mod regularized;
 mod rmsprop;
 mod schedule;
 mod sgd;
@@ -29,6 +33,8 @@ pub use gradient_descent::*;
 pub(crate) use memory::assert_parts;
 pub use memory::{Memory, Part, PartMut, PartName, PartRef, for_each_part, for_each_part_mut};
 pub use objective::*;
+pub use penalty::{Penalty, Rule};
+pub use regularized::Regularized;
 pub use rmsprop::*;
 pub use schedule::*;
 pub use sgd::*;
