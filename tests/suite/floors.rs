@@ -41,6 +41,7 @@ const FLOORS: &[&str] = &[
     "train",
     "parallel",
     "data",
+    "augment",
     "testing",
     "prelude",
     "__private",
