@@ -5,6 +5,9 @@ use crate::noise::Noise;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
+/// An image of `H` rows.
+type Image<T, const C: usize, const W: usize, const H: usize> = [[[T; C]; W]; H];
+
 /// A class as a distribution: 1 for it and 0 for the others; all 0 if there is no such class.
 ///
 /// ```
@@ -107,8 +110,8 @@ pub fn mixup<X: Tensor<Element: Scalar>, Y: Tensor<Element: Scalar>, const B: us
 /// ```
 pub fn cutmix<T: Scalar, Y: Tensor<Element: Scalar>, const C: usize, const W: usize, const H: usize, const B: usize>(
     alpha: f64,
-    (x, y): (&[[[[T; C]; W]; H]; B], &[Y; B]),
-    (to_x, to_y): (&mut [[[[T; C]; W]; H]; B], &mut [Y; B]),
+    (x, y): (&[Image<T, C, W, H>; B], &[Y; B]),
+    (to_x, to_y): (&mut [Image<T, C, W, H>; B], &mut [Y; B]),
     noise: &mut Noise,
 ) -> f64 {
     let side = libm::sqrt(1.0 - beta(alpha, noise));

@@ -180,7 +180,7 @@ mod tests {
         fn every<const I: usize, const O: usize, const B: usize>() {
             let mut layer = filled::<I, O, { bits(0.4) }>();
             check_gradients(&mut *layer, &random::<[f64; I], B>(4), 1e-7).unwrap();
-            passes(&*layer, &*random::<[f64; I], B>(4), &*random::<[f64; O], B>(5)).unwrap();
+            passes(&*layer, &*random::<[f64; I], B>(4), &random::<[f64; O], B>(5)).unwrap();
         }
         every::<1, 1, 1>();
         every::<3, 17, 2>();

@@ -334,7 +334,7 @@ mod tests {
         fn one<X: Tensor<Element = f64>, P: Perturbation, const B: usize>() {
             let mut layer = zeroed::<Perturb<X, P>>();
             check_gradients(&mut layer, &random::<X, B>(4), 1e-7).unwrap();
-            passes(&layer, &*random::<X, B>(4), &*random::<X, B>(5)).unwrap();
+            passes(&layer, &*random::<X, B>(4), &random::<X, B>(5)).unwrap();
         }
         one::<[f64; 1], P, 1>();
         one::<[f64; 3], P, 2>();
