@@ -5,6 +5,36 @@
 //! cargo run --release --example regularization -- --quick
 //! ```
 //!
+//! Expected output (half a minute on one core):
+//!
+//! ```text
+//! method                   training            test     gap
+//! nothing                  100.00 %   89.92 ± 0.53 %   10.08
+//! L1                       100.00 %   89.15 ± 0.33 %   10.85
+//! L1, proximal             100.00 %   89.97 ± 0.34 %   10.03
+//! L2                       100.00 %   89.52 ± 0.28 %   10.48
+//! elastic net              100.00 %   89.35 ± 0.30 %   10.65
+//! decoupled decay          100.00 %   89.75 ± 0.48 %   10.25
+//! max-norm                 100.00 %   89.93 ± 0.30 %   10.07
+//! orthogonality            100.00 %   91.12 ± 0.51 %    8.88
+//! spectral norm            100.00 %   89.65 ± 0.25 %   10.35
+//! dropout                   99.73 %   90.63 ± 0.50 %    9.10
+//! Gaussian dropout          99.93 %   90.27 ± 0.25 %    9.67
+//! DropConnect               99.60 %   89.43 ± 0.68 %   10.17
+//! stochastic depth         100.00 %   89.12 ± 0.45 %   10.88
+//! noise of the input       100.00 %   90.38 ± 0.55 %    9.62
+//! label smoothing          100.00 %   90.10 ± 0.26 %    9.90
+//! mixup                    100.00 %   87.90 ± 1.03 %   12.10
+//! CutMix                   100.00 %   88.38 ± 0.60 %   11.62
+//! cutout                   100.00 %   87.70 ± 1.33 %   12.30
+//! augmentation              99.07 %   93.67 ± 0.24 %    5.40
+//! augmentation, dropout     95.40 %   92.05 ± 0.44 %    3.35
+//! best on digits that were not seen: augmentation
+//! ```
+//!
+//! With so few samples and 600 steps, what adds variety to the data helps most, and orthogonal weights and dropout help;
+//! penalties on sizes do little, and mixtures need more time than this.
+//!
 //! A network of 784-128-64-10 learns from 500 digits, 60 times each, which it can learn by heart. The table has means over
 //! seeds 1 to 3, with the standard deviation of the test accuracy; the gap is training minus test accuracy, in points.
 //! `--mnist` is a folder of MNIST's files (by default the one in this repository). The plot is `regularization.svg` in `--out`.
