@@ -32,12 +32,13 @@
 //! best on digits that were not seen: augmentation
 //! ```
 //!
-//! With so few samples and 600 steps, what adds variety to the data helps most, and orthogonal weights and dropout help;
-//! penalties on sizes do little, and mixtures need more time than this.
+//! With so few samples and 600 steps, what adds variety to the data helps most, and orthogonal weights and dropout
+//! help; penalties on sizes do little, and mixtures need more time than this.
 //!
-//! A network of 784-128-64-10 learns from 500 digits, 60 times each, which it can learn by heart. The table has means over
-//! seeds 1 to 3, with the standard deviation of the test accuracy; the gap is training minus test accuracy, in points.
-//! `--mnist` is a folder of MNIST's files (by default the one in this repository). The plot is `regularization.svg` in `--out`.
+//! A network of 784-128-64-10 learns from 500 digits, 60 times each, which it can learn by heart. The table has means
+//! over seeds 1 to 3, with the standard deviation of the test accuracy; the gap is training minus test accuracy, in
+//! points. `--mnist` is a folder of MNIST's files (by default the one in this repository). The plot is
+//! `regularization.svg` in `--out`.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -64,8 +65,12 @@ network! { pub Dropped: [28, 28, 1] -> [10] {
 network! { pub Gaussian: [28, 28, 1] -> [10] {
     Flatten, Dense(128), Relu, GaussianDropout(0.5), Dense(64), Relu, GaussianDropout(0.5), Dense(10)
 } }
-network! { pub Connected: [28, 28, 1] -> [10] { Flatten, DropConnect(128, 0.5), Relu, DropConnect(64, 0.5), Relu, Dense(10) } }
-network! { pub Noisy: [28, 28, 1] -> [10] { GaussianNoise(0.4), Flatten, Dense(128), Relu, Dense(64), Relu, Dense(10) } }
+network! { pub Connected: [28, 28, 1] -> [10] {
+    Flatten, DropConnect(128, 0.5), Relu, DropConnect(64, 0.5), Relu, Dense(10)
+} }
+network! { pub Noisy: [28, 28, 1] -> [10] {
+    GaussianNoise(0.4), Flatten, Dense(128), Relu, Dense(64), Relu, Dense(10)
+} }
 network! { pub Deep: [28, 28, 1] -> [10] {
     Flatten, Dense(128), Relu, residual(drop = 0.3) { Dense(64), Relu, Dense(128) }, Dense(64), Relu, Dense(10)
 } }

@@ -6,10 +6,11 @@ use crate::scalar::Scalar;
 
 /// Random changes of an image `[[[T; C]; W]; H]`. With everything at 0, the default, the image stays as it is.
 ///
-/// The pixel at `p`, counted from the middle `m` of the image, is the old one at `m + R(−φ)(p − m)/s − t + e(p)`: rotated by
-/// `φ`, scaled by `s`, shifted by `t`, deformed by `e`; between pixels by bilinear interpolation, and 0 outside. `e` is
-/// interpolated smoothly between random displacements of a grid of 4 × 4 points, as Ronneberger, Fischer and Brox do
-/// (*U-Net*, 2015) instead of smoothing a field of noise (Simard et al. 2003). Cutout: DeVries and Taylor (2017).
+/// The pixel at `p`, counted from the middle `m` of the image, is the old one at `m + R(−φ)(p − m)/s − t + e(p)`:
+/// rotated by `φ`, scaled by `s`, shifted by `t`, deformed by `e`; between pixels by bilinear interpolation, and 0
+/// outside. `e` is interpolated smoothly between random displacements of a grid of 4 × 4 points, as Ronneberger,
+/// Fischer and Brox do (*U-Net*, 2015) instead of smoothing a field of noise (Simard et al. 2003). Cutout: DeVries and
+/// Taylor (2017).
 ///
 /// ```
 /// use monomorph::Noise;

@@ -59,12 +59,12 @@ fn partners<const B: usize>(noise: &mut Noise) -> [usize; B] {
     order
 }
 
-/// Mixup: every sample becomes `λ·x + (1 − λ)·x′` with another `x′` of the batch, and its target `λ·y + (1 − λ)·y′`, with a
-/// `λ` for the batch drawn from Beta(α, α). Zhang et al., *mixup: Beyond empirical risk minimization* (2018), who take α
-/// from 0.1 to 0.4. Returns `λ`.
+/// Mixup: every sample becomes `λ·x + (1 − λ)·x′` with another `x′` of the batch, and its target `λ·y + (1 − λ)·y′`,
+/// with a `λ` for the batch drawn from Beta(α, α). Zhang et al., *mixup: Beyond empirical risk minimization* (2018),
+/// who take α from 0.1 to 0.4. Returns `λ`.
 ///
-/// Targets are tensors, such as distributions over classes ([`one_hot`]), which [`CrossEntropy`](crate::loss::CrossEntropy)
-/// takes. With an `alpha` that is not above 0, nothing is mixed.
+/// Targets are tensors, such as distributions over classes ([`one_hot`]), which
+/// [`CrossEntropy`](crate::loss::CrossEntropy) takes. With an `alpha` that is not above 0, nothing is mixed.
 ///
 /// ```
 /// use monomorph::Noise;
@@ -95,8 +95,8 @@ pub fn mixup<X: Tensor<Element: Scalar>, Y: Tensor<Element: Scalar>, const B: us
 }
 
 /// CutMix: a rectangle of every image is that of another image of the batch, and the targets are mixed by area. The
-/// rectangle, the same for the batch, has a share of about `1 − λ` of the image, with `λ` drawn from Beta(α, α), and its
-/// middle anywhere. Yun et al., *CutMix* (2019), who take α 1. Returns the share of the image that stays.
+/// rectangle, the same for the batch, has a share of about `1 − λ` of the image, with `λ` drawn from Beta(α, α), and
+/// its middle anywhere. Yun et al., *CutMix* (2019), who take α 1. Returns the share of the image that stays.
 ///
 /// ```
 /// use monomorph::Noise;

@@ -1,5 +1,5 @@
-//! Training samples changed at random, so that a network learns what does not matter: images, sequences, and mixtures of
-//! samples.
+//! Training samples changed at random, so that a network learns what does not matter: images, sequences, and mixtures
+//! of samples.
 //!
 //! | what | for | changes |
 //! | --- | --- | --- |
@@ -9,7 +9,8 @@
 //! | [`cutmix`] | images | a rectangle of another image, targets by area |
 //!
 //! All write to memory of the caller's, allocate nothing, need no `std`, and are determined by the [`Noise`] that they
-//! draw from: the same seed gives the same samples on every machine. Use them on batches of training, not of validation.
+//! draw from: the same seed gives the same samples on every machine. Use them on batches of training, not of
+//! validation.
 //!
 //! ```
 //! use monomorph::Noise;

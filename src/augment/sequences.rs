@@ -6,8 +6,8 @@ use crate::scalar::Scalar;
 
 /// Random changes of a sequence `[[T; C]; N]` of `N` steps. With everything at 0, the default, it stays as it is.
 ///
-/// Steps before the first and after the last are 0. Masked steps: Park et al., *SpecAugment* (2019); scale and noise: Um et
-/// al., *Data augmentation of wearable sensor data* (2017).
+/// Steps before the first and after the last are 0. Masked steps: Park et al., *SpecAugment* (2019); scale and noise:
+/// Um et al., *Data augmentation of wearable sensor data* (2017).
 ///
 /// ```
 /// use monomorph::Noise;

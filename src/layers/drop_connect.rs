@@ -5,9 +5,9 @@
 //! | training | `M ∘ W`, `M = 0` with probability `RATE`, else `1 / (1 − RATE)`, drawn for each weight |
 //! | inference | `W`, the mean of `M ∘ W` |
 //!
-//! `∂L/∂W = M ∘ ∂L/∂(M ∘ W)`. Biases and whatever is not called `weight` stay. The weights are drawn once for a batch, as
-//! for the recurrent weights of Merity and others (2018), and not for each sample as in the paper, which would compute a
-//! product of its own for every sample.
+//! `∂L/∂W = M ∘ ∂L/∂(M ∘ W)`. Biases and whatever is not called `weight` stay. The weights are drawn once for a batch,
+//! as for the recurrent weights of Merity and others (2018), and not for each sample as in the paper, which would
+//! compute a product of its own for every sample.
 
 use crate::layer::{Batch, GradientOf, Layer, Pass, Reads};
 use crate::memory;

@@ -1,4 +1,5 @@
-//! Noise while training: dropout's relatives, which multiply or shift numbers at random, and leave them alone at inference.
+//! Noise while training: dropout's relatives, which multiply or shift numbers at random, and leave them alone at
+//! inference.
 //!
 //! | layer | `y` in training | each |
 //! | --- | --- | --- |
@@ -8,9 +9,9 @@
 //! | [`StochasticDepth`] | `m · x`, `m` as of `SpatialDropout` | sample |
 //! | [`GaussianNoise`] | `x + n`, `n` normal with deviation `DEVIATION` | number |
 //!
-//! All are `y = f·x + o` with a random factor and offset, so `∂L/∂x = f · ∂L/∂y`; at inference `y = x`, which is the mean
-//! of `y` in training (for `AlphaDropout`, mean and variance are kept). Input and output: any shape. `backward` draws the
-//! factors again from the state of the noise, which needs no memory.
+//! All are `y = f·x + o` with a random factor and offset, so `∂L/∂x = f · ∂L/∂y`; at inference `y = x`, which is the
+//! mean of `y` in training (for `AlphaDropout`, mean and variance are kept). Input and output: any shape. `backward`
+//! draws the factors again from the state of the noise, which needs no memory.
 
 use core::marker::PhantomData;
 
@@ -74,8 +75,8 @@ fn dropped(rate: f64, noise: &mut Noise) -> f64 {
     if noise.uniform() < rate { 0.0 } else { 1.0 / (1.0 - rate) }
 }
 
-/// Multiplies numbers by normally distributed ones with mean 1 and variance `RATE / (1 − RATE)`, those of dropout at that
-/// rate. Srivastava and others, *Dropout* (2014), section 10; as in Keras.
+/// Multiplies numbers by normally distributed ones with mean 1 and variance `RATE / (1 − RATE)`, those of dropout at
+/// that rate. Srivastava and others, *Dropout* (2014), section 10; as in Keras.
 ///
 /// ```
 /// monomorph::network! { Net: [8] -> [2] { Dense(16), Relu, GaussianDropout(0.3), Dense(2) } }
@@ -111,9 +112,9 @@ impl<const RATE: u64> Perturbation for SpatialDropout<RATE> {
     }
 }
 
-/// Dropout behind [`Selu`](super::Selu): numbers become `α′ = −λα`, the function's limit far left, instead of 0, and all
-/// are scaled and shifted so that mean 0 and variance 1 stay: `a = (q + α′²·q·p)^−½`, `b = −a·p·α′` with the rate `p` and
-/// `q = 1 − p`. Klambauer et al., *Self-normalizing neural networks* (2017).
+/// Dropout behind [`Selu`](super::Selu): numbers become `α′ = −λα`, the function's limit far left, instead of 0, and
+/// all are scaled and shifted so that mean 0 and variance 1 stay: `a = (q + α′²·q·p)^−½`, `b = −a·p·α′` with the rate
+/// `p` and `q = 1 − p`. Klambauer et al., *Self-normalizing neural networks* (2017).
 ///
 /// ```
 /// monomorph::network! { Net: [8] -> [2] { Dense(16), Selu, AlphaDropout(0.1), Dense(2) } }
@@ -136,11 +137,11 @@ impl<const RATE: u64> Perturbation for AlphaDropout<RATE> {
     }
 }
 
-/// Drops the body of a residual block for some samples, so that networks of all depths are trained at once: the last layer
-/// of the body, which `residual(drop = 0.2) { .. }` puts there.
+/// Drops the body of a residual block for some samples, so that networks of all depths are trained at once: the last
+/// layer of the body, which `residual(drop = 0.2) { .. }` puts there.
 ///
-/// Huang et al., *Deep networks with stochastic depth* (2016), scaled while training as in torchvision (`mode = "row"`).
-/// A dropped body is computed nevertheless, because other samples of the batch need it.
+/// Huang et al., *Deep networks with stochastic depth* (2016), scaled while training as in torchvision (`mode =
+/// "row"`). A dropped body is computed nevertheless, because other samples of the batch need it.
 ///
 /// ```
 /// monomorph::network! { Net: [8] -> [8] { repeat 4 { residual(drop = 0.2) { Dense(8), Relu, Dense(8) } } } }
@@ -158,9 +159,9 @@ impl<const RATE: u64> Perturbation for StochasticDepth<RATE> {
     }
 }
 
-/// Adds normally distributed noise with mean 0 and deviation `DEVIATION`, in units of its input: noise of a sensor, before
-/// the first layer, or of activations. Bishop, *Training with noise is equivalent to Tikhonov regularization* (1995); as
-/// in Keras.
+/// Adds normally distributed noise with mean 0 and deviation `DEVIATION`, in units of its input: noise of a sensor,
+/// before the first layer, or of activations. Bishop, *Training with noise is equivalent to Tikhonov regularization*
+/// (1995); as in Keras.
 ///
 /// ```
 /// monomorph::network! { Net: [8] -> [2] { GaussianNoise(0.05), Dense(2) } }

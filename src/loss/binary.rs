@@ -22,9 +22,9 @@ use crate::simd::Simd;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BceWithLogits;
 
-/// Focal loss, a binary cross-entropy in which numbers that are right already count little: the mean over all numbers of
-/// `a·m^γ·l`, where `l` is that of [`BceWithLogits`], `m = σ(x)·(1−t) + (1−σ(x))·t` is the probability of a mistake, and
-/// `a = α·t + (1−α)·(1−t)`.
+/// Focal loss, a binary cross-entropy in which numbers that are right already count little: the mean over all numbers
+/// of `a·m^γ·l`, where `l` is that of [`BceWithLogits`], `m = σ(x)·(1−t) + (1−σ(x))·t` is the probability of a mistake,
+/// and `a = α·t + (1−α)·(1−t)`.
 ///
 /// With `σ′ = σ·(1−σ)` its gradient is `a·m^γ·(γ·l·σ′·(1−2t)/m + σ − t)/n`. Targets as of [`BceWithLogits`].
 ///
@@ -69,8 +69,8 @@ impl Default for Focal {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hinge;
 
-/// Squared hinge loss: the mean of `max(0, 1 − t·x)²` over all numbers; its gradient is `−2t·max(0, 1 − t·x)/n`. Targets as
-/// of [`Hinge`].
+/// Squared hinge loss: the mean of `max(0, 1 − t·x)²` over all numbers; its gradient is `−2t·max(0, 1 − t·x)/n`.
+/// Targets as of [`Hinge`].
 ///
 /// ```
 /// use monomorph::loss::{Loss, SquaredHinge};

@@ -12,11 +12,11 @@ use crate::scalar::{Real, Vector};
 use crate::simd::{Simd, outline};
 use crate::tensor::Tensor;
 
-/// Triplet loss: the mean over the samples of `max(0, d(a, p) − d(a, n) + margin)` for an anchor `a`, an output `p` that
-/// belongs to it, and one that does not, `n`; `d(u, v) = ‖u − v + ε‖`.
+/// Triplet loss: the mean over the samples of `max(0, d(a, p) − d(a, n) + margin)` for an anchor `a`, an output `p`
+/// that belongs to it, and one that does not, `n`; `d(u, v) = ‖u − v + ε‖`.
 ///
-/// Where it is above 0, its gradient is `(u − w)/B` to `a`, `−u/B` to `p` and `w/B` to `n`, with the unit vectors `u` from
-/// `p` and `w` from `n` to `a`, for a batch of `B`.
+/// Where it is above 0, its gradient is `(u − w)/B` to `a`, `−u/B` to `p` and `w/B` to `n`, with the unit vectors `u`
+/// from `p` and `w` from `n` to `a`, for a batch of `B`.
 ///
 /// The output is `a`, `p` and `n`, of the same length; the target is `()`. Schroff, Kalenichenko and Philbin, *FaceNet*
 /// (2015); distance, ε and margin are those of PyTorch's `TripletMarginLoss`.
@@ -147,12 +147,12 @@ impl<T: Real, X: Tensor<Element = T>> Loss<T, X, ()> for Triplet {
 /// InfoNCE: each query `q` is to find its key `k` among those of the whole batch. The mean over the samples of
 /// `−ln softmax(z)ᵢ` with the cosines `zⱼ = q̂ᵢ·k̂ⱼ/τ`, where `x̂ = x/‖x‖`.
 ///
-/// With `c = (softmax(z)ⱼ − [i = j])/(B·τ)` its gradient is `Σⱼ c·k̂ⱼ` to `q̂ᵢ` and `Σᵢ c·q̂ᵢ` to `k̂ⱼ`; a gradient `g` to `x̂` is
-/// `(g − x̂(x̂·g))/‖x‖` to `x`.
+/// With `c = (softmax(z)ⱼ − [i = j])/(B·τ)` its gradient is `Σⱼ c·k̂ⱼ` to `q̂ᵢ` and `Σᵢ c·q̂ᵢ` to `k̂ⱼ`; a gradient `g`
+/// to `x̂` is `(g − x̂(x̂·g))/‖x‖` to `x`.
 ///
 /// The output is a query, then its key, of the same length, such as `(query: [32], key: [32])`; the target is `()`. The
-/// loss of keys that tell nothing is `ln B`, so larger batches teach more. Van den Oord, Li and Vinyals, *Representation
-/// learning with contrastive predictive coding* (2018); cosines as in SimCLR (2020).
+/// loss of keys that tell nothing is `ln B`, so larger batches teach more. Van den Oord, Li and Vinyals,
+/// *Representation learning with contrastive predictive coding* (2018); cosines as in SimCLR (2020).
 ///
 /// It is a function of the [whole batch](Reduction::Batch), not a mean over samples: it works with the
 /// [`Trainer`](crate::train::Trainer). To cut a batch in shards or to score sample by sample would be another loss, so
@@ -165,6 +165,17 @@ impl<T: Real, X: Tensor<Element = T>> Loss<T, X, ()> for Triplet {
 /// let (loss, _) = InfoNce { temperature: 0.05 }.loss_and_gradient(&pairs, &[(); 2])?;
 /// assert!(loss < 1e-8); // each query has the direction of its key
 /// # Ok::<(), monomorph::loss::LossError>(())
+/// ```
+///
+/// ```compile_fail,E0080
+/// use monomorph::prelude::*;
+///
+/// network! { Pairs(x: [2]) -> (query: [1], key: [1]) {
+///     let query = x |> Dense(1);
+///     let key = x |> Dense(1);
+/// } }
+/// // Not sample by sample:
+/// let _ = Evaluator::<Pairs, 4>::new().score(&Pairs::zeroed(), &InfoNce::default(), &[[0.0; 2]; 8], &[(); 8]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InfoNce {

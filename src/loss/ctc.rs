@@ -24,22 +24,22 @@ pub struct Labels<const L: usize, K = u8> {
 }
 
 /// The negative log-likelihood of a sequence of labels, summed over all ways in which a longer sequence of outputs can
-/// spell it: each label for one step or more, with any number of blanks between them, of which equal neighbors need one.
-/// The mean over the samples of `−ln p(labels)/max(1, length)`.
+/// spell it: each label for one step or more, with any number of blanks between them, of which equal neighbors need
+/// one. The mean over the samples of `−ln p(labels)/max(1, length)`.
 ///
 /// | output | target |
 /// | --- | --- |
 /// | `[[T; C]; N]`, logits of `C` classes, one of them the blank, at `N` steps | [`Labels`]: up to `L` labels |
 ///
-/// With the labels `l` between blanks, `α` and `β` the log-probabilities of all beginnings up to and all endings after a
-/// step in state `s`, and `y = softmax(x)`, its gradient is
+/// With the labels `l` between blanks, `α` and `β` the log-probabilities of all beginnings up to and all endings after
+/// a step in state `s`, and `y = softmax(x)`, its gradient is
 /// `(yₜₖ − Σ_{s: lₛ = k} e^(αₜₛ + βₜₛ − ln p))/(B·max(1, length))`, and 0 at steps that do not count.
 ///
 /// Graves, Fernández, Gomez and Schmidhuber (2006). The mean is PyTorch's. It takes `N·(2L + 1)` numbers of the stack.
 ///
 /// # Errors
-/// Labels that are blanks or not among the classes; a length or a number of steps beyond what there is; fewer steps than
-/// the labels need, for which PyTorch gives an infinite loss.
+/// Labels that are blanks or not among the classes; a length or a number of steps beyond what there is; fewer steps
+/// than the labels need, for which PyTorch gives an infinite loss.
 ///
 /// ```
 /// use monomorph::loss::{Ctc, Labels, Loss};

@@ -7,17 +7,17 @@ use crate::scalar::{Real, Vector};
 use crate::simd::{Simd, outline};
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
-/// Dice loss of a batch of masks: `1 − (2 Σ p·t + s)/(Σ p + Σ t + s)` with `p = σ(x)`, where the sums are over all numbers
-/// of the batch and `s` is [`smooth`](Self::smooth).
+/// Dice loss of a batch of masks: `1 − (2 Σ p·t + s)/(Σ p + Σ t + s)` with `p = σ(x)`, where the sums are over all
+/// numbers of the batch and `s` is [`smooth`](Self::smooth).
 ///
 /// With `I = 2 Σ p·t + s` and `U = Σ p + Σ t + s` its gradient is `−(2t·U − I)/U² · p·(1 − p)`.
 ///
-/// The output holds logits, the target, of the same shape, 1 inside and 0 outside. The loss is 0 where the two agree, and
-/// does not depend on how many numbers are outside of both: so small regions count, too. Milletari, Navab and Ahmadi,
-/// *V-Net* (2016), without the squares in the denominator, which is the usual form today.
+/// The output holds logits, the target, of the same shape, 1 inside and 0 outside. The loss is 0 where the two agree,
+/// and does not depend on how many numbers are outside of both: so small regions count, too. Milletari, Navab and
+/// Ahmadi, *V-Net* (2016), without the squares in the denominator, which is the usual form today.
 ///
-/// It is a function of the [whole batch](Reduction::Batch). Trainers with batches of one sample take it for each image by
-/// itself.
+/// It is a function of the [whole batch](Reduction::Batch). Trainers with batches of one sample take it for each image
+/// by itself.
 ///
 /// ```
 /// use monomorph::loss::{Dice, Loss};

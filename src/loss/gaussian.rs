@@ -29,7 +29,8 @@ use crate::tensor::{Tensor, batch_slice};
 ///     let log_variance = hidden |> Dense(1);
 /// } }
 /// let mut net = Doubt::zeroed();
-/// let mut trainer = Trainer::<Doubt, _, 2>::new(Adam { learning_rate: 0.05, ..Adam::default() }, GaussianNll::default());
+/// let adam = Adam { learning_rate: 0.05, ..Adam::default() };
+/// let mut trainer = Trainer::<Doubt, _, 2>::new(adam, GaussianNll::default());
 /// for _ in 0..500 {
 ///     trainer.step(&mut net, &[[0.0]; 2], &[[1.0], [3.0]])?;
 /// }
@@ -48,8 +49,8 @@ pub struct GaussianNll {
 ///
 /// The output is `n` means, then `n` logarithms of variances. There is nothing to compare with: the target is `()`.
 ///
-/// Kingma and Welling, *Auto-encoding variational Bayes* (2014), appendix B. It is summed over the numbers of a sample, as
-/// there, so that together with a summed reconstruction error it is a bound of the likelihood.
+/// Kingma and Welling, *Auto-encoding variational Bayes* (2014), appendix B. It is summed over the numbers of a sample,
+/// as there, so that together with a summed reconstruction error it is a bound of the likelihood.
 ///
 /// ```
 /// use monomorph::loss::{GaussianKl, Loss};
@@ -64,8 +65,8 @@ pub struct GaussianKl;
 /// `ln 2π`.
 const LN_TAU: f64 = 1.837_877_066_409_345_3;
 
-/// The sum over all samples of what `f([μ, s], t)` gives, times `share`, and the gradient if requested. Without targets,
-/// `t` is `μ`.
+/// The sum over all samples of what `f([μ, s], t)` gives, times `share`, and the gradient if requested. Without
+/// targets, `t` is `μ`.
 #[inline(always)]
 fn halves<T: Real, X: Tensor<Element = T>, S: Simd>(
     simd: S,
@@ -113,7 +114,7 @@ impl GaussianNll {
         const {
             assert!(
                 X::LEN == 2 * Y::LEN,
-                "`GaussianNll` takes two numbers of the output, a mean and the logarithm of a variance, for each of the target"
+                "`GaussianNll` takes an output with a mean and the logarithm of a variance for each number of the target"
             );
         }
         let all = |number: f64| T::Vector::<S>::splat(simd, T::from_f64(number));

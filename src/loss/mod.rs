@@ -186,8 +186,8 @@ impl Reduction {
     pub(crate) const fn assert_of_parts(self) {
         assert!(
             !matches!(self, Self::Batch),
-            "this loss is a function of the whole batch, which is computed in parts here: use a `Trainer`, whose batch is one \
-             array, and `Loss::loss_and_gradient` for its value"
+            "this loss is a function of the whole batch, which is computed in parts here: use a `Trainer`, whose batch is \
+             one array, and `Loss::loss_and_gradient` for its value"
         );
     }
 }
@@ -285,16 +285,16 @@ impl fmt::Display for LossError {
             ),
             Self::Blank { sample, position, class } => write!(
                 f,
-                "label {position} of the target of sample {sample} is class {class}, which is the blank: labels are the other \
-                 classes"
+                "label {position} of the target of sample {sample} is class {class}, which is the blank: labels are the \
+                 other classes"
             ),
             Self::TooLong { sample, name, value, most } => {
                 write!(f, "`{name}` of the target of sample {sample} is {value}, but there are only {most}")
             }
             Self::TooFewSteps { sample, steps, needed } => write!(
                 f,
-                "the target of sample {sample} needs at least {needed} steps, but has {steps}: one for each label, and one for \
-                 the blank between two that are equal"
+                "the target of sample {sample} needs at least {needed} steps, but has {steps}: one for each label, and one \
+                 for the blank between two that are equal"
             ),
             Self::NothingCounts => f.write_str(
                 "no target counts, because all are of the ignored class or of classes whose weight is 0: leave such batches out",

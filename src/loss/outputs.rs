@@ -138,8 +138,10 @@ macro_rules! several {
             #[inline(always)]
             fn divisor<const B: usize>(&self, target: &[($($target,)*); B]) -> f64 {
                 // If nothing counts for any of them, there is nothing to learn.
-                let counts = false $(|| divisor_of::<T, $part, $target, _, _>(&self.$index.1, target, |target| &target.$index) != 0.0)*;
-                if counts { B as f64 } else { 0.0 }
+                let divisors = [$({
+                    divisor_of::<T, $part, $target, _, _>(&self.$index.1, target, |target| &target.$index)
+                }),*];
+                if divisors.iter().any(|divisor| *divisor != 0.0) { B as f64 } else { 0.0 }
             }
         }
     };

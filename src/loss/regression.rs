@@ -66,9 +66,9 @@ impl Default for Huber {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogCosh;
 
-/// The pinball loss, whose minimum is a quantile of the target instead of its mean: the mean over all numbers of
-/// `q·(t − x)` where `x < t`, of `(1 − q)·(x − t)` elsewhere; its gradient is `−q/n` there and `(1 − q)/n` here, 0 where
-/// the two are equal.
+/// The pinball loss, whose minimum is a quantile of the target instead of its mean: the mean over all numbers of `q·(t
+/// − x)` where `x < t`, of `(1 − q)·(x − t)` elsewhere; its gradient is `−q/n` there and `(1 − q)/n` here, 0 where the
+/// two are equal.
 ///
 /// Koenker and Bassett, *Regression quantiles* (1978).
 ///

@@ -108,7 +108,7 @@ impl fmt::Display for OptimizerError {
             Self::NotFinite => write!(f, "the gradient is not finite, or its square is not"),
             Self::NoSuchTensor { pattern } => write!(
                 f,
-                "`{pattern}` fits the name of no tensor that is learned and that this concerns; names are like `dense1.weight`"
+                "`{pattern}` fits the name of no tensor that is learned and concerned; names are like `dense1.weight`"
             ),
         }
     }

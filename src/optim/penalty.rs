@@ -27,13 +27,14 @@ use crate::simd::{Simd, outline};
 /// | `MaxNorm(c)` | each column, the weights of one output, is scaled down to the norm `c` if it is longer |
 /// | `SpectralNorm(c)` | `W` is scaled down to the largest singular value `c` if it is larger |
 ///
-/// `rate` is the schedule's factor, so `a` is what it is at rate 1: `learning_rate · λ` for the λ of AdamW, or of an L1 term
-/// whose proximal step is taken. A tensor `[.., OUT]` is a matrix of `OUT` columns: dense weights are `[IN, OUT]`, those of
-/// convolutions `[taps.., IN, OUT]`. What concerns a matrix leaves vectors such as biases alone.
+/// `rate` is the schedule's factor, so `a` is what it is at rate 1: `learning_rate · λ` for the λ of AdamW, or of an L1
+/// term whose proximal step is taken. A tensor `[.., OUT]` is a matrix of `OUT` columns: dense weights are `[IN, OUT]`,
+/// those of convolutions `[taps.., IN, OUT]`. What concerns a matrix leaves vectors such as biases alone.
 ///
-/// Tibshirani (1996); Zou and Hastie (2005); Bansal, Chen and Wang, *Can we gain more from orthogonality regularizations*
-/// (2018), the soft form; Beck and Teboulle (2009); Loshchilov and Hutter (2019); Srebro and Shraibman (2005), as in Keras'
-/// `MaxNorm(c, axis=0)`; Gouk et al., *Regularisation of neural networks by enforcing Lipschitz continuity* (2021).
+/// Tibshirani (1996); Zou and Hastie (2005); Bansal, Chen and Wang, *Can we gain more from orthogonality
+/// regularizations* (2018), the soft form; Beck and Teboulle (2009); Loshchilov and Hutter (2019); Srebro and Shraibman
+/// (2005), as in Keras' `MaxNorm(c, axis=0)`; Gouk et al., *Regularisation of neural networks by enforcing Lipschitz
+/// continuity* (2021).
 ///
 /// ```
 /// use monomorph::optim::{Penalty, Rule};

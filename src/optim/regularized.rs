@@ -9,10 +9,11 @@ use crate::simd::{Simd, Task, dispatch, level, outline};
 
 /// An optimizer with penalties and constraints on the weights, each for the tensors that its pattern names.
 ///
-/// The gradient of the penalties joins that of the loss behind clipping, as PyTorch's `weight_decay` does; constraints are
-/// applied in their order when the optimizer has taken its step. An optimizer that evaluates the loss several times, such
-/// as [`GradientDescent`](super::GradientDescent), sees the penalties in each. The loss that a step reports is that of
-/// the data alone; [`penalty`](Self::penalty) is the rest. It keeps nothing, so checkpoints are those of the optimizer.
+/// The gradient of the penalties joins that of the loss behind clipping, as PyTorch's `weight_decay` does; constraints
+/// are applied in their order when the optimizer has taken its step. An optimizer that evaluates the loss several
+/// times, such as [`GradientDescent`](super::GradientDescent), sees the penalties in each. The loss that a step reports
+/// is that of the data alone; [`penalty`](Self::penalty) is the rest. It keeps nothing, so checkpoints are those of the
+/// optimizer.
 ///
 /// ```
 /// use monomorph::prelude::*;
@@ -42,6 +43,14 @@ use crate::simd::{Simd, Task, dispatch, level, outline};
 /// which cannot change the gradient, does not compile with it. A trainer's
 /// [`gradient`](crate::train::Trainer::gradient) is then clipped and has the penalties in it; for tensors with a
 /// `SpectralNorm` it is scratch memory.
+///
+/// ```compile_fail,E0080
+/// use monomorph::prelude::*;
+///
+/// network! { Line: [1] -> [1] { Dense(1) } }
+/// let (mut net, gradient) = (Line::zeroed(), Line::zeroed());
+/// Regularized::new(Sgd::default(), [Penalty::L1(0.1).everywhere()]).apply(1, &mut net, &gradient, &mut []);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Regularized<O, const K: usize> {
     /// How parameters move.
@@ -184,7 +193,7 @@ impl<T: Real, O: Optimizer<T>, const K: usize> Optimizer<T> for Regularized<O, K
         _: &N,
         _: &mut O::Memory<N>,
     ) {
-        const { panic!("`Regularized` changes the gradient: use a trainer or `minimize` instead of `apply` or `update`") }
+        const { panic!("`Regularized` changes the gradient: use a trainer or `minimize`, not `apply` or `update`") }
     }
 
     #[inline(always)]

@@ -180,7 +180,9 @@ impl Network<'_> {
         let hashes = parts.iter().map(|(part, _)| crate::graph::name_hash(&text(part)));
         let accessors = if suffix == "Input" {
             quote! {#(
-                ::monomorph::__private::field!(#names: #types, #hashes; [#impl_generics] #name #type_generics; [#where_clause]);
+                ::monomorph::__private::field!(
+                    #names: #types, #hashes; [#impl_generics] #name #type_generics; [#where_clause]
+                );
             )*}
         } else {
             let places = 0..parts.len();
