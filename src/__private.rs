@@ -14,7 +14,8 @@ pub use crate::tensor::{Tensor, reshape, reshape_mut};
 pub use crate::{
     __add_field as add_field, __counted as counted, __field as field, __flat_tensor as flat_tensor,
     __methods as methods, __mixed_inputs as mixed_inputs, __packed_from as packed_from, __padding as padding,
-    __put_field as put_field, __samples as samples, __take_field as take_field, __untrained as untrained,
+    __parts as parts, __put_field as put_field, __samples as samples, __take_field as take_field,
+    __untrained as untrained,
 };
 pub use monomorph_macros::network;
 
@@ -273,6 +274,31 @@ macro_rules! __field {
             }
             #[inline(always)]
             fn get_mut(&mut self) -> &mut Self::Type {
+                &mut self.$field
+            }
+        }
+    };
+}
+
+/// The outputs of a network, by the hashes of their names and by their places.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __parts {
+    ($impl:tt $name:ty; $where:tt; $($field:ident: $type:ty, $hash:literal, $place:literal;)*) => { $(
+        $crate::__field!($field: $type, $hash; $impl $name; $where);
+        $crate::__parts!(@ $field: $type, $place; $impl $name; $where);
+    )* };
+    (@ $field:ident: $type:ty, $place:literal; [$($impl:tt)*] $name:ty; [$($where:tt)*]) => {
+        #[automatically_derived]
+        impl $($impl)* $crate::tensor::Part<$place> for $name $($where)* {
+            type Type = $type;
+
+            #[inline(always)]
+            fn part(&self) -> &Self::Type {
+                &self.$field
+            }
+            #[inline(always)]
+            fn part_mut(&mut self) -> &mut Self::Type {
                 &mut self.$field
             }
         }

@@ -12,6 +12,7 @@ pub mod __private;
 mod activation;
 #[cfg(feature = "audio")]
 pub mod audio;
+pub mod augment;
 mod bytes;
 #[cfg(feature = "std")]
 pub mod data;

@@ -210,6 +210,7 @@ impl<N: Network<Scalar: Real>, O: Optimizer<N::Scalar>, L, const B: usize> Paral
     where
         L: Loss<N::Scalar, N::Output, Y> + Sync,
     {
+        const { L::REDUCTION.assert_of_parts() };
         let ((batches, []), true, 1..) = (inputs.as_chunks::<B>(), inputs.len() == targets.len(), inputs.len()) else {
             return Err(TrainError::Batch { inputs: inputs.len(), targets: targets.len(), shard: B });
         };
@@ -278,8 +279,8 @@ impl<N: Network, L: Loss<N::Scalar, N::Output, Y> + Sync, Y: Sync, const B: usiz
                 let pass = Pass::new(noise, term_weight);
                 // The mean over the shards is taken in the end.
                 let share = N::Scalar::from_f64(match L::REDUCTION {
-                    Reduction::Mean => loss.divisor(batch.1) * shards / divisor,
                     Reduction::Sum => shards,
+                    _ => loss.divisor(batch.1) * shards / divisor,
                 });
                 dispatch(level, ShardTask::<_, _, B, _, GRADIENT> { shard, network, loss, batch, pass, step, share })
             })
@@ -307,6 +308,10 @@ impl<N: Network, L: Loss<N::Scalar, N::Output, Y> + Sync, Y: Sync, const B: usiz
 
     fn gradient(&self) -> &N {
         &self.first.gradient
+    }
+
+    fn gradient_mut(&mut self) -> &mut N {
+        &mut self.first.gradient
     }
 
     fn loss_at(&mut self, parameters: &N) -> N::Scalar {

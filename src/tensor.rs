@@ -156,6 +156,31 @@ mod generic {
     nested!(GenericArray<X, N>, Generic<N>, N::USIZE, [N: ArrayLength]);
 }
 
+/// A part of several tensors in one struct, such as an output of a network with several; counted from 0 in the order of
+/// declaration. [`network!`](crate::network!) implements it.
+///
+/// ```
+/// use monomorph::prelude::*;
+/// use monomorph::tensor::Part;
+///
+/// network! { Both(x: [2]) -> (left: [2], right: [1]) {
+///     let left = x |> Tanh;
+///     let right = x |> Dense(1);
+/// } }
+/// let output = Both::zeroed().evaluate(&[0.0; 2]);
+/// let right: &[f32; 1] = Part::<1>::part(&output);
+/// assert_eq!(right, &output.right);
+/// ```
+pub trait Part<const INDEX: usize> {
+    /// The type of the part.
+    type Type;
+
+    /// The part.
+    fn part(&self) -> &Self::Type;
+    /// The part, mutably.
+    fn part_mut(&mut self) -> &mut Self::Type;
+}
+
 /// Fails to compile for batches of no samples.
 pub(crate) const fn assert_batch_size(size: usize) {
     assert!(size > 0, "a batch has at least one sample, but here the batch size is 0");

@@ -1,6 +1,7 @@
 //! Parses what the user writes into the tree of `syntax`. `resolve` gives it a meaning.
 
 use proc_macro2::{Delimiter, TokenStream};
+use quote::quote_spanned;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Result};
 use syn::punctuated::Punctuated;
@@ -493,20 +494,33 @@ impl Parse for Argument {
 
 fn residual(name: Option<Ident>, input: ParseStream) -> Result<Residual> {
     let keyword: Ident = input.parse()?;
-    let mut shortcut = None;
+    let (mut shortcut, mut drop) = (None, None);
     if input.peek(token::Paren) {
         let content;
         parenthesized!(content in input);
         while !content.is_empty() {
             let option: Ident = content.parse()?;
-            if option != "shortcut" {
-                let message = format!("residual has no argument `{option}`; it takes `shortcut = <layer>`");
-                return Err(syn::Error::new(option.span(), message));
-            }
-            if shortcut.is_some() {
-                return Err(syn::Error::new(option.span(), "residual: `shortcut` is given twice"));
+            let twice = match option.to_string().as_str() {
+                "shortcut" => shortcut.is_some(),
+                "drop" => drop.is_some(),
+                _ => {
+                    let message = format!(
+                        "residual has no argument `{option}`; it takes `shortcut = <layer>` and `drop = <probability>`"
+                    );
+                    return Err(syn::Error::new(option.span(), message));
+                }
+            };
+            if twice {
+                return Err(syn::Error::new(option.span(), format!("residual: `{option}` is given twice")));
             }
             content.parse::<Token![=]>()?;
+            if option == "drop" {
+                drop = Some(content.parse::<Expr>()?);
+                if !content.is_empty() {
+                    content.parse::<Token![,]>()?;
+                }
+                continue;
+            }
             shortcut = Some(if content.peek(token::Brace) {
                 let chain;
                 braced!(chain in content);
@@ -522,7 +536,10 @@ fn residual(name: Option<Ident>, input: ParseStream) -> Result<Residual> {
     }
     let content;
     braced!(content in input);
-    let body = content.parse::<Chain>()?.0;
+    let mut body = content.parse::<Chain>()?.0;
+    if let (Some(rate), false) = (drop, body.is_empty()) {
+        body.push(syn::parse2(quote_spanned!(rate.span()=> StochasticDepth(#rate)))?);
+    }
     Ok(Residual { name, keyword, shortcut, body })
 }
 

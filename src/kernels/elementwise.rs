@@ -139,6 +139,19 @@ pub fn add_assign<T: Scalar, S: Simd>(simd: S, x: &mut [T], y: &[T]) {
     );
 }
 
+/// `y ← y + factor · x`.
+#[inline(always)]
+pub fn add_scaled<T: Scalar, S: Simd>(simd: S, y: &mut [T], x: &[T], factor: T) {
+    let factor = T::Vector::<S>::splat(simd, factor);
+    zip(
+        simd,
+        y,
+        x,
+        #[inline(always)]
+        |y, x| factor.mul_add(x, y),
+    );
+}
+
 /// `x ← factor · x`.
 #[inline(always)]
 pub fn scale<T: Scalar, S: Simd>(simd: S, x: &mut [T], factor: T) {

@@ -139,16 +139,48 @@ pub fn compare<T: Scalar, S: Simd>(
     scale: T,
     f: impl Fn(T::Vector<S>, T::Vector<S>) -> (T::Vector<S>, T::Vector<S>),
 ) -> T {
-    let lanes = lanes::<S, T>();
-    let mut len = output.len().min(target.len());
-    let gradient = gradient.map(
+    compare_parts(
+        simd,
+        [output],
+        target,
+        gradient.map(
+            #[inline(always)]
+            |gradient| [gradient],
+        ),
+        scale,
         #[inline(always)]
-        |gradient| {
-            len = len.min(gradient.len());
-            gradient.as_mut_ptr()
+        |[x], t| {
+            let (loss, derivative) = f(x, t);
+            (loss, [derivative])
         },
-    );
-    let (output, target) = (output.as_ptr(), target.as_ptr());
+    )
+}
+
+/// [`compare`] for outputs of `K` parts, such as a mean and a variance for each number of the target.
+#[inline(always)]
+pub fn compare_parts<T: Scalar, S: Simd, const K: usize>(
+    simd: S,
+    output: [&[T]; K],
+    target: &[T],
+    gradient: Option<[&mut [T]; K]>,
+    scale: T,
+    f: impl Fn([T::Vector<S>; K], T::Vector<S>) -> (T::Vector<S>, [T::Vector<S>; K]),
+) -> T {
+    let lanes = lanes::<S, T>();
+    let mut len = target.len();
+    let (mut outputs, mut gradients) = ([core::ptr::null::<T>(); K], [core::ptr::null_mut::<T>(); K]);
+    for k in 0..K {
+        len = len.min(output[k].len());
+        outputs[k] = output[k].as_ptr();
+    }
+    let wanted = gradient.is_some();
+    if let Some(gradient) = gradient {
+        for k in 0..K {
+            len = len.min(gradient[k].len());
+            gradients[k] = gradient[k].as_mut_ptr();
+        }
+    }
+    let target = target.as_ptr();
     let scale = T::Vector::<S>::splat(simd, scale);
     let mut total = Sum::default();
     let mut index = 0;
@@ -158,11 +190,16 @@ pub fn compare<T: Scalar, S: Simd>(
         while index + lanes <= end {
             // SAFETY: `index + lanes <= end <= len`, and every slice has at least `len` numbers.
             unsafe {
-                let x = T::Vector::<S>::load(simd, output.add(index));
-                let (loss, derivative) = f(x, T::Vector::<S>::load(simd, target.add(index)));
+                let mut x = [sum; K];
+                for k in 0..K {
+                    x[k] = T::Vector::<S>::load(simd, outputs[k].add(index));
+                }
+                let (loss, derivatives) = f(x, T::Vector::<S>::load(simd, target.add(index)));
                 sum = sum + loss;
-                if let Some(gradient) = gradient {
-                    (derivative * scale).store(gradient.add(index));
+                if wanted {
+                    for k in 0..K {
+                        (derivatives[k] * scale).store(gradients[k].add(index));
+                    }
                 }
             }
             index += lanes;
@@ -171,11 +208,16 @@ pub fn compare<T: Scalar, S: Simd>(
             let rest = end - index;
             // SAFETY: `rest < lanes` numbers from `index` on lie inside every slice.
             unsafe {
-                let x = T::Vector::<S>::load_partial(simd, output.add(index), rest);
-                let (loss, derivative) = f(x, T::Vector::<S>::load_partial(simd, target.add(index), rest));
+                let mut x = [sum; K];
+                for k in 0..K {
+                    x[k] = T::Vector::<S>::load_partial(simd, outputs[k].add(index), rest);
+                }
+                let (loss, derivatives) = f(x, T::Vector::<S>::load_partial(simd, target.add(index), rest));
                 sum = T::Vector::<S>::select(T::Vector::<S>::first(simd, rest), sum + loss, sum);
-                if let Some(gradient) = gradient {
-                    (derivative * scale).store_partial(gradient.add(index), rest);
+                if wanted {
+                    for k in 0..K {
+                        (derivatives[k] * scale).store_partial(gradients[k].add(index), rest);
+                    }
                 }
             }
             index = end;

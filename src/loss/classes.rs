@@ -4,7 +4,7 @@
 //! own. Taking logits, the inputs of a softmax, keeps the losses accurate where the probabilities are nearly 0 or 1: with
 //! `m = max x`, `ln softmax(x)ᵢ = (xᵢ − m) − ln Σ e^(xⱼ−m)`, in which nothing overflows.
 
-use super::{Loss, LossError};
+use super::{Loss, LossError, Reduction};
 use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::kernels::reduce;
 use crate::kernels::training::Sum;
@@ -466,6 +466,11 @@ macro_rules! class_loss {
         // The notes of the trait say it in words.
         #[diagnostic::do_not_recommend]
         impl<T: Real, $($generic)*> Loss<T, $output, $target> for $loss where $($bound)* {
+            const REDUCTION: Reduction = match <Self as ClassLoss<T>>::WEIGHTS {
+                Some(_) => Reduction::WeightedMean,
+                None => Reduction::Mean,
+            };
+
             #[inline(always)]
             fn loss<S: Simd, const B: usize>(
                 &self,

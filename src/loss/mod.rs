@@ -11,16 +11,61 @@
 //! | [`NegativeLogLikelihood`] | rows of log-probabilities | the same | mean of `−Σ t·x` |
 //! | [`KlDivergence`] | rows of logits | `[T; C]` for each row | mean of `Σ t·(ln t − ln softmax(x))` |
 //!
+//! | [`LogCosh`] | any tensor | the same | mean of `ln cosh(x − t)` |
+//! | [`Quantile`] | any tensor | the same | mean of `max(q·(t − x), (1 − q)·(x − t))` |
+//! | [`PoissonNll`] | any tensor of logarithms of rates | counts | mean of `eˣ − t·x` |
+//! | [`GaussianNll`] | means, then logarithms of variances | half as many numbers | mean of `½(s + (t − μ)²·e⁻ˢ)` |
+//! | [`GaussianKl`] | the same | `()` | `½ Σ (μ² + eˢ − 1 − s)` |
+//! | [`Focal`] | any tensor of logits | probabilities | mean of `a·m^γ` times that of `BceWithLogits` |
+//! | [`Hinge`], [`SquaredHinge`] | any tensor | −1 and 1 | mean of `max(0, 1 − t·x)`, or of its square |
+//! | [`Dice`] | any tensor of logits | 0 and 1 | `1 − (2 Σ p·t + s)/(Σ p + Σ t + s)`, over the whole batch |
+//! | [`Triplet`] | anchor, positive, negative | `()` | `max(0, d(a, p) − d(a, n) + margin)` |
+//! | [`InfoNce`] | query, key | `()` | `−ln softmax(q̂·k̂/τ)`, over all keys of the batch |
+//! | [`Ctc`] | `[[T; C]; N]` of logits | [`Labels`] | `−ln p(labels)/length` |
+//!
 //! The loss of a batch is the mean over its samples; [`Sum`] makes it their sum. [`Weighted`] gives classes weights. A
 //! class is a `u8`, `u16`, `u32` or `usize`.
+//!
+//! # Several losses
+//! A network with several outputs takes a tuple of losses, one for each output in the order of their declaration, with
+//! weights. A target is a tuple, too:
+//!
+//! ```
+//! use monomorph::prelude::*;
+//!
+//! network! { pub Detector(x: [4]) -> (class: [3], place: [2]) {
+//!     let hidden = x |> Dense(8) |> Tanh;
+//!     let class = hidden |> Dense(3);
+//!     let place = hidden |> Dense(2);
+//! } }
+//! let mut net = Detector::zeroed();
+//! let loss = ((1.0, CrossEntropy), (0.5, Mse));
+//! let mut trainer = Trainer::<Detector, _, 2>::new(Adam::default(), loss);
+//! let step = trainer.step(&mut net, &[[0.1; 4], [0.9; 4]], &[(0_u8, [0.0, 2.0]), (2, [0.0, 0.0])])?;
+//! assert!((step.loss - (3.0_f32.ln() + 0.5)).abs() < 1e-6);
+//! # Ok::<(), monomorph::train::TrainError>(())
+//! ```
+//!
+//! The loss is `Σ wₖ·lossₖ`, each with its own mean over the batch. One that is a function of the
+//! [whole batch](Reduction::Batch) cannot be among them.
 
 mod binary;
 mod classes;
+mod contrastive;
+mod ctc;
+mod dice;
+mod gaussian;
+mod outputs;
+mod pointwise;
 mod reduction;
 mod regression;
 
 pub use binary::*;
 pub use classes::*;
+pub use contrastive::*;
+pub use ctc::*;
+pub use dice::*;
+pub use gaussian::*;
 pub use reduction::*;
 pub use regression::*;
 
@@ -56,7 +101,7 @@ pub trait Loss<T: Scalar, Output: Tensor<Element = T>, Target> {
     /// The loss of the batch; writes ∂L/∂output into `gradient`.
     ///
     /// # Errors
-    /// If a target does not fit the output; `gradient` is then unchanged.
+    /// If a target does not fit the output; `gradient` is then not to be read.
     fn loss<S: Simd, const B: usize>(
         &self,
         simd: S,
@@ -125,10 +170,26 @@ pub trait Loss<T: Scalar, Output: Tensor<Element = T>, Target> {
 /// What the loss of a batch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduction {
-    /// The mean of the losses of its samples, or of what they consist of.
+    /// The mean of the losses of its samples, or of what they consist of. Each sample counts the same.
     Mean,
-    /// Their sum.
+    /// A mean in which samples count by their targets: as much as the [`divisor`](Loss::divisor) of each says.
+    WeightedMean,
+    /// The sum of the losses of its samples.
     Sum,
+    /// A function of all samples together, which does not follow from the losses of parts of the batch. `Evaluator` and
+    /// `ParallelTrainer`, which compute a batch in parts, do not compile with such a loss.
+    Batch,
+}
+
+impl Reduction {
+    /// Fails to compile for losses that parts of a batch do not determine.
+    pub(crate) const fn assert_of_parts(self) {
+        assert!(
+            !matches!(self, Self::Batch),
+            "this loss is a function of the whole batch, which is computed in parts here: use a `Trainer`, whose batch is \
+             one array, and `Loss::loss_and_gradient` for its value"
+        );
+    }
 }
 
 struct Compare<'a, L, Output, Target, const B: usize> {
@@ -163,6 +224,35 @@ pub enum LossError {
         /// How many classes the output has.
         classes: usize,
     },
+    /// A target of [`Ctc`] names the blank.
+    Blank {
+        /// The sample's index in the batch.
+        sample: usize,
+        /// The label's index in the target.
+        position: usize,
+        /// The class of the blank.
+        class: usize,
+    },
+    /// A target of [`Ctc`] has more labels or steps than there are.
+    TooLong {
+        /// The sample's index in the batch.
+        sample: usize,
+        /// The field.
+        name: &'static str,
+        /// Its value.
+        value: usize,
+        /// The largest that it can have.
+        most: usize,
+    },
+    /// The labels of a target of [`Ctc`] do not fit in its steps.
+    TooFewSteps {
+        /// The sample's index in the batch.
+        sample: usize,
+        /// How many steps count.
+        steps: usize,
+        /// How many its labels need: one for each, and one between equal neighbors.
+        needed: usize,
+    },
     /// All targets are left out, or of classes without weight, so there is nothing to take the mean of.
     NothingCounts,
     /// A parameter of the loss is out of its range.
@@ -173,8 +263,12 @@ impl LossError {
     /// The same error in a batch in which this many samples come before.
     #[must_use]
     pub fn later_by(mut self, samples: usize) -> Self {
-        if let Self::ClassOutOfRange { sample, .. } = &mut self {
-            *sample += samples;
+        match &mut self {
+            Self::ClassOutOfRange { sample, .. }
+            | Self::Blank { sample, .. }
+            | Self::TooLong { sample, .. }
+            | Self::TooFewSteps { sample, .. } => *sample += samples,
+            Self::NothingCounts | Self::OutOfRange(_) => {}
         }
         self
     }
@@ -188,6 +282,19 @@ impl fmt::Display for LossError {
                 "the target of sample {sample} is class {class}, but the output has {classes} classes, counted \
                  from 0: correct the label, or give the last layer at least {} outputs",
                 class.saturating_add(1)
+            ),
+            Self::Blank { sample, position, class } => write!(
+                f,
+                "label {position} of the target of sample {sample} is class {class}, which is the blank: labels are the \
+                 other classes"
+            ),
+            Self::TooLong { sample, name, value, most } => {
+                write!(f, "`{name}` of the target of sample {sample} is {value}, but there are only {most}")
+            }
+            Self::TooFewSteps { sample, steps, needed } => write!(
+                f,
+                "the target of sample {sample} needs at least {needed} steps, but has {steps}: one for each label, and one \
+                 for the blank between two that are equal"
             ),
             Self::NothingCounts => f.write_str(
                 "no target counts, because all are of the ignored class or of classes whose weight is 0: leave such batches out",
@@ -274,28 +381,38 @@ mod check {
         dispatch(level, Pass { loss, output, target, gradient: None, scalar: PhantomData })
     }
 
-    /// A reference case from PyTorch: four samples of six numbers. Tolerance 1e-10 in `f64`, 2e-6 in `f32`.
-    pub(super) fn golden<T: Scalar, Y, L: Loss<T, [T; 6], Y>>(name: &str, loss: &L, target: &[Y; 4]) {
+    /// A reference case from PyTorch. Tolerance 1e-10 in `f64`, 2e-6 in `f32`.
+    pub(super) fn golden<T: Scalar, X: Tensor<Element = T>, Y, const B: usize>(
+        name: &str,
+        loss: &impl Loss<T, X, Y>,
+        target: &[Y; B],
+    ) {
         let tolerance = if size_of::<T>() == 8 { 1e-10 } else { 2e-6 };
         let case = Case::open(name);
-        let mut output = [[T::ZERO; 6]; 4];
-        for (to, from) in output.as_flattened_mut().iter_mut().zip(case.numbers("x")) {
-            *to = T::from_f64(from);
-        }
+        let output: [X; B] = tensors(&case.numbers("x"));
         for level in levels() {
             let what = |part| format!("{name} at {level:?}: {part}");
-            let mut gradient = [[T::ZERO; 6]; 4];
+            let mut gradient: [X; B] = memory::zeroed();
             let with = self::loss(level, loss, &output, target, &mut gradient).expect("targets in range");
             assert_close(&what("loss"), &[with], &case.numbers("loss"), tolerance);
-            assert_close(&what("dx"), gradient.as_flattened(), &case.numbers("dx"), tolerance);
+            assert_close(&what("dx"), batch_slice(&gradient), &case.numbers("dx"), tolerance);
             assert!(value(level, loss, &output, target) == Ok(with), "{}", what("value"));
         }
     }
 
     /// The targets of a case whose targets are numbers.
-    pub(super) fn numbers<T: Scalar>(name: &str) -> [[T; 6]; 4] {
-        let target = Case::open(name).numbers("target");
-        core::array::from_fn(|sample| core::array::from_fn(|index| T::from_f64(target[sample * 6 + index])))
+    pub(super) fn numbers<X: Tensor<Element: Scalar>, const B: usize>(name: &str) -> [X; B] {
+        tensors(&Case::open(name).numbers("target"))
+    }
+
+    /// A batch with these numbers.
+    pub(super) fn tensors<X: Tensor<Element: Scalar>, const B: usize>(numbers: &[f64]) -> [X; B] {
+        assert_eq!(numbers.len(), B * X::LEN);
+        let mut batch: [X; B] = memory::zeroed();
+        for (to, from) in batch_slice_mut(&mut batch).iter_mut().zip(numbers) {
+            *to = X::Element::from_f64(*from);
+        }
+        batch
     }
 
     /// The targets of a case whose targets are classes.

@@ -80,9 +80,10 @@ impl<L> Sum<L> {
     where
         L: Loss<T, X, Y>,
     {
+        const { L::REDUCTION.assert_of_parts() };
         match L::REDUCTION {
-            Reduction::Mean => self.0.divisor(target),
-            Reduction::Sum => 1.0,
+            Reduction::Mean | Reduction::WeightedMean => self.0.divisor(target),
+            Reduction::Sum | Reduction::Batch => 1.0,
         }
     }
 }

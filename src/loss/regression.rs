@@ -1,10 +1,9 @@
 //! Losses that compare number by number: any output with a target of the same shape.
 
-use super::{Loss, LossError, mean_of_numbers};
+use super::pointwise::{Pointwise, pointwise};
 use crate::hyperparameters::{OutOfRange, Range, check};
-use crate::scalar::Scalar;
+use crate::scalar::{Real, Scalar};
 use crate::simd::{Simd, Vector};
-use crate::tensor::Tensor;
 
 /// Mean squared error: the mean of `(x − t)²` over all numbers; its gradient is `2(x − t)/n`.
 ///
@@ -53,45 +52,91 @@ impl Default for Huber {
     }
 }
 
-/// A loss of the difference `d = x − t` of single numbers.
-trait Residual<T: Scalar> {
-    /// The loss of `d` and its derivative.
-    fn of<S: Simd>(&self, simd: S, d: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>);
-    /// Checks the parameters.
-    #[inline(always)]
-    fn check(&self) -> Result<(), OutOfRange> {
-        Ok(())
+/// Log-cosh: the mean of `ln cosh(x − t)` over all numbers; its gradient is `tanh(x − t)/n`.
+///
+/// Near 0 it is half the squared error, far away the absolute error, and smooth in between. (That of Keras.)
+///
+/// ```
+/// use monomorph::loss::{LogCosh, Loss};
+///
+/// let (loss, gradient) = LogCosh.loss_and_gradient(&[[100.0_f64]], &[[0.0]])?;
+/// assert!((loss - (100.0 - 2.0_f64.ln())).abs() < 1e-12 && gradient == [[1.0]]);
+/// # Ok::<(), monomorph::loss::LossError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogCosh;
+
+/// The pinball loss, whose minimum is a quantile of the target instead of its mean: the mean over all numbers of `q·(t
+/// − x)` where `x < t`, of `(1 − q)·(x − t)` elsewhere; its gradient is `−q/n` there and `(1 − q)/n` here, 0 where the
+/// two are equal.
+///
+/// Koenker and Bassett, *Regression quantiles* (1978).
+///
+/// ```
+/// use monomorph::loss::{Loss, Quantile};
+///
+/// // Nine tenths of the targets are to be below.
+/// let (loss, gradient) = Quantile { quantile: 0.9 }.loss_and_gradient(&[[1.0_f64]], &[[2.0]])?;
+/// assert_eq!((loss, gradient), (0.9, [[-0.9]]));
+/// # Ok::<(), monomorph::loss::LossError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantile {
+    /// q, the share of the targets that is to be below the output; above 0 and below 1, by default ½ (the median).
+    pub quantile: f64,
+}
+
+impl Default for Quantile {
+    fn default() -> Self {
+        Self { quantile: 0.5 }
     }
 }
 
-impl<T: Scalar> Residual<T> for Mse {
+/// The negative log-likelihood of counts `t` whose rate is `eˣ` (Poisson): the mean of `eˣ − t·x` over all numbers; its
+/// gradient is `(eˣ − t)/n`.
+///
+/// The term `ln t!`, which does not depend on the output, is left out, as PyTorch's `PoissonNLLLoss` does by default.
+///
+/// ```
+/// use monomorph::loss::{Loss, PoissonNll};
+///
+/// let (loss, gradient) = PoissonNll.loss_and_gradient(&[[0.0_f64]], &[[3.0]])?;
+/// assert_eq!((loss, gradient), (1.0, [[-2.0]]));
+/// # Ok::<(), monomorph::loss::LossError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoissonNll;
+
+impl<T: Scalar> Pointwise<T> for Mse {
     #[inline(always)]
-    fn of<S: Simd>(&self, _simd: S, d: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
+    fn of<S: Simd>(&self, _simd: S, x: T::Vector<S>, t: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
+        let d = x - t;
         (d * d, d + d)
     }
 }
 
-impl<T: Scalar> Residual<T> for Mae {
+impl<T: Scalar> Pointwise<T> for Mae {
     #[inline(always)]
-    fn of<S: Simd>(&self, simd: S, d: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
-        let zero = T::Vector::<S>::splat(simd, T::ZERO);
-        let one = T::Vector::<S>::splat(simd, T::ONE);
+    fn of<S: Simd>(&self, simd: S, x: T::Vector<S>, t: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
+        let (zero, one) = (T::Vector::<S>::splat(simd, T::ZERO), T::Vector::<S>::splat(simd, T::ONE));
+        let d = x - t;
         // A number that is neither above nor below is 0 or NaN, and must stay so.
         let sign = T::Vector::<S>::select(d.lt(zero), -one, d);
         (d.abs(), T::Vector::<S>::select(zero.lt(d), one, sign))
     }
 }
 
-impl<T: Scalar> Residual<T> for Huber {
+impl<T: Scalar> Pointwise<T> for Huber {
     #[inline(always)]
     fn check(&self) -> Result<(), OutOfRange> {
         check::<T>("Huber", &[("delta", self.delta, Range::Positive)])
     }
 
     #[inline(always)]
-    fn of<S: Simd>(&self, simd: S, d: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
+    fn of<S: Simd>(&self, simd: S, x: T::Vector<S>, t: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
         let delta = T::Vector::<S>::splat(simd, T::from_f64(self.delta));
         let half = T::Vector::<S>::splat(simd, T::from_f64(0.5));
+        let d = x - t;
         let size = d.abs();
         // NaN compares as near, and stays NaN.
         let far = delta.lt(size);
@@ -100,79 +145,82 @@ impl<T: Scalar> Residual<T> for Huber {
     }
 }
 
-/// The mean over a batch, and its gradient if requested.
-#[inline(always)]
-fn mean<T: Scalar, X: Tensor<Element = T>, R: Residual<T>, S: Simd>(
-    residual: &R,
-    simd: S,
-    output: &[X],
-    target: &[X],
-    gradient: Option<&mut [X]>,
-) -> T {
-    mean_of_numbers(
-        simd,
-        output,
-        target,
-        gradient,
-        #[inline(always)]
-        |x, t| residual.of(simd, x - t),
-    )
+impl<T: Real> Pointwise<T> for LogCosh {
+    #[inline(always)]
+    fn of<S: Simd>(&self, simd: S, x: T::Vector<S>, t: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
+        let d = x - t;
+        // ln cosh d = |d| + ln(1 + e^(−2|d|)) − ln 2, in which nothing overflows.
+        let size = d.abs();
+        let ln_2 = T::Vector::<S>::splat(simd, T::from_f64(core::f64::consts::LN_2));
+        ((size + T::softplus_lanes(simd, -(size + size))) - ln_2, T::tanh_lanes(simd, d))
+    }
 }
 
-macro_rules! residual {
-    ($($loss:ty),*) => { $(
-        // The notes of the trait say it in words.
-        #[diagnostic::do_not_recommend]
-        impl<T: Scalar, X: Tensor<Element = T>> Loss<T, X, X> for $loss {
-            #[inline(always)]
-            fn loss<S: Simd, const B: usize>(
-                &self,
-                simd: S,
-                output: &[X; B],
-                target: &[X; B],
-                gradient: &mut [X; B],
-            ) -> Result<T, LossError> {
-                Residual::<T>::check(self).map_err(LossError::OutOfRange)?;
-                Ok(mean(self, simd, output, target, Some(gradient)))
-            }
+impl<T: Scalar> Pointwise<T> for Quantile {
+    #[inline(always)]
+    fn check(&self) -> Result<(), OutOfRange> {
+        check::<T>("Quantile", &[("quantile", self.quantile, Range::Between)])
+    }
 
-            #[inline(always)]
-            fn value<S: Simd, const B: usize>(
-                &self,
-                simd: S,
-                output: &[X; B],
-                target: &[X; B],
-            ) -> Result<T, LossError> {
-                Residual::<T>::check(self).map_err(LossError::OutOfRange)?;
-                Ok(mean(self, simd, output, target, None))
-            }
-
-            #[inline(always)]
-            fn divisor<const B: usize>(&self, _target: &[X; B]) -> f64 {
-                (B * X::LEN) as f64
-            }
-        }
-    )* };
+    #[inline(always)]
+    fn of<S: Simd>(&self, simd: S, x: T::Vector<S>, t: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
+        let zero = T::Vector::<S>::splat(simd, T::ZERO);
+        let low = T::Vector::<S>::splat(simd, T::from_f64(-self.quantile));
+        let high = T::Vector::<S>::splat(simd, T::from_f64(1.0 - self.quantile));
+        let d = x - t;
+        // Neither above nor below: 0 or NaN, and must stay so.
+        let slope = T::Vector::<S>::select(d.lt(zero), low, T::Vector::<S>::select(zero.lt(d), high, d));
+        (slope * d, slope)
+    }
 }
-residual!(Mse, Mae, Huber);
+
+impl<T: Real> Pointwise<T> for PoissonNll {
+    #[inline(always)]
+    fn of<S: Simd>(&self, simd: S, x: T::Vector<S>, t: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
+        let rate = T::exp_lanes(simd, x);
+        (rate - t * x, rate - t)
+    }
+}
+
+pointwise!(Scalar: Mse, Mae, Huber, Quantile);
+pointwise!(Real: LogCosh, PoissonNll);
 
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests {
     use super::*;
-    use crate::loss::check;
+    use crate::loss::{Loss, check};
     use crate::simd::levels;
+    use crate::tensor::Tensor;
     use crate::testing::golden::{assert_close, random};
 
     #[test]
     fn agrees_with_pytorch() {
-        check::golden::<f64, _, _>("loss_mse", &Mse, &check::numbers("loss_mse"));
-        check::golden::<f32, _, _>("loss_mse", &Mse, &check::numbers("loss_mse"));
-        check::golden::<f64, _, _>("loss_mae", &Mae, &check::numbers("loss_mae"));
-        check::golden::<f32, _, _>("loss_mae", &Mae, &check::numbers("loss_mae"));
+        check::golden::<f64, [f64; 6], _, 4>("loss_mse", &Mse, &check::numbers("loss_mse"));
+        check::golden::<f32, [f32; 6], _, 4>("loss_mse", &Mse, &check::numbers("loss_mse"));
+        check::golden::<f64, [f64; 6], _, 4>("loss_mae", &Mae, &check::numbers("loss_mae"));
+        check::golden::<f32, [f32; 6], _, 4>("loss_mae", &Mae, &check::numbers("loss_mae"));
         // The case has δ = 0.7: no element of its gradient is larger than 0.7/24.
         let huber = Huber { delta: 0.7 };
-        check::golden::<f64, _, _>("loss_huber", &huber, &check::numbers("loss_huber"));
-        check::golden::<f32, _, _>("loss_huber", &huber, &check::numbers("loss_huber"));
+        check::golden::<f64, [f64; 6], _, 4>("loss_huber", &huber, &check::numbers("loss_huber"));
+        check::golden::<f32, [f32; 6], _, 4>("loss_huber", &huber, &check::numbers("loss_huber"));
+    }
+
+    #[test]
+    fn more_agree_with_pytorch() {
+        fn every<T: Real>() {
+            check::golden::<T, [T; 4], _, 5>("loss_log_cosh", &LogCosh, &check::numbers("loss_log_cosh"));
+            check::golden::<T, [T; 4], _, 5>(
+                "loss_quantile",
+                &Quantile { quantile: 0.9 },
+                &check::numbers("loss_quantile"),
+            );
+            check::golden::<T, [T; 4], _, 5>("loss_poisson_nll", &PoissonNll, &check::numbers("loss_poisson_nll"));
+        }
+        every::<f64>();
+        every::<f32>();
+        assert!(Loss::<f64, _, _>::loss_and_gradient(&Quantile { quantile: 1.0 }, &[[0.0]], &[[0.0]]).is_err());
+        let (loss, gradient) = Quantile::default().loss_and_gradient(&[[1.0]], &[[1.0]]).unwrap();
+        assert_eq!((loss, gradient), (0.0, [[0.0]]));
     }
 
     #[test]
@@ -182,6 +230,9 @@ mod tests {
             check::differences(&Mse, &mut output, &target);
             check::differences(&Mae, &mut output, &target);
             check::differences(&Huber { delta: 0.3 }, &mut output, &target);
+            check::differences(&LogCosh, &mut output, &target);
+            check::differences(&Quantile { quantile: 0.8 }, &mut output, &target);
+            check::differences(&PoissonNll, &mut output, &target);
         }
         every::<[f64; 1]>();
         every::<[[f64; 5]; 3]>();

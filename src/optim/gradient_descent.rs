@@ -234,6 +234,9 @@ mod tests {
         fn gradient(&self) -> &Point<T> {
             &self.2
         }
+        fn gradient_mut(&mut self) -> &mut Point<T> {
+            &mut self.2
+        }
         fn loss_at(&mut self, at: &Point<T>) -> T {
             Self::at(self.0, at).1
         }

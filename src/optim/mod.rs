@@ -10,6 +10,8 @@
 //! | [`Lbfgs`] | the last `s`, `y` | `θ ← θ − α·H·g`, with an `H` from the last steps and an `α` that fulfils Wolfe's conditions |
 //! | [`GradientDescent`] | the last `α` | `θ ← θ − α·g`, with an `α` that makes the loss smaller |
 //!
+//! [`Regularized`] adds penalties and constraints on weights to any of them.
+//!
 //! The formulas, the position of `ε` and the defaults are PyTorch's, where PyTorch has the optimizer. A [`Schedule`]
 //! varies the learning rate, [`clip`] bounds the gradient. Each step is one pass over parameters, gradient and memory;
 //! a [line search](GradientDescent) takes several. Nothing allocates.
@@ -21,6 +23,8 @@ mod gradient_descent;
 mod lbfgs;
 mod memory;
 mod objective;
+mod penalty;
+mod regularized;
 mod rmsprop;
 mod schedule;
 mod sgd;
@@ -32,6 +36,8 @@ pub use lbfgs::*;
 pub(crate) use memory::assert_parts;
 pub use memory::{Memory, Part, PartMut, PartName, PartRef, for_each_part, for_each_part_mut};
 pub use objective::*;
+pub use penalty::{Penalty, Rule};
+pub use regularized::Regularized;
 pub use rmsprop::*;
 pub use schedule::*;
 pub use sgd::*;

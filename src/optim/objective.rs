@@ -31,6 +31,9 @@ use crate::parameters::Parameters;
 ///     fn gradient(&self) -> &Point {
 ///         &self.1
 ///     }
+///     fn gradient_mut(&mut self) -> &mut Point {
+///         &mut self.1
+///     }
 ///     fn loss_at(&mut self, at: &Point) -> f64 {
 ///         3.0 * at.x[0] * at.x[0]
 ///     }
@@ -55,6 +58,10 @@ pub trait Objective<N: Parameters> {
 
     /// The gradient; at first, at the parameters that the step starts from. It is not clipped.
     fn gradient(&self) -> &N;
+
+    /// The gradient, for an optimizer that adds to it what is not in the loss, such as
+    /// [`Regularized`](crate::optim::Regularized).
+    fn gradient_mut(&mut self) -> &mut N;
 
     /// The loss at other parameters; [`loss`](Self::loss) and [`gradient`](Self::gradient) stay as they are.
     ///
@@ -82,6 +89,11 @@ pub enum OptimizerError {
     },
     /// The gradient is infinite or NaN, or too large for its square to be a number.
     NotFinite,
+    /// A pattern fits no tensor that is learned.
+    NoSuchTensor {
+        /// The pattern.
+        pattern: &'static str,
+    },
 }
 
 impl fmt::Display for OptimizerError {
@@ -94,6 +106,10 @@ impl fmt::Display for OptimizerError {
                  gradient is not that of the loss"
             ),
             Self::NotFinite => write!(f, "the gradient is not finite, or its square is not"),
+            Self::NoSuchTensor { pattern } => write!(
+                f,
+                "`{pattern}` fits the name of no tensor that is learned and concerned; names are like `dense1.weight`"
+            ),
         }
     }
 }

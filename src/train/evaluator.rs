@@ -65,6 +65,7 @@ impl<N: Network, const B: usize> Evaluator<N, B> {
     where
         L: Loss<N::Scalar, N::Output, Y>,
     {
+        const { L::REDUCTION.assert_of_parts() };
         if inputs.len() != targets.len() || inputs.is_empty() {
             return Err(ScoreError::Samples { inputs: inputs.len(), targets: targets.len() });
         }
@@ -89,8 +90,8 @@ impl<N: Network, const B: usize> Evaluator<N, B> {
             return Err(ScoreError::Loss(LossError::NothingCounts));
         }
         let loss = match L::REDUCTION {
-            Reduction::Mean => sum / divisor,
             Reduction::Sum => sum,
+            _ => sum / divisor,
         };
         Ok(Score { loss, accuracy: (counted > 0).then(|| correct as f64 / counted as f64) })
     }

@@ -104,6 +104,11 @@ impl<N: Network, S: Simd, L: Loss<N::Scalar, N::Output, Y>, Y, const B: usize> O
     }
 
     #[inline(always)]
+    fn gradient_mut(&mut self) -> &mut N {
+        &mut self.shard.gradient
+    }
+
+    #[inline(always)]
     fn loss_at(&mut self, parameters: &N) -> N::Scalar {
         let Self { simd, ref mut shard, loss, samples, noise, term_weight, .. } = *self;
         outline(

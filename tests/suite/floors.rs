@@ -43,6 +43,7 @@ const FLOORS: &[&str] = &[
     "parallel",
     "distributed",
     "data",
+    "augment",
     "testing",
     "prelude",
     "__private",

@@ -177,12 +177,21 @@ impl Network<'_> {
                 }
             }
         };
-        let accessors = parts.iter().zip(&types).map(|((part, _), ty)| {
-            let hash = crate::graph::name_hash(&text(part));
+        let hashes = parts.iter().map(|(part, _)| crate::graph::name_hash(&text(part)));
+        let accessors = if suffix == "Input" {
+            quote! {#(
+                ::monomorph::__private::field!(
+                    #names: #types, #hashes; [#impl_generics] #name #type_generics; [#where_clause]
+                );
+            )*}
+        } else {
+            let places = 0..parts.len();
             quote! {
-                ::monomorph::__private::field!(#part: #ty, #hash; [#impl_generics] #name #type_generics; [#where_clause]);
+                ::monomorph::__private::parts!(
+                    [#impl_generics] #name #type_generics; [#where_clause]; #(#names: #types, #hashes, #places;)*
+                );
             }
-        });
+        };
         // A generic array can be copied only if the array that its size stands for can, which generic code does not know.
         let copy = sizes::of(&self.model.declaration.generics).is_empty().then(|| quote!(::core::marker::Copy,));
         quote! {
@@ -196,7 +205,7 @@ impl Network<'_> {
             }
 
             #kind
-            #(#accessors)*
+            #accessors
         }
     }
 

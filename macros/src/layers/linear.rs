@@ -1,5 +1,6 @@
 //! Dense and convolutional layers, and embeddings.
 
+use proc_macro2::TokenStream;
 use quote::quote;
 use syn::spanned::Spanned;
 
@@ -10,6 +11,24 @@ use crate::layers::window::{transposed, window};
 use crate::shapes;
 
 pub(super) fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    dense_as(builder, arguments, input, Capabilities::DENSE_OR_CONV, |dense| dense)
+}
+
+/// A dense layer whose weights are dropped.
+pub(super) fn drop_connect(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let rate = arguments.real(builder, "rate", 0.5, shapes::Range::Probability)?;
+    let capabilities = Capabilities { random: true, ..Capabilities::SAVES_AND_NEEDS_WORKSPACE };
+    dense_as(builder, arguments, input, capabilities, |dense| quote!(::monomorph::layers::DropConnect<#dense, #rate>))
+}
+
+/// A dense layer, or what contains one.
+fn dense_as(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+    capabilities: Capabilities,
+    layer: impl FnOnce(TokenStream) -> TokenStream,
+) -> Option<ValueId> {
     // All arguments are read before any is unwrapped, so that every mistake in them is reported.
     let units = builder.dim(&arguments.text(), "units", arguments.get("units")?);
     let biased = arguments.flag(builder, "bias", true);
@@ -24,8 +43,8 @@ pub(super) fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId
     let x = builder.ty(input);
     let (w, y) = (Shape::Known(vec![inputs.clone(), units.clone()]).ty(scalar), output.ty(scalar));
     let b = Shape::Known(vec![bias.clone()]).ty(scalar);
-    let ty = quote!(::monomorph::layers::Dense<#x, #w, #y, #b>);
-    let op = Op::Layer(Capabilities { streams: rank == 2, ..Capabilities::DENSE_OR_CONV });
+    let ty = layer(quote!(::monomorph::layers::Dense<#x, #w, #y, #b>));
+    let op = Op::Layer(Capabilities { streams: rank == 2 && !capabilities.random, ..capabilities });
     let given = builder.node(op, arguments.field(ty), arguments.title(), input, output);
     builder.count(arguments.span, &[&[&inputs, &units], &[&bias]]);
     Some(given)

@@ -23,13 +23,14 @@ use crate::graph::{Capabilities, Op, Shape, ValueId};
 use crate::layers::activation::{elementwise, ordered, prelu, tunable};
 use crate::layers::arguments::{Arguments, Signature};
 use crate::layers::attention::{cross_attention, positions, self_attention, sinusoidal_positions};
-use crate::layers::linear::{conv, conv_transpose, dense, embedding, unembedding};
+use crate::layers::linear::{conv, conv_transpose, dense, drop_connect, embedding, unembedding};
 use crate::layers::norm::{batch_norm, group_norm, instance_norm, local_response_norm, norm};
 use crate::layers::rearrange::{blocks, flip, pad, slice, transpose};
 use crate::layers::recurrent::{gru, lstm, rnn};
-use crate::layers::simple::{activity_regularization, affine, dropout, flatten, glu, reduce, rowwise};
+use crate::layers::simple::{activity_regularization, affine, dropout, flatten, glu, perturb, reduce, rowwise};
 use crate::layers::window::{adaptive_pool, global_pool, pool, upsample};
 use crate::parse::{Argument, Call};
+use crate::shapes::Range;
 use crate::words::text;
 
 /// Checks the input of a layer, works out its output, and adds it; `None` after an error.
@@ -144,6 +145,22 @@ const KINDS: &[Kind] = &[
     kind("SinusoidalPositions", "positions", &[], &["base"], 0, sinusoidal_positions),
     kind("Affine", "affine", &[], &["weight", "bias", "per"], 0, affine),
     kind("Dropout", "dropout", &["rate"], &[], 1, dropout),
+    kind("DropConnect", "connect", &["units", "rate"], &["bias"], 2, drop_connect),
+    kind("GaussianDropout", "dropout", &["rate"], &[], 1, |b, a, v| {
+        perturb(b, a, v, ("GaussianDropout", "rate", Range::Probability))
+    }),
+    kind("SpatialDropout", "dropout", &["rate"], &[], 1, |b, a, v| {
+        perturb(b, a, v, ("SpatialDropout", "rate", Range::Probability))
+    }),
+    kind("AlphaDropout", "dropout", &["rate"], &[], 1, |b, a, v| {
+        perturb(b, a, v, ("AlphaDropout", "rate", Range::Probability))
+    }),
+    kind("StochasticDepth", "depth", &["rate"], &[], 1, |b, a, v| {
+        perturb(b, a, v, ("StochasticDepth", "rate", Range::Probability))
+    }),
+    kind("GaussianNoise", "noise", &["deviation"], &[], 1, |b, a, v| {
+        perturb(b, a, v, ("GaussianNoise", "deviation", Range::NotNegative))
+    }),
     kind("ActivityRegularization", "activity", &[], &["l1", "l2"], 0, activity_regularization),
     kind("Glu", "glu", &[], &["activation"], 0, glu),
     kind("Softmax", "softmax", &[], &["axis"], 0, |b, a, v| rowwise(b, a, v, "Softmax")),
@@ -213,6 +230,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("MultiheadAttention", "SelfAttention"),
     ("MultiHeadAttention", "SelfAttention"),
     ("CrossAttention", "Attention"),
+    ("Dropout2d", "SpatialDropout"),
+    ("SpatialDropout2d", "SpatialDropout"),
+    ("DropPath", "StochasticDepth"),
 ];
 
 /// Adds a layer, from the table or user-defined, to the network; returns its output.

@@ -47,6 +47,21 @@ pub(super) fn dropout(builder: &mut Builder, arguments: &Arguments, input: Value
     Some(same_shape(builder, op, arguments, input, ty))
 }
 
+/// A layer that changes numbers at random while training, by a rate or a deviation.
+pub(super) fn perturb(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+    (kind, name, range): (&str, &str, Range),
+) -> Option<ValueId> {
+    let strength = arguments.real(builder, name, 0.1, range)?;
+    let (x, _) = channels(builder, input)?;
+    let kind = Ident::new(kind, Span::call_site());
+    let ty = quote!(::monomorph::layers::Perturb<#x, ::monomorph::layers::#kind<#strength>>);
+    let op = Op::Layer(Capabilities { saves: true, random: true, streams: true, ..Capabilities::NONE });
+    Some(same_shape(builder, op, arguments, input, ty))
+}
+
 pub(super) fn rowwise(builder: &mut Builder, arguments: &Arguments, input: ValueId, layer: &str) -> Option<ValueId> {
     let (x, _) = channels(builder, input)?;
     let layer = Ident::new(layer, Span::call_site());

@@ -10,15 +10,15 @@ use std::string::ToString;
 fn classes_agree_with_pytorch() {
     fn every<T: Real>() {
         let name = "loss_cross_entropy";
-        check::golden::<T, _, _>(name, &CrossEntropy, &check::classes::<u8>(name));
-        check::golden::<T, _, _>(name, &CrossEntropy, &check::classes::<u16>(name));
-        check::golden::<T, _, _>(name, &CrossEntropy, &check::classes::<u32>(name));
-        check::golden::<T, _, _>(name, &CrossEntropy, &check::classes::<usize>(name));
-        check::golden::<T, _, _>(name, &CrossEntropy, &one_hot::<T>(name));
+        check::golden::<T, [T; 6], _, 4>(name, &CrossEntropy, &check::classes::<u8>(name));
+        check::golden::<T, [T; 6], _, 4>(name, &CrossEntropy, &check::classes::<u16>(name));
+        check::golden::<T, [T; 6], _, 4>(name, &CrossEntropy, &check::classes::<u32>(name));
+        check::golden::<T, [T; 6], _, 4>(name, &CrossEntropy, &check::classes::<usize>(name));
+        check::golden::<T, [T; 6], _, 4>(name, &CrossEntropy, &one_hot::<T>(name));
         let name = "loss_cross_entropy_smooth01";
         let smooth = SmoothCrossEntropy { smoothing: 0.1 };
-        check::golden::<T, _, _>(name, &smooth, &check::classes::<u8>(name));
-        check::golden::<T, _, _>(name, &smooth, &one_hot::<T>(name));
+        check::golden::<T, [T; 6], _, 4>(name, &smooth, &check::classes::<u8>(name));
+        check::golden::<T, [T; 6], _, 4>(name, &smooth, &one_hot::<T>(name));
     }
     every::<f64>();
     every::<f32>();
@@ -33,9 +33,9 @@ fn one_hot<T: Real>(name: &str) -> [[T; 6]; 4] {
 fn divergence_and_labels_agree_with_pytorch() {
     fn every<T: Real>() {
         let name = "loss_kl_div_logits";
-        check::golden::<T, _, _>(name, &KlDivergence, &check::numbers::<T>(name));
+        check::golden::<T, [T; 6], _, 4>(name, &KlDivergence, &check::numbers::<[T; 6], 4>(name));
         let name = "loss_bce_with_logits";
-        check::golden::<T, _, _>(name, &BceWithLogits, &check::numbers::<T>(name));
+        check::golden::<T, [T; 6], _, 4>(name, &BceWithLogits, &check::numbers::<[T; 6], 4>(name));
     }
     every::<f64>();
     every::<f32>();

@@ -23,6 +23,10 @@ network! { Signals: [16, 2] -> [7] {
     add { { GlobalMaxPool1d } { GlobalAvgPool1d } },
     ActivityRegularization(l2 = 1e-4), Dense(7, bias = false), LogSoftmax,
 } }
+network! { Noisy: [3, 4] -> [3, 2] {
+    GaussianNoise(0.1), DropConnect(4, 0.5), Selu, AlphaDropout(0.1),
+    residual(drop = 0.2) { Dense(4), SpatialDropout(0.2) }, GaussianDropout(0.3), Dense(2),
+} }
 network! { Activations: [5] -> [5] {
     Dense(5), Identity, Dense(5), Selu, Dense(5), GeluTanh, Dense(5), Sigmoid, Dense(5), Tanh, Dense(5), HardSigmoid,
     Dense(5), HardTanh, Dense(5), LeakyHardTanh, Dense(5), FastTanh, Dense(5), Mish, Dense(5), Softplus, Dense(5), Softsign,
@@ -58,6 +62,7 @@ fn run_packed<N: PackedNetwork<Scalar = f32, Input: Tensor<Element = f32>>>(name
 fn main() -> ! {
     run::<Images>("images");
     run::<Signals>("signals");
+    run::<Noisy>("noisy");
     run::<Activations>("activations");
     run::<Others>("others");
     run::<Two>("two");
