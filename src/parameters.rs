@@ -1,9 +1,12 @@
 //! The parameters of a network, as named tensors and as one flat slice.
 
+mod pattern;
+
 use core::fmt;
 use core::ops::Range;
 
 pub use monomorph_macros::Parameters;
+pub use pattern::{assert_matches, matches_any};
 
 use crate::bytes::{Bits, bytes_of};
 use crate::plain::Plain;

@@ -82,6 +82,11 @@ pub enum OptimizerError {
     },
     /// The gradient is infinite or NaN, or too large for its square to be a number.
     NotFinite,
+    /// A pattern that is to mean layers means none.
+    NoSuchLayer {
+        /// The pattern.
+        pattern: &'static str,
+    },
 }
 
 impl fmt::Display for OptimizerError {
@@ -94,6 +99,11 @@ impl fmt::Display for OptimizerError {
                  gradient is not that of the loss"
             ),
             Self::NotFinite => write!(f, "the gradient is not finite, or its square is not"),
+            Self::NoSuchLayer { pattern } => write!(
+                f,
+                "no layer or tensor of this network is called `{pattern}`; a pattern is the name of a layer such as \
+                 `dense1`, or has a `*` for any characters"
+            ),
         }
     }
 }

@@ -6,6 +6,7 @@ mod audio;
 mod checkpoints;
 mod determinism;
 mod dual;
+mod every_optimizer;
 #[cfg(unix)]
 mod files;
 mod floors;
