@@ -30,6 +30,7 @@ use crate::simd::{Simd, Vector};
 /// # Ok::<(), monomorph::train::TrainError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Accumulated<O> {
     /// How parameters move.
     pub optimizer: O,
@@ -83,7 +84,7 @@ impl<T: Real, O: Optimizer<T>> Optimizer<T> for Accumulated<O> {
             #[inline(always)]
             move |p, g, [sum]| (p, [share.mul_add(g, sum)]),
         );
-        if step % every == 0 {
+        if step.is_multiple_of(every) {
             let norm = |largest| clip::clip_scale(clip::global_norm(simd, accumulated), T::from_f64(largest));
             let scale = self.clip.map_or(T::ONE, norm);
             self.optimizer.update(simd, step / every, rate, scale, parameters, accumulated, inner);

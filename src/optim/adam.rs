@@ -157,6 +157,7 @@ fn moments<T: Real, N: Parameters<Scalar = T>, S: Simd>(
 }
 
 /// What happens to one register of parameters.
+#[expect(clippy::type_complexity, reason = "it is the type that `update` takes")]
 #[inline(always)]
 pub(super) fn rule<T: Real, S: Simd>(
     adam: &Adam,

@@ -49,6 +49,7 @@ pub enum Average {
 /// # Ok::<(), monomorph::train::TrainError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Averaged<O> {
     /// How parameters move.
     pub optimizer: O,

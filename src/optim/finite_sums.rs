@@ -248,7 +248,7 @@ impl<N: Parameters, const M: usize> Svrg<N, M> {
             return Err(NoSuchFunction { index, functions: M });
         }
         let Self { snapshot, mean, gradient: fresh, old, steps } = self;
-        if *steps % (2 * M as u64) == 0 {
+        if steps.is_multiple_of(2 * M as u64) {
             snapshot.as_mut_slice().copy_from_slice(parameters.as_slice());
             clear(mean);
             for index in 0..M {

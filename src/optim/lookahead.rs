@@ -19,6 +19,7 @@ use crate::simd::{Simd, Vector};
 /// assert_eq!((optimizer.every, optimizer.alpha), (5, 0.5));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Lookahead<O> {
     /// How the fast weights move.
     pub optimizer: O,
@@ -42,7 +43,7 @@ impl<O> Lookahead<O> {
         parameters: &mut N,
         slow: &mut N,
     ) {
-        if step % u64::from(self.every.max(1)) == 0 {
+        if step.is_multiple_of(u64::from(self.every.max(1))) {
             let alpha = splat::<T, S>(simd, self.alpha);
             learned(
                 simd,

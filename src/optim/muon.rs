@@ -33,13 +33,15 @@ use crate::simd::{Simd, Vector, outline};
 ///
 /// let optimizer = Muon { learning_rate: 0.02, adam_for: &["dense1"], ..Muon::default() };
 /// let mut trainer = Trainer::<Net, _, 1>::new(optimizer, Mse);
-/// let mut net = Net::init(&mut Noise::new(1));
+/// let mut net = Net::zeroed();
+/// net.initialize(Init::default(), &mut Noise::new(1));
 /// for _ in 0..50 {
 ///     trainer.step(&mut net, &[[0.5, 1.0]], &[[1.0]])?;
 /// }
 /// # Ok::<(), monomorph::train::TrainError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Muon {
     /// η, by default 0.001.
     pub learning_rate: f64,
@@ -118,7 +120,7 @@ fn multiply<T: Scalar, S: Simd>(simd: S, [rows, len, columns]: [usize; 3], a: St
     let mut column = 0;
     macro_rules! blocks {
         ($($width:literal)*) => { $(
-            while column + $width <= columns {
+            while columns - column >= $width {
                 let b = (b.get(column..).unwrap_or_default(), columns);
                 let to = (to.get_mut(column..).unwrap_or_default(), columns);
                 if rows >= 8 {

@@ -1,12 +1,13 @@
 //! Learning rates by layer, and layers that are frozen.
 
-use super::{Memory, Objective, Optimizer, OptimizerError, Part};
+use super::{Memory, Objective, Optimizer, OptimizerError, Part, splat};
 use crate::hyperparameters::{OutOfRange, Range, check};
+use crate::kernels::elementwise::zip;
 use crate::memory_parts;
 use crate::parameters::{Parameters, Path, Role, for_each_tensor, matches_any};
 use crate::plain::Plain;
 use crate::scalar::Scalar;
-use crate::simd::Simd;
+use crate::simd::{Simd, Vector, outline};
 
 /// Any optimizer, whose learning rate is multiplied by a factor of its own in the layers that patterns name; 0 freezes
 /// them.
@@ -22,7 +23,8 @@ use crate::simd::Simd;
 /// let rates = layer_rates!(Net, { "stem": 0.0, "*.bias": 2.0 }); // checked during compilation
 /// let optimizer = PerLayer { optimizer: Sgd::default(), rates };
 /// let mut trainer = Trainer::<Net, _, 1>::new(optimizer, Mse);
-/// let mut net = Net::init(&mut Noise::new(1));
+/// let mut net = Net::zeroed();
+/// net.initialize(Init::default(), &mut Noise::new(1));
 /// let before = net.stem.weight;
 /// trainer.step(&mut net, &[[1.0, 2.0]], &[[1.0]])?;
 /// assert_eq!(net.stem.weight, before);
@@ -38,6 +40,7 @@ use crate::simd::Simd;
 /// let rates = layer_rates!(Net, { "conv*": 0.1 }); // no layer or tensor of this network is called `conv*`
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PerLayer<O> {
     /// How parameters move.
     pub optimizer: O,
@@ -76,7 +79,8 @@ impl<O> PerLayer<O> {
     }
 
     /// Leaves of each tensor's step what its factor says. All steps are proportional to the learning rate.
-    fn shorten<T: Scalar, N: Parameters<Scalar = T>>(&self, parameters: &mut N, before: &N) {
+    #[inline(always)]
+    fn shorten<T: Scalar, N: Parameters<Scalar = T>, S: Simd>(&self, simd: S, parameters: &mut N, before: &N) {
         for_each_tensor(N::ENTRIES, &mut |path, tensor, range| {
             let factor = self.factor(&path);
             if tensor.role == Role::State || factor == 1.0 {
@@ -84,10 +88,23 @@ impl<O> PerLayer<O> {
             }
             let before = before.as_slice().get(range.clone()).unwrap_or_default();
             let now = parameters.as_mut_slice().get_mut(range).unwrap_or_default();
-            let share = T::from_f64(factor);
-            for (now, before) in now.iter_mut().zip(before) {
-                *now = if factor == 0.0 { *before } else { *before + share * (*now - *before) };
+            if factor == 0.0 {
+                return now.copy_from_slice(before);
             }
+            outline(
+                simd,
+                #[inline(always)]
+                move || {
+                    let share = splat::<T, S>(simd, factor);
+                    zip(
+                        simd,
+                        now,
+                        before,
+                        #[inline(always)]
+                        |now, before| share.mul_add(now - before, before),
+                    );
+                },
+            );
         });
     }
 }
@@ -113,7 +130,7 @@ impl<T: Scalar, O: Optimizer<T>> Optimizer<T> for PerLayer<O> {
     ) {
         memory.before.as_mut_slice().copy_from_slice(parameters.as_slice());
         self.optimizer.update(simd, step, rate, gradient_scale, parameters, gradient, &mut memory.inner);
-        self.shorten(parameters, &memory.before);
+        self.shorten(simd, parameters, &memory.before);
     }
 
     #[inline(always)]
@@ -132,7 +149,7 @@ impl<T: Scalar, O: Optimizer<T>> Optimizer<T> for PerLayer<O> {
         }
         memory.before.as_mut_slice().copy_from_slice(parameters.as_slice());
         self.optimizer.step(simd, step, rate, gradient_scale, parameters, objective, &mut memory.inner)?;
-        self.shorten(parameters, &memory.before);
+        self.shorten(simd, parameters, &memory.before);
         Ok(())
     }
 

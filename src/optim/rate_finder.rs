@@ -37,6 +37,8 @@ pub struct RateFinder {
     lowest: (f64, f64),
     /// The largest decrease of the average so far, and the rate at which it was.
     steepest: (f64, f64),
+    /// That rate when the average was lowest: later decreases are those of a training that has failed.
+    suggested: f64,
     over: bool,
 }
 
@@ -47,7 +49,7 @@ impl RateFinder {
     /// From one learning rate to another in so many steps; a hundred are usually enough.
     pub const fn new(from: f64, to: f64, steps: u32) -> Self {
         let (lowest, steepest) = ((f64::INFINITY, from), (0.0, from));
-        Self { from, to, steps, taken: 0, mean: 0.0, weight: 0.0, lowest, steepest, over: false }
+        Self { from, to, steps, taken: 0, mean: 0.0, weight: 0.0, lowest, steepest, suggested: from, over: false }
     }
 
     /// Checks the learning rates.
@@ -77,7 +79,7 @@ impl RateFinder {
             self.steepest = (before - now, rate);
         }
         if now < self.lowest.0 {
-            self.lowest = (now, rate);
+            (self.lowest, self.suggested) = ((now, rate), self.steepest.1);
         }
         self.over = !now.is_finite() || (self.taken > 10 && now > 4.0 * self.lowest.0 && now > 0.0);
         now
@@ -88,9 +90,9 @@ impl RateFinder {
         if self.weight > 0.0 { self.mean / self.weight } else { 0.0 }
     }
 
-    /// The learning rate at which the loss fell fastest: a good one to begin with.
+    /// The learning rate at which the loss fell fastest on the way to its lowest: a good one to begin with.
     pub fn steepest(&self) -> f64 {
-        self.steepest.1
+        self.suggested
     }
 
     /// The learning rate at which the loss was lowest: usually ten times too large.
@@ -127,6 +129,14 @@ mod tests {
         assert!((1e-3..0.1).contains(&finder.steepest()), "{}", finder.steepest());
         assert!((0.1..2.0).contains(&finder.lowest()), "{}", finder.lowest());
         assert!(finder.over && finder.taken < 200, "it ends where the loss explodes");
+
+        // What falls after an explosion does not count.
+        let mut finder = RateFinder::new(1e-4, 1e2, 100);
+        while let Some(rate) = finder.rate() {
+            let loss = 2.0 - 10.0 * rate.min(0.05);
+            finder.observe(if (1.0..2.0).contains(&rate) { 20.0 } else { loss });
+        }
+        assert!(finder.steepest() < 0.1, "{}", finder.steepest());
 
         let mut finder = RateFinder::new(1e-4, 1e2, 200);
         finder.observe(f64::NAN);

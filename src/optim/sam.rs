@@ -31,6 +31,7 @@ use crate::simd::{Simd, Vector};
 /// # Ok::<(), monomorph::train::TrainError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sam<O> {
     /// How parameters move.
     pub optimizer: O,
