@@ -19,7 +19,7 @@ network! { pub Rings: [2] -> [3] { Dense(32), Relu, Dense(32), Relu, Dense(3) } 
 /// Points of the plane; their class is the ring that they lie in.
 fn batch(noise: &mut Noise) -> ([[f32; 2]; BATCH], [u8; BATCH]) {
     let x = [(); BATCH].map(|()| [(); 2].map(|()| noise.uniform() as f32 * 2.0 - 1.0));
-    (x, x.map(|[x, y]| (((x * x + y * y).sqrt() * 6.0) as u8) % 3))
+    (x, x.map(|[x, y]| (((x * x + y * y).sqrt() * 3.0) as u8).min(2)))
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -31,25 +31,50 @@ pub struct RateFinder {
     to: f64,
     steps: u32,
     taken: u32,
-    /// The average, and the sum of its weights.
-    mean: f64,
-    weight: f64,
+    fast: Mean,
+    slow: Mean,
     lowest: (f64, f64),
-    /// The largest decrease of the average so far, and the rate at which it was.
+    /// How far the fast average was below the slow one at most, and the rate at which it was.
     steepest: (f64, f64),
-    /// That rate when the average was lowest: later decreases are those of a training that has failed.
+    /// That rate when the average was lowest: what falls later is the loss of a training that has failed.
     suggested: f64,
     over: bool,
 }
 
-/// How much of the average a new loss leaves.
-const KEEP: f64 = 0.9;
+/// An exponential average from the first number on, and the sum of its weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct Mean {
+    sum: f64,
+    weight: f64,
+}
+
+impl Mean {
+    const NOTHING: Self = Self { sum: 0.0, weight: 0.0 };
+
+    /// Adds a number, of which later ones leave the share `keep`.
+    fn add(&mut self, number: f64, keep: f64) {
+        self.sum = keep * self.sum + (1.0 - keep) * number;
+        self.weight = keep * self.weight + (1.0 - keep);
+    }
+
+    fn value(self) -> f64 {
+        if self.weight > 0.0 { self.sum / self.weight } else { 0.0 }
+    }
+}
+
+/// What later losses leave in both averages. The fast one lags 9 steps behind, the slow one 19; their difference is the
+/// slope in the middle, and less noisy than that of one average.
+const FAST: f64 = 0.9;
+const SLOW: f64 = 0.95;
+const LAG: u32 = 14;
 
 impl RateFinder {
     /// From one learning rate to another in so many steps; a hundred are usually enough.
     pub const fn new(from: f64, to: f64, steps: u32) -> Self {
         let (lowest, steepest) = ((f64::INFINITY, from), (0.0, from));
-        Self { from, to, steps, taken: 0, mean: 0.0, weight: 0.0, lowest, steepest, suggested: from, over: false }
+        let (fast, slow) = (Mean::NOTHING, Mean::NOTHING);
+        Self { from, to, steps, taken: 0, fast, slow, lowest, steepest, suggested: from, over: false }
     }
 
     /// Checks the learning rates.
@@ -62,32 +87,36 @@ impl RateFinder {
 
     /// The learning rate of the next step; nothing if the trial is over.
     pub fn rate(&self) -> Option<f64> {
-        let share = f64::from(self.taken) / f64::from(self.steps.saturating_sub(1).max(1));
-        (!self.over && self.taken < self.steps).then(|| self.from * libm::pow(self.to / self.from, share))
+        (!self.over && self.taken < self.steps).then(|| self.rate_of(self.taken))
+    }
+
+    fn rate_of(&self, step: u32) -> f64 {
+        let share = f64::from(step) / f64::from(self.steps.saturating_sub(1).max(1));
+        self.from * libm::pow(self.to / self.from, share)
     }
 
     /// Records the loss of a step at the current [`rate`](Self::rate); returns the average.
     pub fn observe(&mut self, loss: f64) -> f64 {
         let Some(rate) = self.rate() else { return self.average() };
-        let before = self.average();
-        self.taken += 1;
-        self.mean = KEEP * self.mean + (1.0 - KEEP) * loss;
-        self.weight = KEEP * self.weight + (1.0 - KEEP);
+        self.fast.add(loss, FAST);
+        self.slow.add(loss, SLOW);
         let now = self.average();
+        let fall = self.slow.value() - now;
         // Single losses say little of a slope: not before the average is one.
-        if self.taken > 10 && before - now > self.steepest.0 {
-            self.steepest = (before - now, rate);
+        if self.taken >= 10 && fall > self.steepest.0 {
+            self.steepest = (fall, self.rate_of(self.taken.saturating_sub(LAG)));
         }
         if now < self.lowest.0 {
             (self.lowest, self.suggested) = ((now, rate), self.steepest.1);
         }
-        self.over = !now.is_finite() || (self.taken > 10 && now > 4.0 * self.lowest.0 && now > 0.0);
+        self.over = !now.is_finite() || (self.taken >= 10 && now > 4.0 * self.lowest.0 && now > 0.0);
+        self.taken += 1;
         now
     }
 
     /// The average of the losses of late; 0 before the first.
     pub fn average(&self) -> f64 {
-        if self.weight > 0.0 { self.mean / self.weight } else { 0.0 }
+        self.fast.value()
     }
 
     /// The learning rate at which the loss fell fastest on the way to its lowest: a good one to begin with.
