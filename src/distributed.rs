@@ -151,6 +151,7 @@ where
     where
         L: Loss<N::Scalar, N::Output, Y>,
     {
+        const { L::REDUCTION.assert_of_parts() };
         let settings = self.trainer.settings();
         // A part without a sample that counts is no error, a batch without one is.
         let mut counts = [self.trainer.loss.divisor(target), f64::from(u8::from(settings.is_err()))];
@@ -166,8 +167,8 @@ where
         let seed = next_noise.next_u64().wrapping_add(collective.rank() as u64);
         let TrainMemory { moments, shard } = &mut **memory;
         let share = match L::REDUCTION {
-            Reduction::Mean => loss.divisor(target) * ranks / divisor,
             Reduction::Sum => ranks,
+            _ => loss.divisor(target) * ranks / divisor,
         };
         let mut batch = Batch {
             level: level(),
@@ -251,6 +252,10 @@ where
 
     fn gradient(&self) -> &N {
         &self.shard.gradient
+    }
+
+    fn gradient_mut(&mut self) -> &mut N {
+        &mut self.shard.gradient
     }
 
     fn loss_at(&mut self, parameters: &N) -> N::Scalar {

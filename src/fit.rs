@@ -287,7 +287,7 @@ impl LevenbergMarquardt {
                 damping *= growth;
                 growth *= 2.0;
                 // Nowhere near is there less.
-                if !(damping < 1e40) {
+                if damping.is_nan() || damping >= 1e40 {
                     fit.end = End::Converged;
                     return;
                 }
@@ -307,7 +307,7 @@ where
         let h = fit.triangle.solve();
         let scale = fit.triangle.columns();
         let length: f64 = h.iter().zip(scale).map(|(h, d)| (h * d).powi(2)).sum();
-        if !(length <= 0.9 * before) || length == 0.0 {
+        if length.is_nan() || length > 0.9 * before || length == 0.0 {
             return;
         }
         before = length;
@@ -315,7 +315,7 @@ where
         let Ok((triangle, sum)) = problem.linearise(&parameters) else { return };
         fit.evaluations += 1;
         // Rounding may make the sum a little larger.
-        if !(sum <= fit.sum_of_squares * (1.0 + 1e-9) + f64::MIN_POSITIVE) {
+        if sum > fit.sum_of_squares * (1.0 + 1e-9) + f64::MIN_POSITIVE {
             return;
         }
         (fit.parameters, fit.triangle, fit.sum_of_squares) = (parameters, triangle, sum);

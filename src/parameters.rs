@@ -1,9 +1,12 @@
 //! The parameters of a network, as named tensors and as one flat slice.
 
+mod pattern;
+
 use core::fmt;
 use core::ops::Range;
 
 pub use monomorph_macros::Parameters;
+pub use pattern::{assert_matches, matches_any};
 
 use crate::bytes::{Bits, bytes_of};
 use crate::plain::Plain;
@@ -191,79 +194,6 @@ impl defmt::Format for Path<'_> {
             Some(outer) => defmt::write!(f, "{}.{=str}", outer, self.name),
             None => defmt::write!(f, "{=str}", self.name),
         }
-    }
-}
-
-/// Whether a name, such as `dense1.weight`, fits a pattern, in which `*` stands for any run of characters, dots too.
-///
-/// A pattern has at most 127 bytes; a longer one fits nothing.
-///
-/// ```
-/// use monomorph::parameters::matches;
-///
-/// const WEIGHT: bool = matches("dense*.weight", "dense12.weight");
-/// assert!(WEIGHT && matches("*", "conv1.bias") && matches("conv*", "conv1.bias"));
-/// assert!(!matches("dense*.weight", "dense1.bias") && !matches("conv", "conv1.bias"));
-/// ```
-pub const fn matches(pattern: &str, name: &str) -> bool {
-    pattern_ends(pattern, pattern_after(pattern, pattern_start(pattern), name))
-}
-
-/// The places in a pattern that can be reached without reading anything, one bit for each: after what precedes it.
-const fn pattern_start(pattern: &str) -> u128 {
-    if pattern.len() > 127 { 0 } else { past_stars(pattern, 1) }
-}
-
-/// A star may stand for nothing.
-const fn past_stars(pattern: &str, mut places: u128) -> u128 {
-    let mut at = 0;
-    while at < pattern.len() {
-        if places >> at & 1 == 1 && pattern.as_bytes()[at] == b'*' {
-            places |= 1 << (at + 1);
-        }
-        at += 1;
-    }
-    places
-}
-
-/// The places that can be reached from these by reading `text`.
-const fn pattern_after(pattern: &str, mut places: u128, text: &str) -> u128 {
-    let mut index = 0;
-    while index < text.len() && places != 0 {
-        let (mut next, mut at) = (0, 0);
-        while at < pattern.len() {
-            if places >> at & 1 == 1 {
-                match pattern.as_bytes()[at] {
-                    b'*' => next |= 1 << at,
-                    byte if byte == text.as_bytes()[index] => next |= 1 << (at + 1),
-                    _ => {}
-                }
-            }
-            at += 1;
-        }
-        places = past_stars(pattern, next);
-        index += 1;
-    }
-    places
-}
-
-/// Whether the end of the pattern is among these places.
-const fn pattern_ends(pattern: &str, places: u128) -> bool {
-    pattern.len() <= 127 && places >> pattern.len() & 1 == 1
-}
-
-impl Path<'_> {
-    /// Whether the name fits a pattern; see [`matches`].
-    pub fn matches(&self, pattern: &str) -> bool {
-        pattern_ends(pattern, self.after(pattern))
-    }
-
-    fn after(&self, pattern: &str) -> u128 {
-        let before = match self.outer {
-            Some(outer) => pattern_after(pattern, outer.after(pattern), "."),
-            None => pattern_start(pattern),
-        };
-        pattern_after(pattern, before, self.name)
     }
 }
 

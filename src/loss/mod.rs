@@ -176,8 +176,8 @@ pub enum Reduction {
     WeightedMean,
     /// The sum of the losses of its samples.
     Sum,
-    /// A function of all samples together, which does not follow from the losses of parts of the batch. `Evaluator` and
-    /// `ParallelTrainer`, which compute a batch in parts, do not compile with such a loss.
+    /// A function of all samples together, which does not follow from the losses of parts of the batch. `Evaluator`,
+    /// `ParallelTrainer` and `DistributedTrainer`, which compute a batch in parts, do not compile with such a loss.
     Batch,
 }
 

@@ -122,8 +122,8 @@ impl<T: Real> Optimizer<T> for AdamW {
     }
 }
 
-/// What both check.
-fn check_moments<T: Real>(
+/// What optimizers with two moments check.
+pub(super) fn check_moments<T: Real>(
     of: &'static str,
     [learning_rate, beta1, beta2, epsilon, weight_decay]: [f64; 5],
     rate: f64,
@@ -153,6 +153,19 @@ fn moments<T: Real, N: Parameters<Scalar = T>, S: Simd>(
     gradient: &N,
     memory: &mut [N; 2],
 ) {
+    update(simd, gradient_scale, parameters, gradient, memory, rule::<T, S>(adam, simd, keep, step, rate));
+}
+
+/// What happens to one register of parameters.
+#[expect(clippy::type_complexity, reason = "it is the type that `update` takes")]
+#[inline(always)]
+pub(super) fn rule<T: Real, S: Simd>(
+    adam: &Adam,
+    simd: S,
+    keep: f64,
+    step: u64,
+    rate: f64,
+) -> impl Fn(T::Vector<S>, T::Vector<S>, [T::Vector<S>; 2]) -> (T::Vector<S>, [T::Vector<S>; 2]) + Copy + use<T, S> {
     // Steps count from 1; a 0 would divide by zero.
     let step = step.max(1);
     let correction1 = 1.0 - power(adam.beta1, step);
@@ -162,26 +175,19 @@ fn moments<T: Real, N: Parameters<Scalar = T>, S: Simd>(
     let (beta2, fresh2) = (splat::<T, S>(simd, adam.beta2), splat::<T, S>(simd, 1.0 - adam.beta2));
     let (correct, epsilon) = (splat::<T, S>(simd, 1.0 / libm::sqrt(correction2)), splat::<T, S>(simd, adam.epsilon));
     let down = splat::<T, S>(simd, -adam.learning_rate * rate / correction1);
-    update(
-        simd,
-        gradient_scale,
-        parameters,
-        gradient,
-        memory,
-        #[inline(always)]
-        move |p, g, [m, v]| {
-            let g = decay.mul_add(p, g);
-            let m = beta1.mul_add(m, fresh1 * g);
-            let v = beta2.mul_add(v, fresh2 * g * g);
-            let step = down * m / T::sqrt_lanes(simd, v).mul_add(correct, epsilon);
-            (p.mul_add(keep, step), [m, v])
-        },
-    );
+    #[inline(always)]
+    move |p, g, [m, v]| {
+        let g = decay.mul_add(p, g);
+        let m = beta1.mul_add(m, fresh1 * g);
+        let v = beta2.mul_add(v, fresh2 * g * g);
+        let step = down * m / T::sqrt_lanes(simd, v).mul_add(correct, epsilon);
+        (p.mul_add(keep, step), [m, v])
+    }
 }
 
 /// `baseᵉˣᵖᵒⁿᵉⁿᵗ` by squaring: several times faster than `pow`, which matters for a tiny network.
 #[inline(always)]
-fn power(mut base: f64, mut exponent: u64) -> f64 {
+pub(super) fn power(mut base: f64, mut exponent: u64) -> f64 {
     let mut power = 1.0;
     while exponent > 0 {
         // The rest is negligible beside 1, and denormal numbers would be slow.

@@ -252,7 +252,7 @@ impl<N: Parameters, J: Objective<N>, S: Simd, const M: usize> Search<'_, N, J, S
     /// The lowest point that was found, if it is lower than the beginning.
     #[inline(always)]
     fn lowest(&mut self, low: Point) -> Option<Point> {
-        if !(low.length > 0.0 && low.loss < self.begin.loss) {
+        if low.length <= 0.0 || low.loss >= self.begin.loss {
             return None;
         }
         self.left = 1;
@@ -316,7 +316,7 @@ impl<T: Scalar, const M: usize> Optimizer<T> for Lbfgs<M> {
         memory.start.as_mut_slice().copy_from_slice(parameters.as_slice());
         memory.gradient.as_mut_slice().copy_from_slice(objective.gradient().as_slice());
         let mut slope = direct(simd, memory, -1.0);
-        if !(slope < 0.0) {
+        if slope.is_nan() || slope >= 0.0 {
             memory.pairs = 0;
             slope = direct(simd, memory, -1.0);
         }

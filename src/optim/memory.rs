@@ -62,7 +62,12 @@ enum Access<M, N: Parameters> {
     Several(fn(&M) -> &[N], fn(&mut M) -> &mut [N]),
     Numbers(&'static [usize], fn(&M) -> &[N::Scalar], fn(&mut M) -> &mut [N::Scalar]),
     Counter(fn(&M) -> &u64, fn(&mut M) -> &mut u64),
+    /// What another optimizer keeps, under its own names.
+    Inner(Visit<M, N>, VisitMut<M, N>),
 }
+
+type Visit<M, N> = for<'a> fn(&'a M, &mut dyn FnMut(PartName, PartRef<'a, N>));
+type VisitMut<M, N> = fn(&mut M, &mut dyn FnMut(PartName, PartMut<'_, N>));
 
 #[doc(hidden)]
 impl<M, N: Parameters> Part<M, N> {
@@ -84,6 +89,10 @@ impl<M, N: Parameters> Part<M, N> {
         Self { name, access: Access::Numbers(X::SHAPE, get, get_mut) }
     }
 
+    pub const fn inner(visit: Visit<M, N>, visit_mut: VisitMut<M, N>) -> Self {
+        Self { name: "", access: Access::Inner(visit, visit_mut) }
+    }
+
     pub const fn counter(name: &'static str, get: fn(&M) -> &u64, get_mut: fn(&mut M) -> &mut u64) -> Self {
         Self { name, access: Access::Counter(get, get_mut) }
     }
@@ -97,16 +106,23 @@ impl<M, N: Parameters> Part<M, N> {
 /// | `networks` | `[N; K]` | tensors `optimizer.<field>.<index>.<tensor>` |
 /// | `numbers` | `N::Scalar`, or a tensor of these such as `[N::Scalar; 8]` | a tensor `optimizer.<field>` |
 /// | `counter` | `u64` | a number `optimizer.<field>` |
+/// | `inner(N, O)` | `O::Memory<N>` of an optimizer `O` that is wrapped | what `O` saves, under its own names |
 #[macro_export]
 macro_rules! memory_parts {
-    ($($field:ident: $kind:ident),* $(,)?) => {
-        &[$($crate::__memory_part!($kind $field)),*]
+    ($($field:ident: $kind:ident $(($network:ty, $optimizer:ty))?),* $(,)?) => {
+        &[$($crate::__memory_part!($kind $(($network, $optimizer))? $field)),*]
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __memory_part {
+    (inner($network:ty, $optimizer:ty) $field:ident) => {
+        $crate::optim::Part::inner(
+            |__memory, __f| $crate::optim::for_each_part::<$network, $optimizer>(&__memory.$field, __f),
+            |__memory, __f| $crate::optim::for_each_part_mut::<$network, $optimizer>(&mut __memory.$field, __f),
+        )
+    };
     (numbers $field:ident) => {
         $crate::optim::Part::numbers(
             ::core::stringify!($field),
@@ -181,6 +197,7 @@ pub fn for_each_part<'a, N: Parameters, O: Optimizer<N::Scalar>>(
             }
             Access::Numbers(shape, get, _) => f(alone, PartRef::Numbers(shape, get(memory))),
             Access::Counter(get, _) => f(alone, PartRef::Counter(get(memory))),
+            Access::Inner(visit, _) => visit(memory, f),
         }
     }
 }
@@ -207,6 +224,7 @@ pub fn for_each_part_mut<N: Parameters, O: Optimizer<N::Scalar>>(
             }
             Access::Numbers(shape, _, get) => f(alone, PartMut::Numbers(shape, get(memory))),
             Access::Counter(_, get) => f(alone, PartMut::Counter(get(memory))),
+            Access::Inner(_, visit) => visit(memory, f),
         }
     }
 }

@@ -8,46 +8,99 @@
 //! | [`RmsProp`] | `v` | `v ← α·v + (1−α)·g²`, `θ ← θ − η·g/(√v + ε)` |
 //! | [`Adam`], [`AdamW`] | `m`, `v` | `θ ← θ − η·m̂/(√v̂ + ε)` |
 //! | [`Lbfgs`] | the last `s`, `y` | `θ ← θ − α·H·g`, with an `H` from the last steps and an `α` that fulfils Wolfe's conditions |
+//! | [`AmsGrad`] | `m`, `v`, `w` | Adam, divided by the largest `v` so far |
+//! | [`Adamax`] | `m`, `u` | Adam, divided by the largest `\|g\|` of late |
+//! | [`NAdam`] | `m`, `v` | Adam with Nesterov's look-ahead |
+//! | [`RAdam`] | `m`, `v` | Adam that begins as momentum, without warm-up |
+//! | [`Adadelta`] | `v`, `u` | `θ ← θ − η·g·√(u + ε)/√(v + ε)`, `u` of the squared steps |
+//! | [`RmsPropMomentum`] | `v`, `a`, `m` | RMSProp with momentum, centred or not |
+//! | [`Asgd`] | average | SGD with a falling rate, and the mean of the parameters |
+//! | [`Rprop`] | `g`, step | `θ ← θ − s·sign g`, a step `s` for each parameter |
+//! | [`Lion`] | `m` | `θ ← θ − η·sign(β₁·m + (1−β₁)·g)` |
+//! | [`Muon`] | `m`, `v` | momentum of matrices, made orthogonal; [`AdamW`] for all else |
+//! | [`ScheduleFreeSgd`], [`ScheduleFreeAdamW`] | `z`, (`v`) | gradients near the average of the parameters, which is the result |
 //! | [`GradientDescent`] | the last `α` | `θ ← θ − α·g`, with an `α` that makes the loss smaller |
 //!
-//! [`Regularized`] adds penalties and constraints on weights to any of them.
+//! [`Sag`], [`Saga`] and [`Svrg`] minimize a mean of finitely many functions, whose gradients they remember.
+//!
+//! Some wrap another optimizer, and each other: [`Averaged`] keeps an average of the parameters, [`Lookahead`] goes back
+//! part of the way, [`Sam`] takes the gradient at the worst point nearby, [`Accumulated`] takes one step for several
+//! batches, [`PerLayer`] has learning rates by layer and freezes, [`Regularized`] adds penalties and constraints on weights.
 //!
 //! The formulas, the position of `ε` and the defaults are PyTorch's, where PyTorch has the optimizer. A [`Schedule`]
-//! varies the learning rate, [`clip`] bounds the gradient. Each step is one pass over parameters, gradient and memory;
-//! a [line search](GradientDescent) takes several. Nothing allocates.
+//! varies the learning rate, [`ReduceOnPlateau`] lowers it, [`RateFinder`] suggests one, [`clip`] bounds the gradient. Each
+//! step is one pass over parameters, gradient and memory; a [line search](GradientDescent) takes several. Nothing allocates.
 
+mod accumulated;
+mod adadelta;
 mod adagrad;
 mod adam;
+mod adamax;
+mod amsgrad;
+mod asgd;
+mod averaged;
 pub mod clip;
+mod finite_sums;
 mod gradient_descent;
 mod lbfgs;
+mod lion;
+mod lookahead;
 mod memory;
+mod muon;
+mod nadam;
 mod objective;
 mod penalty;
+mod per_layer;
+mod plateau;
+mod radam;
+mod rate_finder;
 mod regularized;
 mod rmsprop;
+mod rprop;
+mod sam;
 mod schedule;
+mod schedule_free;
 mod sgd;
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+mod testing;
 
+pub use accumulated::*;
+pub use adadelta::*;
 pub use adagrad::*;
 pub use adam::*;
+pub use adamax::*;
+pub use amsgrad::*;
+pub use asgd::*;
+pub use averaged::*;
+pub use finite_sums::*;
 pub use gradient_descent::*;
 pub use lbfgs::*;
+pub use lion::*;
+pub use lookahead::*;
 pub(crate) use memory::assert_parts;
 pub use memory::{Memory, Part, PartMut, PartName, PartRef, for_each_part, for_each_part_mut};
+pub use muon::*;
+pub use nadam::*;
 pub use objective::*;
 pub use penalty::{Penalty, Rule};
+pub use per_layer::*;
+pub use plateau::*;
+pub use radam::*;
+pub use rate_finder::*;
 pub use regularized::Regularized;
 pub use rmsprop::*;
+pub use rprop::*;
+pub use sam::*;
 pub use schedule::*;
+pub use schedule_free::*;
 pub use sgd::*;
 
-pub use crate::memory_parts;
+pub use crate::{layer_rates, memory_parts};
 
 use core::ops;
 
 use crate::hyperparameters::{OutOfRange, Range, check};
-use crate::kernels::training;
+use crate::kernels::{elementwise, training};
 use crate::parameters::{Parameters, Role, for_each_role, has_state};
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Task, Vector, dispatch, level, outline};
@@ -267,6 +320,13 @@ pub trait Optimizer<T: Scalar>: 'static {
         Ok(())
     }
 
+    /// Writes the network to evaluate and to save, for optimizers whose result is an average of the parameters that
+    /// training passes through; by default the parameters as they are.
+    fn averaged<N: Parameters<Scalar = T>>(&self, parameters: &N, memory: &Self::Memory<N>, out: &mut N) {
+        let _ = memory;
+        out.as_mut_slice().copy_from_slice(parameters.as_slice());
+    }
+
     /// [`update`](Self::update) at the best SIMD level, without a trainer: with the learning rate and the gradient as they
     /// are. Steps are numbered from 1.
     ///
@@ -360,6 +420,19 @@ pub fn update<T: Scalar, N: Parameters<Scalar = T>, S: Simd, const K: usize>(
     memory: &mut [N; K],
     f: impl Fn(T::Vector<S>, T::Vector<S>, [T::Vector<S>; K]) -> (T::Vector<S>, [T::Vector<S>; K]) + Copy,
 ) {
+    update_parts(simd, gradient_scale, parameters, gradient, memory.each_mut(), f);
+}
+
+/// [`update`] with a memory whose values are not one array.
+#[inline(always)]
+pub(crate) fn update_parts<T: Scalar, N: Parameters<Scalar = T>, S: Simd, const K: usize>(
+    simd: S,
+    gradient_scale: T,
+    parameters: &mut N,
+    gradient: &N,
+    mut memory: [&mut N; K],
+    f: impl Fn(T::Vector<S>, T::Vector<S>, [T::Vector<S>; K]) -> (T::Vector<S>, [T::Vector<S>; K]) + Copy,
+) {
     for_each_stretch::<T, N>(
         #[inline(always)]
         |role, range| {
@@ -434,131 +507,36 @@ fn for_each_stretch<T: Scalar, N: Parameters<Scalar = T>>(mut f: impl FnMut(Role
     }
 }
 
-/// What the tests of all optimizers share.
-#[cfg(all(test, feature = "safetensors", feature = "std"))]
-mod testing {
-    use super::*;
-    use crate::memory::zeroed;
-    use crate::noise::Noise;
-    use crate::simd::{Task, dispatch, level, levels};
-    use crate::testing::golden::{Case, assert_close};
-    use std::format;
+/// Copies the learned numbers, and leaves state as it is.
+fn copy_learned<T: Scalar, N: Parameters<Scalar = T>>(from: &N, to: &mut N) {
+    for_each_stretch::<T, N>(|role, range| {
+        if role == Role::Learned {
+            let from = from.as_slice().get(range.clone()).unwrap_or_default();
+            to.as_mut_slice().get_mut(range).unwrap_or_default().copy_from_slice(from);
+        }
+    });
+}
 
-    #[derive(Parameters)]
-    #[repr(C)]
-    struct Flat<T: Scalar, const N: usize> {
-        w: [T; N],
-    }
-
-    /// Learned numbers around a running statistic, at sizes that are no multiple of a register.
-    #[derive(Parameters)]
-    #[repr(C)]
-    struct Mixed<T: Scalar> {
-        a: [T; 33],
-        #[parameters(state)]
-        running: [T; 5],
-        b: [T; 3],
-        c: [[T; 10]; 10],
-    }
-
-    pub(super) struct Step<'a, T: Scalar, O: Optimizer<T>, N: Parameters<Scalar = T>> {
-        pub(super) optimizer: &'a O,
-        pub(super) step: u64,
-        pub(super) rate: f64,
-        pub(super) scale: f64,
-        pub(super) parameters: &'a mut N,
-        pub(super) gradient: &'a N,
-        pub(super) memory: &'a mut O::Memory<N>,
-    }
-
-    impl<T: Scalar, O: Optimizer<T>, N: Parameters<Scalar = T>> Task for Step<'_, T, O, N> {
-        type Output = ();
+/// `x ← f(x, y)` for the learned numbers alone.
+#[inline(always)]
+fn learned<T: Scalar, N: Parameters<Scalar = T>, S: Simd>(
+    simd: S,
+    x: &mut N,
+    y: &N,
+    f: impl Fn(T::Vector<S>, T::Vector<S>) -> T::Vector<S> + Copy,
+) {
+    for_each_stretch::<T, N>(
         #[inline(always)]
-        fn run<S: Simd>(&mut self, simd: S) {
-            let Self { optimizer, step, rate, scale, parameters, gradient, memory } = self;
-            optimizer.update(simd, *step, *rate, T::from_f64(*scale), *parameters, gradient, *memory);
-        }
-    }
-
-    /// Twelve steps of a reference case from PyTorch, to 1e-10 in `f64` and 2e-6 in `f32`; then `Mixed`.
-    pub(super) fn optimizer<O: Optimizer<f64> + Optimizer<f32>>(name: &str, optimizer: &O) {
-        golden::<f64, O>(name, optimizer, 1e-10);
-        golden::<f32, O>(name, optimizer, 2e-6);
-        mixed::<f64, O>(optimizer, 1e-12);
-        mixed::<f32, O>(optimizer, 1e-5);
-    }
-
-    /// One parameter, step by step.
-    pub(super) fn by_hand<O: Optimizer<f64>>(optimizer: &O, start: f64, gradients: &[f64], expected: &[f64]) {
-        let mut parameters = Flat { w: [start] };
-        let mut memory: O::Memory<Flat<f64, 1>> = zeroed();
-        for (index, (gradient, expected)) in gradients.iter().zip(expected).enumerate() {
-            let (gradient, memory) = (&Flat { w: [*gradient] }, &mut memory);
-            let (step, parameters) = (index as u64 + 1, &mut parameters);
-            dispatch(level(), Step { optimizer, step, rate: 1.0, scale: 1.0, parameters, gradient, memory });
-            assert_close("by hand", &parameters.w, &[*expected], 1e-14);
-        }
-    }
-
-    fn golden<T: Scalar, O: Optimizer<T>>(name: &str, optimizer: &O, tolerance: f64) {
-        let case = Case::open(name);
-        let (start, gradients, expected) = (case.numbers("w0"), case.numbers("grads"), case.numbers("weights"));
-        for level in levels() {
-            let mut parameters = Flat { w: core::array::from_fn(|i| T::from_f64(start[i])) };
-            let mut memory: O::Memory<Flat<T, 7>> = zeroed();
-            for (index, (gradient, expected)) in gradients.chunks(7).zip(expected.chunks(7)).enumerate() {
-                // The gradient is passed in doubled, to check that it is scaled.
-                let gradient = Flat { w: core::array::from_fn(|i| T::from_f64(gradient[i] * 2.0)) };
-                dispatch(
-                    level,
-                    Step {
-                        optimizer,
-                        step: index as u64 + 1,
-                        rate: 1.0,
-                        scale: 0.5,
-                        parameters: &mut parameters,
-                        gradient: &gradient,
-                        memory: &mut memory,
-                    },
+        |role, range| {
+            if role == Role::Learned {
+                let x = x.as_mut_slice().get_mut(range.clone()).unwrap_or_default();
+                let y = y.as_slice().get(range).unwrap_or_default();
+                outline(
+                    simd,
+                    #[inline(always)]
+                    move || elementwise::zip(simd, x, y, f),
                 );
-                assert_close(&format!("{name} at {level:?}, step {}", index + 1), &parameters.w, expected, tolerance);
             }
-        }
-    }
-
-    /// Every learned number must move as it would in a network of its own; state decreases by its gradient.
-    fn mixed<T: Scalar, O: Optimizer<T>>(optimizer: &O, tolerance: f64) {
-        for level in levels() {
-            let mut noise = Noise::new(3);
-            let mut draw = || T::from_f64(noise.uniform() * 2.0 - 1.0);
-            let mut network: Mixed<T> = zeroed();
-            network.as_mut_slice().fill_with(&mut draw);
-            let mut memory: O::Memory<Mixed<T>> = zeroed();
-            let mut alone: [Flat<T, 1>; 141] = core::array::from_fn(|i| Flat { w: [network.as_slice()[i]] });
-            let mut memories: [O::Memory<Flat<T, 1>>; 141] = core::array::from_fn(|_| zeroed());
-            for step in 1..=3 {
-                let (rate, scale) = (1.0 / step as f64, 0.3);
-                let mut gradient: Mixed<T> = zeroed();
-                gradient.as_mut_slice().fill_with(&mut draw);
-                let before = network.running;
-                let (parameters, memory) = (&mut network, &mut memory);
-                dispatch(level, Step { optimizer, step, rate, scale, parameters, gradient: &gradient, memory });
-                for (index, (parameters, memory)) in alone.iter_mut().zip(&mut memories).enumerate() {
-                    let gradient = &Flat { w: [gradient.as_slice()[index]] };
-                    dispatch(level, Step { optimizer, step, rate, scale, parameters, gradient, memory });
-                }
-                for index in 0..5 {
-                    assert!(network.running[index] == before[index] - gradient.running[index]);
-                }
-                for (index, alone) in alone.iter().enumerate().filter(|(index, _)| !(33..38).contains(index)) {
-                    let actual = network.as_slice()[index];
-                    assert_close(&format!("{index} at {level:?}"), &[actual], &[alone.w[0].to_f64()], tolerance);
-                }
-            }
-            for_each_part::<Mixed<T>, O>(&memory, &mut |_, part| {
-                let PartRef::Tensors(part) = part else { return };
-                assert!(part.running.iter().all(|x| *x == T::ZERO), "state has no memory");
-            });
-        }
-    }
+        },
+    );
 }

@@ -94,6 +94,11 @@ pub enum OptimizerError {
         /// The pattern.
         pattern: &'static str,
     },
+    /// A pattern that is to mean layers means none.
+    NoSuchLayer {
+        /// The pattern.
+        pattern: &'static str,
+    },
 }
 
 impl fmt::Display for OptimizerError {
@@ -109,6 +114,11 @@ impl fmt::Display for OptimizerError {
             Self::NoSuchTensor { pattern } => write!(
                 f,
                 "`{pattern}` fits the name of no tensor that is learned and concerned; names are like `dense1.weight`"
+            ),
+            Self::NoSuchLayer { pattern } => write!(
+                f,
+                "no layer or tensor of this network is called `{pattern}`; a pattern is the name of a layer such as \
+                 `dense1`, or has a `*` for any characters"
             ),
         }
     }

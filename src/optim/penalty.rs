@@ -71,7 +71,7 @@ pub enum Penalty {
 pub struct Rule {
     /// What becomes of them.
     pub penalty: Penalty,
-    /// A pattern of their names; see [`matches`](crate::parameters::matches).
+    /// A pattern of their names; see [`Path::matches`](crate::parameters::Path::matches).
     pub pattern: &'static str,
 }
 

@@ -59,6 +59,47 @@ pub enum Schedule {
         /// The first rate divided by the final one.
         final_div: f64,
     },
+    /// Half a cosine from 1 to `floor`, again and again, each `factor` times as long as the last.
+    ///
+    /// `floor + (1 − floor)·(1 + cos πx)/2`, `x` the share of the current descent. Loshchilov and Hutter, *SGDR* (2017);
+    /// PyTorch's `CosineAnnealingWarmRestarts`.
+    CosineRestarts {
+        /// The number of steps of the first descent; 0 for no descent at all.
+        first: u64,
+        /// By how much each descent is longer than the last: 1 for equal ones, usually 2; 0 is as 1.
+        factor: u64,
+        /// The rate at the end of each descent.
+        floor: f64,
+    },
+    /// `factorᵗ⁻¹` at step `t`: PyTorch's `ExponentialLR`.
+    Exponential {
+        /// The factor between two steps, usually a little below 1.
+        factor: f64,
+    },
+    /// `(1 − (t−1)/total)^power` at step `t`, then 0: PyTorch's `PolynomialLR`.
+    Polynomial {
+        /// After how many steps the rate is 0.
+        total: u64,
+        /// 1 for a straight line, 2 for a parabola.
+        power: f64,
+    },
+    /// A straight line from `start` at the first step to `end` after `total` steps: PyTorch's `LinearLR`.
+    Linear {
+        /// The first rate.
+        start: f64,
+        /// The final rate.
+        end: f64,
+        /// After how many steps it is reached.
+        total: u64,
+    },
+    /// Straight lines from `floor` up to 1 and back, each of `half` steps. Smith, *Cyclical learning rates for training
+    /// neural networks* (2017); PyTorch's `CyclicLR(mode="triangular")`.
+    Cyclic {
+        /// The lowest rate.
+        floor: f64,
+        /// The number of steps from the lowest to the highest; 0 for always the highest.
+        half: u64,
+    },
 }
 
 impl Schedule {
@@ -84,6 +125,20 @@ impl Schedule {
                     ("final_div", final_div, Range::Positive),
                 ],
             ),
+            Self::CosineRestarts { floor, .. } => {
+                check::<f64>("Schedule::CosineRestarts", &[("floor", floor, Range::NotNegative)])
+            }
+            Self::Exponential { factor } => {
+                check::<f64>("Schedule::Exponential", &[("factor", factor, Range::NotNegative)])
+            }
+            Self::Polynomial { power, .. } => {
+                check::<f64>("Schedule::Polynomial", &[("power", power, Range::NotNegative)])
+            }
+            Self::Linear { start, end, .. } => check::<f64>(
+                "Schedule::Linear",
+                &[("start", start, Range::NotNegative), ("end", end, Range::NotNegative)],
+            ),
+            Self::Cyclic { floor, .. } => check::<f64>("Schedule::Cyclic", &[("floor", floor, Range::NotNegative)]),
         }
     }
 
@@ -114,8 +169,33 @@ impl Schedule {
                     half_cosine(1.0, start / final_div, share(passed - up, total as f64 - 1.0 - up))
                 }
             }
+            Self::CosineRestarts { first, factor, floor } => {
+                let (passed, length) = since_restart(passed, first, factor);
+                half_cosine(1.0, floor, share(passed as f64, length as f64))
+            }
+            Self::Exponential { factor } => libm::pow(factor, passed as f64),
+            Self::Polynomial { total, power } => libm::pow(1.0 - share(passed as f64, total as f64), power),
+            Self::Linear { start, end, total } => start + (end - start) * share(passed as f64, total as f64),
+            Self::Cyclic { floor, half } => match passed.checked_rem(half.saturating_mul(2)) {
+                Some(passed) => 1.0 - (1.0 - floor) * (passed as f64 / half as f64 - 1.0).abs(),
+                None => 1.0,
+            },
         }
     }
+}
+
+/// How many steps ago the current descent began, and how long it is.
+fn since_restart(mut passed: u64, first: u64, factor: u64) -> (u64, u64) {
+    let mut length = first;
+    if factor <= 1 {
+        return (passed.checked_rem(length).unwrap_or(0), length);
+    }
+    // Lengths double at least, so there are at most 64 of them.
+    while length > 0 && passed >= length {
+        passed -= length;
+        length = length.saturating_mul(factor);
+    }
+    (if length > 0 { passed } else { 0 }, length)
 }
 
 /// `part / whole`, from 0 to 1.
@@ -184,6 +264,42 @@ mod tests {
         }
     }
 
+    #[cfg(all(feature = "safetensors", feature = "std"))]
+    #[test]
+    fn agrees_with_pytorch() {
+        let case = crate::testing::golden::Case::open("optim_schedules");
+        for (name, schedule) in [
+            ("cosine_warm_restarts", Schedule::CosineRestarts { first: 10, factor: 2, floor: 0.01 }),
+            ("exponential", Schedule::Exponential { factor: 0.95 }),
+            ("polynomial", Schedule::Polynomial { total: 40, power: 2.0 }),
+            ("linear", Schedule::Linear { start: 0.1, end: 1.0, total: 20 }),
+            ("cyclic_triangular", Schedule::Cyclic { floor: 0.1, half: 8 }),
+        ] {
+            for (index, expected) in case.numbers(name).into_iter().enumerate() {
+                rates(schedule, &[(index as u64 + 1, expected)]);
+            }
+        }
+    }
+
+    #[test]
+    fn ends_of_schedules() {
+        let restarts = |first, factor| Schedule::CosineRestarts { first, factor, floor: 0.0 };
+        rates(restarts(2, 1), &[(1, 1.0), (2, 0.5), (3, 1.0), (4, 0.5), (1001, 1.0)]);
+        rates(restarts(2, 0), &[(2, 0.5), (3, 1.0)]);
+        rates(restarts(2, 3), &[(3, 1.0), (6, 0.5), (9, 1.0)]);
+        for factor in [0, 1, 2, u64::MAX] {
+            for (first, step) in [(0, 1), (0, u64::MAX), (1, u64::MAX), (u64::MAX, u64::MAX)] {
+                let rate = restarts(first, factor).rate(step);
+                assert!((0.0..=1.0).contains(&rate), "{first} {factor} {step}: {rate}");
+            }
+        }
+        rates(Schedule::Linear { start: 0.5, end: 2.0, total: 0 }, &[(1, 0.5), (2, 2.0)]);
+        rates(Schedule::Polynomial { total: 0, power: 1.0 }, &[(1, 1.0), (2, 0.0)]);
+        rates(Schedule::Cyclic { floor: 0.5, half: 0 }, &[(1, 1.0), (2, 1.0)]);
+        rates(Schedule::Cyclic { floor: 0.5, half: 1 }, &[(1, 0.5), (2, 1.0), (3, 0.5)]);
+        rates(Schedule::Exponential { factor: 0.5 }, &[(0, 1.0), (1, 1.0), (u64::MAX, 0.0)]);
+    }
+
     #[test]
     fn parameters_out_of_range_are_refused() {
         let refused = |schedule: Schedule| schedule.check().unwrap_err().name;
@@ -196,6 +312,11 @@ mod tests {
         assert_eq!(cycle(1.5, 1.0, 1.0), "warmup_fraction");
         assert_eq!(cycle(0.5, 0.0, 1.0), "start_div");
         assert_eq!(cycle(0.5, 1.0, -1.0), "final_div");
+        assert_eq!(refused(Schedule::CosineRestarts { first: 1, factor: 1, floor: -1.0 }), "floor");
+        assert_eq!(refused(Schedule::Exponential { factor: f64::INFINITY }), "factor");
+        assert_eq!(refused(Schedule::Polynomial { total: 1, power: -1.0 }), "power");
+        assert_eq!(refused(Schedule::Linear { start: 0.0, end: f64::NAN, total: 1 }), "end");
+        assert_eq!(refused(Schedule::Cyclic { floor: -1.0, half: 1 }), "floor");
         for schedule in [Schedule::Constant, Schedule::one_cycle(9)] {
             assert_eq!(schedule.check(), Ok(()));
         }

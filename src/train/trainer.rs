@@ -157,6 +157,13 @@ where
         &self.memory.moments
     }
 
+    /// Writes the network to evaluate and to save: the average that optimizers such as
+    /// [`ScheduleFreeSgd`](crate::optim::ScheduleFreeSgd) and [`Averaged`](crate::optim::Averaged) keep; with any other
+    /// optimizer, the network as it is.
+    pub fn averaged(&self, network: &N, out: &mut N) {
+        self.optimizer.averaged(network, &self.memory.moments, out);
+    }
+
     /// The factor by which the schedule multiplies the learning rate at the next step.
     pub fn rate(&self) -> f64 {
         self.schedule.rate(self.steps + 1)

@@ -7,6 +7,7 @@ mod checkpoints;
 mod determinism;
 mod distributed;
 mod dual;
+mod every_optimizer;
 #[cfg(unix)]
 mod files;
 mod floors;

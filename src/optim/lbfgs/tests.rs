@@ -27,6 +27,9 @@ impl<const P: usize> Objective<Place<P>> for Landscape<P> {
     fn gradient(&self) -> &Place<P> {
         &self.2
     }
+    fn gradient_mut(&mut self) -> &mut Place<P> {
+        &mut self.2
+    }
     fn loss_at(&mut self, at: &Place<P>) -> f64 {
         self.0(&at.x).0
     }
