@@ -32,6 +32,7 @@ const FLOORS: &[&str] = &[
     "streaming",
     "layers",
     "sampling",
+    "metrics",
     "loss",
     "optim",
     "summary",
