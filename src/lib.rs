@@ -32,6 +32,7 @@ pub mod layers;
 pub mod loss;
 mod math;
 pub mod memory;
+pub mod metrics;
 pub mod network;
 pub mod noise;
 pub mod optim;

@@ -33,6 +33,7 @@ const FLOORS: &[&str] = &[
     "streaming",
     "layers",
     "sampling",
+    "metrics",
     "loss",
     "optim",
     "summary",
