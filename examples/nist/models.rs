@@ -12,17 +12,16 @@ pub struct Problem {
     /// How many parameters there are.
     pub parameters: usize,
     /// Fits the columns of the data from a start; gives the parameters and the number of steps.
-    pub fit: fn(&[Vec<f64>], &[f64]) -> Result<(Vec<f64>, u32), FitError>,
+    pub fit: fn(&[Vec<f64>], &[f64]) -> Found,
 }
+
+/// The parameters, and the number of steps.
+pub type Found = Result<(Vec<f64>, u32), FitError>;
 
 type Number<const P: usize> = Dual<f64, P>;
 
 /// Fits a model of one predictor.
-fn fit<const P: usize>(
-    model: impl Fn(f64, [Number<P>; P]) -> Number<P>,
-    columns: &[Vec<f64>],
-    start: &[f64],
-) -> Result<(Vec<f64>, u32), FitError> {
+fn fit<const P: usize>(model: impl Fn(f64, [Number<P>; P]) -> Number<P>, columns: &[Vec<f64>], start: &[f64]) -> Found {
     let start = start.try_into().expect("as many starts as parameters");
     let fit = LevenbergMarquardt::default().fit(model, &columns[1], &columns[0], start)?;
     Ok((fit.parameters.to_vec(), fit.iterations))
@@ -39,7 +38,7 @@ fn bell<const P: usize>(x: f64, height: Number<P>, middle: Number<P>, width: Num
 }
 
 /// Nelson's: the logarithm of the response over two predictors.
-fn nelson(columns: &[Vec<f64>], start: &[f64]) -> Result<(Vec<f64>, u32), FitError> {
+fn nelson(columns: &[Vec<f64>], start: &[f64]) -> Found {
     let y: Vec<f64> = columns[0].iter().map(|y| y.ln()).collect();
     let x: Vec<[f64; 2]> = columns[1].iter().zip(&columns[2]).map(|(a, b)| [*a, *b]).collect();
     let start: [f64; 3] = start.try_into().expect("three parameters");

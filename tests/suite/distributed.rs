@@ -102,7 +102,7 @@ fn ranks<T: Send + 'static>(
         thread::spawn(move || {
             let mut net = memory::boxed::<Small>();
             net.initialize(Init::default(), &mut Noise::new(1 + rank as u64));
-            let trainer = Trainer::new(Adam::default(), CrossEntropy).clip(1.0).seed(7);
+            let trainer = Trainer::<Small, _, PART>::new(Adam::default(), CrossEntropy).clip(1.0).seed(7);
             let mut trainer = DistributedTrainer::new(trainer, collective);
             trainer.begin(&mut net).unwrap();
             work(&mut net, &mut trainer)
