@@ -20,7 +20,8 @@ network! {
     }
 }
 
-type Samples = (Vec<[[[f32; 2]; 6]; 6]>, Vec<u8>);
+type Image = [[[f32; 2]; 6]; 6];
+type Samples = (Vec<Image>, Vec<u8>);
 
 /// What the threads share.
 struct Shared {
@@ -113,7 +114,7 @@ fn ranks<T: Send + 'static>(
 }
 
 /// This rank's part of a batch.
-fn part((images, labels): &Samples, rank: usize) -> (&[[[[f32; 2]; 6]; 6]; PART], &[u8; PART]) {
+fn part((images, labels): &Samples, rank: usize) -> (&[Image; PART], &[u8; PART]) {
     (&images.as_chunks().0[rank], &labels.as_chunks().0[rank])
 }
 
