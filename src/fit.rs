@@ -5,7 +5,7 @@ mod triangle;
 use core::fmt;
 
 use crate::dual::Dual;
-use triangle::Triangle;
+use triangle::{Triangle, squared};
 
 /// The method of Levenberg and Marquardt: `min Σ (f(x, b) − y)²` over the parameters `b` of any differentiable function.
 ///
@@ -178,7 +178,7 @@ impl<F, X: Copy> Problem<'_, F, X> {
         F: Fn(X, [Dual<f64, P>; P]) -> Dual<f64, P>,
     {
         let constants = parameters.map(Dual::constant);
-        let square = |(x, y): (&X, &f64)| ((self.model)(*x, constants).value - y).powi(2);
+        let square = |(x, y): (&X, &f64)| squared((self.model)(*x, constants).value - y);
         self.points.iter().zip(self.values).map(square).sum()
     }
 
@@ -256,7 +256,7 @@ impl LevenbergMarquardt {
                 fit.end = End::Converged;
                 return;
             }
-            let norm = |step: &[f64; P]| libm::sqrt(step.iter().zip(&scale).map(|(h, d)| (h * d).powi(2)).sum());
+            let norm = |step: &[f64; P]| libm::sqrt(step.iter().zip(&scale).map(|(h, d)| squared(h * d)).sum());
             // The correction for the bend of the model, with the same damping.
             fit.evaluations += 2;
             let correction = problem.bend(&fit.parameters, &h).map(|bend| bend.damped(&rows).solve());
@@ -264,7 +264,7 @@ impl LevenbergMarquardt {
             let predicted = {
                 let reached = fit.triangle.times(&h);
                 let linear: f64 = reached.iter().map(|x| x * x).sum();
-                linear + 2.0 * damping * norm(&h).powi(2)
+                linear + 2.0 * damping * squared(norm(&h))
             };
             let next = straight.map(|a| {
                 let step = core::array::from_fn(|index| h[index] + a[index]);
@@ -281,7 +281,8 @@ impl LevenbergMarquardt {
                 for (scale, norm) in scale.iter_mut().zip(fit.triangle.columns()) {
                     *scale = scale.max(norm);
                 }
-                damping *= (1.0 - (2.0 * gain - 1.0).powi(3)).clamp(1.0 / 3.0, 2.0);
+                let miss = 2.0 * gain - 1.0;
+                damping *= f64::clamp(1.0 - miss * miss * miss, 1.0 / 3.0, 2.0);
                 growth = 2.0;
             } else {
                 damping *= growth;
@@ -306,7 +307,7 @@ where
     for _ in 0..500 {
         let h = fit.triangle.solve();
         let scale = fit.triangle.columns();
-        let length: f64 = h.iter().zip(scale).map(|(h, d)| (h * d).powi(2)).sum();
+        let length: f64 = h.iter().zip(scale).map(|(h, d)| squared(h * d)).sum();
         if length.is_nan() || length > 0.9 * before || length == 0.0 {
             return;
         }

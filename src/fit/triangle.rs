@@ -1,5 +1,10 @@
 //! The triangular factor of a least-squares problem, to which rows are added one by one.
 
+/// `x²`.
+pub(super) fn squared(x: f64) -> f64 {
+    x * x
+}
+
 /// `min ‖R h − b‖²` with an upper triangle `R`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Triangle<const P: usize> {
@@ -60,7 +65,7 @@ impl<const P: usize> Triangle<P> {
 
     /// The norms of the columns, which are those of all rows that were added.
     pub(super) fn columns(&self) -> [f64; P] {
-        core::array::from_fn(|column| libm::sqrt((0..=column).map(|row| self.factor[row][column].powi(2)).sum()))
+        core::array::from_fn(|column| libm::sqrt((0..=column).map(|row| squared(self.factor[row][column])).sum()))
     }
 
     /// `R⁻¹`; infinite where there is none.
