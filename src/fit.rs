@@ -14,7 +14,8 @@ use triangle::{Triangle, squared};
 /// of `J` has had, after Moré, *The Levenberg–Marquardt algorithm: implementation and theory* (1978), so results do not
 /// depend on the units of parameters; `μ` follows Nielsen, *Damping parameter in Marquardt's method* (1999). Steps along
 /// which the model bends too much are not taken, and others are corrected for it: the geodesic acceleration of Transtrum
-/// and Sethna (2012). The last steps are those of Gauss and Newton, until rounding decides.
+/// and Sethna (2012). The last steps are those of Gauss and Newton, as long as each is
+/// shorter than the one before: where rounding hides the sum of squares, its gradient still leads on.
 ///
 /// The model is written over dual numbers, which give its derivatives:
 ///
@@ -67,6 +68,8 @@ pub struct Fit<const P: usize> {
 pub enum End {
     /// Steps became too small to change the parameters.
     Converged,
+    /// No step, however short, made the sum of squares smaller: rounding hides what is left, or a derivative is wrong.
+    Stalled,
     /// After as many steps as were allowed.
     Iterations,
 }
@@ -120,8 +123,12 @@ impl core::error::Error for FitError {}
 
 impl<const P: usize> Fit<P> {
     /// The covariance of the parameters: `s² (JᵀJ)⁻¹`, where `s²` is the sum of squares divided by the degrees of freedom.
-    /// Entries are infinite if the data do not determine the parameters.
+    /// Entries are infinite if the data do not determine the parameters, and all are if there are as many points as
+    /// parameters, which leaves nothing to estimate `s²` from.
     pub fn covariance(&self) -> [[f64; P]; P] {
+        if self.samples == P {
+            return [[f64::INFINITY; P]; P];
+        }
         let inverse = self.triangle.inverse();
         let variance = self.sum_of_squares / self.samples.saturating_sub(P) as f64;
         let mut covariance = [[0.0; P]; P];
@@ -139,8 +146,11 @@ impl<const P: usize> Fit<P> {
         core::array::from_fn(|index| libm::sqrt(covariance[index][index]))
     }
 
-    /// The residual standard deviation.
+    /// The residual standard deviation `s`; infinite if there are as many points as parameters.
     pub fn deviation(&self) -> f64 {
+        if self.samples == P {
+            return f64::INFINITY;
+        }
         libm::sqrt(self.sum_of_squares / self.samples.saturating_sub(P) as f64)
     }
 }
@@ -236,8 +246,41 @@ impl LevenbergMarquardt {
             triangle,
         };
         self.descend(&problem, &mut fit);
-        polish(&problem, &mut fit);
+        if fit.end != End::Iterations {
+            self.polish(&problem, &mut fit);
+        }
         Ok(fit)
+    }
+
+    /// Steps of Gauss and Newton, as long as each is shorter than the one before: where the sum of squares no longer tells
+    /// points apart, its gradient still does.
+    fn polish<F, X: Copy, const P: usize>(&self, problem: &Problem<'_, F, X>, fit: &mut Fit<P>)
+    where
+        F: Fn(X, [Dual<f64, P>; P]) -> Dual<f64, P>,
+    {
+        let mut before = f64::INFINITY;
+        while fit.iterations < self.iterations {
+            let h = fit.triangle.solve();
+            let scale = fit.triangle.columns();
+            let length: f64 = h.iter().zip(scale).map(|(h, d)| squared(h * d)).sum();
+            if length.is_nan() || length > 0.9 * before || length == 0.0 {
+                return;
+            }
+            before = length;
+            let parameters = core::array::from_fn(|index| fit.parameters[index] + h[index]);
+            let Ok((triangle, sum)) = problem.linearise(&parameters) else { return };
+            fit.iterations += 1;
+            fit.evaluations += 1;
+            // Rounding may make the sum a little larger.
+            if sum > fit.sum_of_squares * (1.0 + 1e-9) + f64::MIN_POSITIVE {
+                return;
+            }
+            (fit.parameters, fit.triangle, fit.sum_of_squares) = (parameters, triangle, sum);
+            if is_small(&h, &fit.parameters, 1e-15) {
+                fit.end = End::Converged;
+                return;
+            }
+        }
     }
 
     /// Damped steps, as long as they make the sum of squares smaller.
@@ -287,42 +330,11 @@ impl LevenbergMarquardt {
             } else {
                 damping *= growth;
                 growth *= 2.0;
-                // Nowhere near is there less.
                 if damping.is_nan() || damping >= 1e40 {
-                    fit.end = End::Converged;
+                    fit.end = End::Stalled;
                     return;
                 }
             }
-        }
-    }
-}
-
-/// Steps of Gauss and Newton, as long as each is shorter than the one before: where the sum of squares no longer tells
-/// points apart, its gradient still does.
-fn polish<F, X: Copy, const P: usize>(problem: &Problem<'_, F, X>, fit: &mut Fit<P>)
-where
-    F: Fn(X, [Dual<f64, P>; P]) -> Dual<f64, P>,
-{
-    let mut before = f64::INFINITY;
-    for _ in 0..500 {
-        let h = fit.triangle.solve();
-        let scale = fit.triangle.columns();
-        let length: f64 = h.iter().zip(scale).map(|(h, d)| squared(h * d)).sum();
-        if length.is_nan() || length > 0.9 * before || length == 0.0 {
-            return;
-        }
-        before = length;
-        let parameters = core::array::from_fn(|index| fit.parameters[index] + h[index]);
-        let Ok((triangle, sum)) = problem.linearise(&parameters) else { return };
-        fit.evaluations += 1;
-        // Rounding may make the sum a little larger.
-        if sum > fit.sum_of_squares * (1.0 + 1e-9) + f64::MIN_POSITIVE {
-            return;
-        }
-        (fit.parameters, fit.triangle, fit.sum_of_squares) = (parameters, triangle, sum);
-        if is_small(&h, &fit.parameters, 1e-15) {
-            fit.end = End::Converged;
-            return;
         }
     }
 }

@@ -71,5 +71,15 @@ fn parameters_without_influence_stay() {
 fn steps_are_counted_and_limited() {
     let short = LevenbergMarquardt { iterations: 2, ..LevenbergMarquardt::default() };
     let fit = short.fit(misra, &X, &Y, [500.0, 1e-4]).unwrap();
-    assert_eq!(fit.iterations, 2);
+    assert_eq!((fit.iterations, fit.end), (2, End::Iterations));
+    let none = LevenbergMarquardt { iterations: 0, ..short }.fit(misra, &X, &Y, [500.0, 1e-4]).unwrap();
+    assert_eq!((none.iterations, none.evaluations, none.parameters), (0, 1, [500.0, 1e-4]));
+}
+
+#[test]
+fn as_many_points_as_parameters_leave_no_error_to_estimate() {
+    let line = |x: f64, [a, b]: [Dual<f64, 2>; 2]| a + b * x;
+    let fit = LevenbergMarquardt::default().fit(line, &[0.0, 1.0], &[1.0, 3.0], [0.0, 0.0]).unwrap();
+    close(fit.parameters[1], 2.0, 1e-12);
+    assert_eq!((fit.standard_errors(), fit.deviation()), ([f64::INFINITY; 2], f64::INFINITY));
 }

@@ -51,7 +51,8 @@ pub struct Lbfgs<const M: usize = 10> {
     pub sufficient_decrease: f64,
     /// c₂, how steep a step may end, relative to its beginning; above c₁ and below 1, by default 0.9.
     pub curvature: f64,
-    /// How often a search may evaluate the loss and its gradient; at least 1, by default 25.
+    /// How often a search may evaluate the loss and its gradient, and once more where it was lowest if no step fulfils both
+    /// conditions; at least 1, by default 25.
     pub max_evaluations: u32,
 }
 
@@ -158,6 +159,7 @@ struct Search<'a, N: Parameters, J, S, const M: usize> {
     memory: &'a mut LbfgsMemory<N, M>,
     begin: Point,
     left: u32,
+    shortest: f64,
 }
 
 impl<N: Parameters, J: Objective<N>, S: Simd, const M: usize> Search<'_, N, J, S, M> {
@@ -182,7 +184,8 @@ impl<N: Parameters, J: Objective<N>, S: Simd, const M: usize> Search<'_, N, J, S
     #[inline(always)]
     fn evaluate(&mut self, length: f64) -> Point {
         self.place(length);
-        self.left -= 1;
+        self.left = self.left.saturating_sub(1);
+        self.shortest = self.shortest.min(length);
         self.memory.evaluations += 1;
         let loss = self.objective.gradient_at(self.parameters).to_f64();
         let [direction] = &self.memory.direction;
@@ -255,7 +258,6 @@ impl<N: Parameters, J: Objective<N>, S: Simd, const M: usize> Search<'_, N, J, S
         if low.length <= 0.0 || low.loss >= self.begin.loss {
             return None;
         }
-        self.left = 1;
         Some(self.evaluate(low.length))
     }
 }
@@ -270,6 +272,7 @@ impl<T: Scalar, const M: usize> Optimizer<T> for Lbfgs<M> {
             &[
                 ("sufficient_decrease", self.sufficient_decrease, Range::Between),
                 ("curvature", self.curvature, Range::Between),
+                ("curvature less sufficient_decrease", self.curvature - self.sufficient_decrease, Range::Positive),
                 ("max_evaluations", self.max_evaluations.into(), Range::AtLeastOne),
             ],
         )
@@ -323,17 +326,26 @@ impl<T: Scalar, const M: usize> Optimizer<T> for Lbfgs<M> {
         let begin = Point { length: 0.0, loss: objective.loss().to_f64(), slope };
         // Without a memory, the first step has the length 1 at most.
         let first = if memory.pairs == 0 { (1.0 / libm::sqrt(squares)).min(1.0) } else { 1.0 };
-        let mut search =
-            Search { simd, settings: self, parameters, objective, memory, begin, left: self.max_evaluations };
+        let mut search = Search {
+            simd,
+            settings: self,
+            parameters,
+            objective,
+            memory,
+            begin,
+            left: self.max_evaluations,
+            shortest: f64::INFINITY,
+        };
         if squares == 0.0 {
             search.place(0.0);
             return Ok(());
         }
         let Some(point) = search.find(first) else {
+            let (evaluations, shortest) = (self.max_evaluations - search.left, search.shortest);
             let LbfgsMemory { start, pairs, .. } = memory;
             parameters.as_mut_slice().copy_from_slice(start.as_slice());
             *pairs = 0;
-            return Err(OptimizerError::NoDecrease { evaluations: self.max_evaluations, shortest: 0.0 });
+            return Err(OptimizerError::NoDecrease { evaluations, shortest });
         };
         keep(simd, memory, objective.gradient(), point.length);
         Ok(())

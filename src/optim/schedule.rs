@@ -2,6 +2,7 @@
 
 use core::f64::consts::PI;
 
+use super::adam::power;
 use crate::hyperparameters::{OutOfRange, Range, check};
 
 /// A multiplier of the optimizer's learning rate for each step.
@@ -80,8 +81,9 @@ pub enum Schedule {
     Polynomial {
         /// After how many steps the rate is 0.
         total: u64,
-        /// 1 for a straight line, 2 for a parabola.
-        power: f64,
+        /// 1 for a straight line, 2 for a parabola. (A whole number, because other powers take some kilobytes of flash in
+        /// firmware that trains, whatever its schedule.)
+        power: u32,
     },
     /// A straight line from `start` at the first step to `end` after `total` steps: PyTorch's `LinearLR`.
     Linear {
@@ -114,7 +116,7 @@ impl Schedule {
     /// The first that is out of its range.
     pub fn check(&self) -> Result<(), OutOfRange> {
         match *self {
-            Self::Constant => Ok(()),
+            Self::Constant | Self::Polynomial { .. } => Ok(()),
             Self::Step { factor, .. } => check::<f64>("Schedule::Step", &[("factor", factor, Range::NotNegative)]),
             Self::Cosine { floor, .. } => check::<f64>("Schedule::Cosine", &[("floor", floor, Range::NotNegative)]),
             Self::OneCycle { warmup_fraction, start_div, final_div, .. } => check::<f64>(
@@ -131,9 +133,6 @@ impl Schedule {
             Self::Exponential { factor } => {
                 check::<f64>("Schedule::Exponential", &[("factor", factor, Range::NotNegative)])
             }
-            Self::Polynomial { power, .. } => {
-                check::<f64>("Schedule::Polynomial", &[("power", power, Range::NotNegative)])
-            }
             Self::Linear { start, end, .. } => check::<f64>(
                 "Schedule::Linear",
                 &[("start", start, Range::NotNegative), ("end", end, Range::NotNegative)],
@@ -148,7 +147,7 @@ impl Schedule {
         match *self {
             Self::Constant => 1.0,
             Self::Step { every, factor } => match passed.checked_div(every) {
-                Some(drops) => libm::pow(factor, drops as f64),
+                Some(drops) => power(factor, drops),
                 None => 1.0,
             },
             Self::Cosine { warmup, total, floor } => {
@@ -173,8 +172,10 @@ impl Schedule {
                 let (passed, length) = since_restart(passed, first, factor);
                 half_cosine(1.0, floor, share(passed as f64, length as f64))
             }
-            Self::Exponential { factor } => libm::pow(factor, passed as f64),
-            Self::Polynomial { total, power } => libm::pow(1.0 - share(passed as f64, total as f64), power),
+            Self::Exponential { factor } => power(factor, passed),
+            Self::Polynomial { total, power: exponent } => {
+                power(1.0 - share(passed as f64, total as f64), exponent.into())
+            }
             Self::Linear { start, end, total } => start + (end - start) * share(passed as f64, total as f64),
             Self::Cyclic { floor, half } => match passed.checked_rem(half.saturating_mul(2)) {
                 Some(passed) => 1.0 - (1.0 - floor) * (passed as f64 / half as f64 - 1.0).abs(),
@@ -271,7 +272,7 @@ mod tests {
         for (name, schedule) in [
             ("cosine_warm_restarts", Schedule::CosineRestarts { first: 10, factor: 2, floor: 0.01 }),
             ("exponential", Schedule::Exponential { factor: 0.95 }),
-            ("polynomial", Schedule::Polynomial { total: 40, power: 2.0 }),
+            ("polynomial", Schedule::Polynomial { total: 40, power: 2 }),
             ("linear", Schedule::Linear { start: 0.1, end: 1.0, total: 20 }),
             ("cyclic_triangular", Schedule::Cyclic { floor: 0.1, half: 8 }),
         ] {
@@ -294,7 +295,7 @@ mod tests {
             }
         }
         rates(Schedule::Linear { start: 0.5, end: 2.0, total: 0 }, &[(1, 0.5), (2, 2.0)]);
-        rates(Schedule::Polynomial { total: 0, power: 1.0 }, &[(1, 1.0), (2, 0.0)]);
+        rates(Schedule::Polynomial { total: 0, power: 1 }, &[(1, 1.0), (2, 0.0)]);
         rates(Schedule::Cyclic { floor: 0.5, half: 0 }, &[(1, 1.0), (2, 1.0)]);
         rates(Schedule::Cyclic { floor: 0.5, half: 1 }, &[(1, 0.5), (2, 1.0), (3, 0.5)]);
         rates(Schedule::Exponential { factor: 0.5 }, &[(0, 1.0), (1, 1.0), (u64::MAX, 0.0)]);
@@ -314,7 +315,6 @@ mod tests {
         assert_eq!(cycle(0.5, 1.0, -1.0), "final_div");
         assert_eq!(refused(Schedule::CosineRestarts { first: 1, factor: 1, floor: -1.0 }), "floor");
         assert_eq!(refused(Schedule::Exponential { factor: f64::INFINITY }), "factor");
-        assert_eq!(refused(Schedule::Polynomial { total: 1, power: -1.0 }), "power");
         assert_eq!(refused(Schedule::Linear { start: 0.0, end: f64::NAN, total: 1 }), "end");
         assert_eq!(refused(Schedule::Cyclic { floor: -1.0, half: 1 }), "floor");
         for schedule in [Schedule::Constant, Schedule::one_cycle(9)] {

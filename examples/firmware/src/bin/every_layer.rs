@@ -25,7 +25,7 @@ network! { Signals: [16, 2] -> [7] {
 } }
 network! { Noisy: [3, 4] -> [3, 2] {
     GaussianNoise(0.1), DropConnect(4, 0.5), Selu, AlphaDropout(0.1),
-    residual(drop = 0.2) { Dense(4), SpatialDropout(0.2) }, GaussianDropout(0.3), Dense(2),
+    residual(drop = 0.2) { Dense(4), SpatialDropout(0.2) }, StochasticDepth(0.1), GaussianDropout(0.3), Dense(2),
 } }
 network! { Activations: [5] -> [5] {
     Dense(5), Identity, Dense(5), Selu, Dense(5), GeluTanh, Dense(5), Sigmoid, Dense(5), Tanh, Dense(5), HardSigmoid,
