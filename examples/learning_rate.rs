@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut net = Rings::init(&mut ChaCha8Rng::seed_from_u64(1));
     let adam = Adam { learning_rate: finder.steepest(), ..Adam::default() };
     let mut trainer =
-        Trainer::<Rings, _, BATCH>::new(adam, CrossEntropy).schedule(Schedule::Polynomial { total: 3000, power: 1.0 });
+        Trainer::<Rings, _, BATCH>::new(adam, CrossEntropy).schedule(Schedule::Polynomial { total: 3000, power: 1 });
     let mut correct = 0;
     for step in 0..3000 {
         let (x, y) = batch(&mut noise);
