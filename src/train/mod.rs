@@ -1,5 +1,7 @@
 //! Training: mini-batches of a size known at compile time, without allocation.
 
+#[cfg(feature = "alloc")]
+mod curvature;
 mod error;
 #[cfg(feature = "alloc")]
 mod evaluator;
@@ -9,12 +11,12 @@ mod stopping;
 mod trainer;
 
 pub(crate) use self::shard::{Settings, Shard, finish};
+#[cfg(feature = "alloc")]
+pub use self::{curvature::Curvature, evaluator::Evaluator, stopping::EarlyStopping};
 pub use self::{
     error::{ScoreError, TrainError},
     trainer::Trainer,
 };
-#[cfg(feature = "alloc")]
-pub use self::{evaluator::Evaluator, stopping::EarlyStopping};
 
 use crate::network::Network;
 use crate::optim::Optimizer;

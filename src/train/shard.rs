@@ -18,9 +18,9 @@ use crate::tensor::batch_slice_mut;
 #[derive(Plain)]
 pub(crate) struct Shard<N: Network, const B: usize> {
     pub(crate) gradient: N,
-    saved: <N as Layer>::Saved<B>,
-    output: [N::Output; B],
-    grad_output: [N::Output; B],
+    pub(super) saved: <N as Layer>::Saved<B>,
+    pub(super) output: [N::Output; B],
+    pub(super) grad_output: [N::Output; B],
 }
 
 impl<N: Network, const B: usize> Shard<N, B> {

@@ -4,6 +4,7 @@ mod allocations;
 mod attention;
 mod audio;
 mod checkpoints;
+mod curvature;
 mod determinism;
 mod distributed;
 mod dual;
