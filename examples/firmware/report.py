@@ -197,7 +197,7 @@ def main():
     with ThreadPoolExecutor(2) as pool:
         outputs = list(pool.map(emulate, jobs))
 
-    print(f"{'program':<12} {'processor':<11} {'flash':>7} {'RAM':>6} {'stack':>6} {'instructions':>13} {'per MAC':>7} {'cycles':>8}  difference")
+    print(f"{'program':<14} {'processor':<11} {'flash':>7} {'RAM':>6} {'stack':>6} {'instructions':>13} {'per MAC':>7} {'cycles':>8}  difference")
     bits = {}
     for (program, (name, *_)), (path, output) in zip(jobs, outputs):
         what = f"{program} on {name}"
@@ -219,7 +219,7 @@ def main():
         ratio = f"{count / macs:.2f}" if macs else ""
         estimate = cycles(path)[0] if program in ESTIMATED and name == "Cortex-M4F" else ""
         figures = f"{flash:>7} {ram:>6} {stack or '':>6} {count or '':>13} {ratio:>7} {estimate:>8}"
-        print(f"{program:<12} {name:<11} {figures}  {'as logged' if program == 'log' else f'{apart:.1e}'}")
+        print(f"{program:<14} {name:<11} {figures}  {'as logged' if program == 'log' else f'{apart:.1e}'}")
 
         # The guarantees in the README.
         if program in ("digits", "digits_half", "digits_small"):
