@@ -8,13 +8,13 @@ use core::fmt;
 
 use crate::kernels::elementwise::scale;
 use crate::layer::Pass;
-use crate::loss::{Loss, LossError, Reduction};
+use crate::loss::{Loss, LossError};
 use crate::network::Network;
 use crate::noise::Noise;
 use crate::optim::{Objective, Optimizer, clip};
 use crate::scalar::{Real, Scalar};
 use crate::simd::{Level, Simd, Task, dispatch, level};
-use crate::train::{Recipe, Settings, Shard, Step, TrainError, TrainMemory, Trainer, finish};
+use crate::train::{Recipe, Shard, ShardTask, Step, TrainError, TrainMemory, Trainer, UpdateTask, noise_of};
 
 /// What connects the ranks of a training.
 ///
@@ -163,27 +163,24 @@ where
         }
 
         let Self { trainer: Trainer { optimizer, loss, term_weight, steps, noise, memory, .. }, collective } = self;
-        let (mut next_noise, ranks) = (*noise, collective.ranks() as f64);
-        let seed = next_noise.next_u64().wrapping_add(collective.rank() as u64);
+        let mut next_noise = *noise;
+        let share = Shard::<N, B>::share(&*loss, target, collective.ranks() as f64, divisor);
+        let noise_here = noise_of(next_noise.next_u64(), collective.rank());
         let TrainMemory { moments, shard } = &mut **memory;
-        let share = match L::REDUCTION {
-            Reduction::Sum => ranks,
-            _ => loss.divisor(target) * ranks / divisor,
-        };
         let mut batch = Batch {
             level: level(),
             shard,
             loss: &*loss,
             samples: (input, target),
             collective,
-            noise: Noise::new(Noise::new(seed).next_u64()),
+            noise: noise_here,
             term_weight: N::Scalar::from_f64(*term_weight),
-            share: N::Scalar::from_f64(share),
+            share,
             step: settings.step,
             value: N::Scalar::ZERO,
         };
         let outcome = batch.compute(network)?;
-        dispatch(level(), Update { optimizer: &*optimizer, settings, network, batch: &mut batch, moments })
+        dispatch(level(), UpdateTask { optimizer: &*optimizer, settings, network, batch: &mut batch, moments })
             .map_err(DistributedError::Here)?;
         (*steps, *noise) = (settings.step, next_noise);
         Ok(outcome)
@@ -222,9 +219,16 @@ where
     L: Loss<N::Scalar, N::Output, Y>,
     C: Collective<N::Scalar>,
 {
+    /// The loss of this part and, if requested, its gradient.
+    fn pass<const GRADIENT: bool>(&mut self, network: &N) -> Result<Step<N::Scalar>, TrainError> {
+        let Self { level, ref mut shard, loss, samples: batch, noise, term_weight, share, step, .. } = *self;
+        let pass = Pass::new(noise, term_weight);
+        dispatch(level, ShardTask::<_, _, B, _, GRADIENT> { shard, network, loss, batch, pass, step, share })
+    }
+
     /// The loss and the gradient of the whole batch.
     fn compute(&mut self, network: &N) -> Result<Step<N::Scalar>, DistributedError<C::Error>> {
-        let part = dispatch(self.level, Part { batch: self, network });
+        let part = self.pass::<true>(network);
         let step = part.unwrap_or(Step { loss: N::Scalar::ZERO, correct: None });
         let correct = step.correct.map_or([0.0, 0.0], |correct| [correct as f64, 1.0]);
         let mut counts = [step.loss.to_f64(), correct[0], correct[1], f64::from(u8::from(part.is_err()))];
@@ -259,7 +263,8 @@ where
     }
 
     fn loss_at(&mut self, parameters: &N) -> N::Scalar {
-        let mut loss = [dispatch(self.level, Value { batch: self, network: parameters }).to_f64()];
+        let part = self.pass::<false>(parameters).map_or(f64::NAN, |step| step.loss.to_f64());
+        let mut loss = [part];
         let sum = self.collective.count(&mut loss).map(|()| loss[0] / self.collective.ranks() as f64);
         N::Scalar::from_f64(sum.unwrap_or(f64::NAN))
     }
@@ -274,38 +279,6 @@ where
     }
 }
 
-/// The entry point of the forward and backward pass.
-struct Part<'a, 'b, N: Network, L, Y, C, const B: usize> {
-    batch: &'a mut Batch<'b, N, L, Y, C, B>,
-    network: &'a N,
-}
-
-impl<N: Network, L: Loss<N::Scalar, N::Output, Y>, Y, C, const B: usize> Task for Part<'_, '_, N, L, Y, C, B> {
-    type Output = Result<Step<N::Scalar>, TrainError>;
-
-    #[inline(always)]
-    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
-        let Batch { shard, loss, samples, noise, term_weight, share, step, .. } = &mut *self.batch;
-        shard.compute(simd, self.network, *loss, *samples, &mut Pass::new(*noise, *term_weight), *step, *share)
-    }
-}
-
-/// The entry point of the forward pass alone.
-struct Value<'a, 'b, N: Network, L, Y, C, const B: usize> {
-    batch: &'a mut Batch<'b, N, L, Y, C, B>,
-    network: &'a N,
-}
-
-impl<N: Network, L: Loss<N::Scalar, N::Output, Y>, Y, C, const B: usize> Task for Value<'_, '_, N, L, Y, C, B> {
-    type Output = N::Scalar;
-
-    #[inline(always)]
-    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
-        let Batch { shard, loss, samples, noise, term_weight, share, .. } = &mut *self.batch;
-        shard.value(simd, self.network, *loss, *samples, &mut Pass::new(*noise, *term_weight), *share)
-    }
-}
-
 struct Scale<'a, T> {
     numbers: &'a mut [T],
     factor: T,
@@ -317,24 +290,5 @@ impl<T: Scalar> Task for Scale<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(&mut self, simd: S) {
         scale(simd, self.numbers, self.factor);
-    }
-}
-
-/// The entry point of the update at the end of a step.
-struct Update<'a, N: Network, O: Optimizer<N::Scalar>, J> {
-    optimizer: &'a O,
-    settings: Settings,
-    network: &'a mut N,
-    batch: &'a mut J,
-    moments: &'a mut O::Memory<N>,
-}
-
-impl<N: Network<Scalar: Real>, O: Optimizer<N::Scalar>, J: Objective<N>> Task for Update<'_, N, O, J> {
-    type Output = Result<(), TrainError>;
-
-    #[inline(always)]
-    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
-        let Self { optimizer, settings, network, batch, moments } = self;
-        finish(simd, *optimizer, *settings, *network, *batch, *moments)
     }
 }

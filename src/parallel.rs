@@ -13,15 +13,14 @@ use rayon::prelude::*;
 
 use crate::kernels::training;
 use crate::layer::{InputError, Pass};
-use crate::loss::{Loss, LossError, Reduction};
+use crate::loss::{Loss, LossError};
 use crate::memory;
 use crate::network::{Network, Workspace, evaluate_in};
-use crate::noise::Noise;
 use crate::optim::{Objective, Optimizer, clip};
 use crate::scalar::{Real, Scalar};
 use crate::simd::{Level, Simd, Task, Vector, dispatch, level};
 use crate::tensor::assert_batch_size;
-use crate::train::{Recipe, Settings, Shard, Step, TrainError, TrainMemory, Trainer, finish};
+use crate::train::{Recipe, Shard, ShardTask, Step, TrainError, TrainMemory, Trainer, UpdateTask, noise_of};
 
 /// Evaluates any number of samples, `B` at a time, on the threads of a pool.
 ///
@@ -275,13 +274,8 @@ impl<N: Network, L: Loss<N::Scalar, N::Output, Y> + Sync, Y: Sync, const B: usiz
             .with_max_len(1)
             .enumerate()
             .map(|(index, (shard, batch))| {
-                let noise = Noise::new(Noise::new(seed.wrapping_add(index as u64)).next_u64());
-                let pass = Pass::new(noise, term_weight);
-                // The mean over the shards is taken in the end.
-                let share = N::Scalar::from_f64(match L::REDUCTION {
-                    Reduction::Sum => shards,
-                    _ => loss.divisor(batch.1) * shards / divisor,
-                });
+                let pass = Pass::new(noise_of(seed, index), term_weight);
+                let share = Shard::<N, B>::share(loss, batch.1, shards, divisor);
                 dispatch(level, ShardTask::<_, _, B, _, GRADIENT> { shard, network, loss, batch, pass, step, share })
             })
             .collect_into_vec(self.outcomes);
@@ -349,35 +343,6 @@ fn mean<T: Scalar>(shards: &[Result<Step<T>, TrainError>], size: usize) -> Resul
     Ok(Step { loss: T::from_f64(loss / shards.len() as f64), correct })
 }
 
-/// The entry point of the forward and backward pass of a shard, or of the forward pass alone.
-struct ShardTask<'a, N: Network, L, const B: usize, Y, const GRADIENT: bool> {
-    shard: &'a mut Shard<N, B>,
-    network: &'a N,
-    loss: &'a L,
-    batch: (&'a [N::Input; B], &'a [Y; B]),
-    pass: Pass<N::Scalar>,
-    step: u64,
-    share: N::Scalar,
-}
-
-impl<N, L, const B: usize, Y, const GRADIENT: bool> Task for ShardTask<'_, N, L, B, Y, GRADIENT>
-where
-    N: Network,
-    L: Loss<N::Scalar, N::Output, Y>,
-{
-    type Output = Result<Step<N::Scalar>, TrainError>;
-
-    #[inline(always)]
-    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
-        let Self { shard, network, loss, batch, pass, step, share } = self;
-        if GRADIENT {
-            shard.compute(simd, network, *loss, *batch, pass, *step, *share)
-        } else {
-            Ok(Step { loss: shard.value(simd, network, *loss, *batch, pass, *share), correct: None })
-        }
-    }
-}
-
 /// Part of the mean of the gradients: `sum ← (sum + Σ others) / (1 + n)`, in the order of `others`.
 struct MeanTask<'a, T> {
     sum: &'a mut [T],
@@ -414,24 +379,5 @@ impl<T: Scalar> Task for MeanTask<'_, T> {
                 );
             }
         }
-    }
-}
-
-/// The entry point of the update at the end of a step.
-struct UpdateTask<'a, N: Network, O: Optimizer<N::Scalar>, J> {
-    optimizer: &'a O,
-    settings: Settings,
-    network: &'a mut N,
-    batch: &'a mut J,
-    moments: &'a mut O::Memory<N>,
-}
-
-impl<N: Network<Scalar: Real>, O: Optimizer<N::Scalar>, J: Objective<N>> Task for UpdateTask<'_, N, O, J> {
-    type Output = Result<(), TrainError>;
-
-    #[inline(always)]
-    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
-        let Self { optimizer, settings, network, batch, moments } = self;
-        finish(simd, *optimizer, *settings, *network, *batch, *moments)
     }
 }

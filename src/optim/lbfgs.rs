@@ -1,7 +1,7 @@
 //! L-BFGS: Liu and Nocedal, *On the limited memory BFGS method for large scale optimization* (1989); Nocedal and Wright,
 //! *Numerical Optimization* (2nd edition, 2006), Algorithms 7.4, 3.5 and 3.6.
 
-use super::{Memory, Objective, Optimizer, OptimizerError, Part, for_each_stretch, update};
+use super::{Memory, Objective, Optimizer, OptimizerError, Part, for_each_stretch, learned, splat, update};
 use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::kernels::reduce;
 use crate::memory_parts;
@@ -108,16 +108,13 @@ fn dot<T: Scalar, N: Parameters<Scalar = T>, S: Simd>(simd: S, a: &N, b: &N) -> 
 /// `to ← beta·to + alpha·from` for the learned parameters.
 #[inline(always)]
 fn combine<T: Scalar, N: Parameters<Scalar = T>, S: Simd>(simd: S, alpha: f64, from: &N, beta: f64, to: &mut N) {
-    let alpha = T::Vector::<S>::splat(simd, T::from_f64(alpha));
-    let beta = T::Vector::<S>::splat(simd, T::from_f64(beta));
-    update(
+    let (alpha, beta) = (splat::<T, S>(simd, alpha), splat::<T, S>(simd, beta));
+    learned(
         simd,
-        T::ONE,
         to,
         from,
-        &mut [],
         #[inline(always)]
-        move |to, from, []| (from.mul_add(alpha, to * beta), []),
+        move |to, from| from.mul_add(alpha, to * beta),
     );
 }
 
@@ -318,10 +315,10 @@ impl<T: Scalar, const M: usize> Optimizer<T> for Lbfgs<M> {
         }
         memory.start.as_mut_slice().copy_from_slice(parameters.as_slice());
         memory.gradient.as_mut_slice().copy_from_slice(objective.gradient().as_slice());
-        let mut slope = direct(simd, memory, -1.0);
+        let mut slope = direct(simd, memory);
         if slope.is_nan() || slope >= 0.0 {
             memory.pairs = 0;
-            slope = direct(simd, memory, -1.0);
+            slope = direct(simd, memory);
         }
         let begin = Point { length: 0.0, loss: objective.loss().to_f64(), slope };
         // Without a memory, the first step has the length 1 at most.
@@ -352,17 +349,17 @@ impl<T: Scalar, const M: usize> Optimizer<T> for Lbfgs<M> {
     }
 }
 
-/// Computes the direction `sign·H·g`; gives its slope.
+/// Computes the direction `−H·g`; gives its slope.
 #[inline(always)]
 fn direct<T: Scalar, N: Parameters<Scalar = T>, S: Simd, const M: usize>(
     simd: S,
     memory: &mut LbfgsMemory<N, M>,
-    sign: f64,
 ) -> f64 {
     let LbfgsMemory { s, y, pairs, gradient, direction: [direction], .. } = memory;
     let count = (*pairs).min(M as u64);
-    combine(simd, sign, gradient, 0.0, direction);
-    let mut factors = [0.0; M];
+    combine(simd, -1.0, gradient, 0.0, direction);
+    // Of each pair: its factor, and sᵀy.
+    let mut factors = [[0.0; 2]; M];
     // From the newest to the oldest, and back.
     let places = || (*pairs - count..*pairs).map(|pair| (pair % M as u64) as usize);
     let mut scale = None;
@@ -370,15 +367,17 @@ fn direct<T: Scalar, N: Parameters<Scalar = T>, S: Simd, const M: usize>(
         let (Some(s), Some(y), Some(factor)) = (s.get(place), y.get(place), factors.get_mut(place)) else { continue };
         let along = dot(simd, s, y);
         scale.get_or_insert(along / dot(simd, y, y));
-        *factor = dot(simd, s, direction) / along;
-        combine(simd, -*factor, y, 1.0, direction);
+        *factor = [dot(simd, s, direction) / along, along];
+        combine(simd, -factor[0], y, 1.0, direction);
     }
     if let Some(scale) = scale {
         combine(simd, 0.0, gradient, scale, direction);
     }
     for place in places() {
-        let (Some(s), Some(y), Some(factor)) = (s.get(place), y.get(place), factors.get(place)) else { continue };
-        let other = dot(simd, y, direction) / dot(simd, s, y);
+        let (Some(s), Some(y), Some([factor, along])) = (s.get(place), y.get(place), factors.get(place)) else {
+            continue;
+        };
+        let other = dot(simd, y, direction) / along;
         combine(simd, factor - other, s, 1.0, direction);
     }
     dot(simd, gradient, direction)

@@ -2,15 +2,14 @@
 
 use alloc::boxed::Box;
 
-use super::Shard;
-use super::{Step, TrainError};
+use super::{Shard, ShardTask, TrainError};
 use crate::dual::Dual;
 use crate::layer::{Inputs, Pass};
 use crate::loss::{Loss, LossError};
 use crate::memory;
 use crate::network::Network;
 use crate::noise::Noise;
-use crate::scalar::{Real, Scalar};
+use crate::scalar::Real;
 use crate::simd::{Simd, Task, dispatch, level};
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
@@ -111,7 +110,9 @@ where
         self.prepare(input, network, v);
         let Self { dual, moving, input, noise, .. } = self;
         let pass = Pass::new(*noise, Dual::constant(T::ONE));
-        let step = dispatch(level(), Whole { shard: dual, network: moving, loss, samples: (input, target), pass })?;
+        let (batch, share) = ((&**input, target), Dual::constant(T::ONE));
+        let task = ShardTask::<_, _, B, _, true> { shard: dual, network: moving, loss, batch, pass, step: 1, share };
+        let step = dispatch(level(), task)?;
         for (to, from) in product.as_mut_slice().iter_mut().zip(dual.gradient.as_slice()) {
             [*to] = from.derivatives;
         }
@@ -160,25 +161,6 @@ where
         dispatch(level(), Back { shard: real, network, input, pass: Pass::new(*noise, T::ZERO) });
         product.as_mut_slice().copy_from_slice(real.gradient.as_slice());
         Ok(())
-    }
-}
-
-/// The loss and its gradient.
-struct Whole<'a, D: Network, L, Y, const B: usize> {
-    shard: &'a mut Shard<D, B>,
-    network: &'a D,
-    loss: &'a L,
-    samples: (&'a [D::Input; B], &'a [Y; B]),
-    pass: Pass<D::Scalar>,
-}
-
-impl<D: Network, L: Loss<D::Scalar, D::Output, Y>, Y, const B: usize> Task for Whole<'_, D, L, Y, B> {
-    type Output = Result<Step<D::Scalar>, TrainError>;
-
-    #[inline(always)]
-    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
-        let Self { shard, network, loss, samples, pass } = self;
-        shard.compute(simd, network, *loss, *samples, pass, 1, D::Scalar::ONE)
     }
 }
 

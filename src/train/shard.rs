@@ -4,6 +4,8 @@ use super::{Step, TrainError};
 use crate::kernels::elementwise::scale;
 use crate::layer::{Inputs, Layer, Pass};
 use crate::loss::Loss;
+#[cfg(feature = "alloc")]
+use crate::loss::Reduction;
 use crate::memory;
 use crate::network::Network;
 use crate::noise::Noise;
@@ -11,6 +13,8 @@ use crate::optim::{Objective, Optimizer, OptimizerError, clip};
 use crate::parameters::Parameters;
 use crate::plain::Plain;
 use crate::scalar::{Real, Scalar};
+#[cfg(feature = "alloc")]
+use crate::simd::Task;
 use crate::simd::{Simd, outline};
 use crate::tensor::batch_slice_mut;
 
@@ -174,4 +178,79 @@ pub(crate) fn finish<N: Parameters<Scalar: Real>, O: Optimizer<N::Scalar>, S: Si
         OptimizerError::NotFinite => not_finite(GRADIENT),
         error => TrainError::Refused(error),
     })
+}
+
+/// The noise of one of the shards of a batch, given a seed for all of them.
+#[cfg(feature = "alloc")]
+pub(crate) fn noise_of(seed: u64, index: usize) -> Noise {
+    Noise::new(Noise::new(seed.wrapping_add(index as u64)).next_u64())
+}
+
+#[cfg(feature = "alloc")]
+impl<N: Network, const B: usize> Shard<N, B> {
+    /// By how much the loss of a shard counts before the mean over all shards is taken; `divisor` is that of all their
+    /// targets.
+    pub(crate) fn share<L: Loss<N::Scalar, N::Output, Y>, Y>(
+        loss: &L,
+        target: &[Y; B],
+        shards: f64,
+        divisor: f64,
+    ) -> N::Scalar {
+        N::Scalar::from_f64(match L::REDUCTION {
+            Reduction::Sum => shards,
+            _ => loss.divisor(target) * shards / divisor,
+        })
+    }
+}
+
+/// The entry point of the forward and backward pass of a shard, or of the forward pass alone.
+#[cfg(feature = "alloc")]
+pub(crate) struct ShardTask<'a, N: Network, L, const B: usize, Y, const GRADIENT: bool> {
+    pub(crate) shard: &'a mut Shard<N, B>,
+    pub(crate) network: &'a N,
+    pub(crate) loss: &'a L,
+    pub(crate) batch: (&'a [N::Input; B], &'a [Y; B]),
+    pub(crate) pass: Pass<N::Scalar>,
+    pub(crate) step: u64,
+    pub(crate) share: N::Scalar,
+}
+
+#[cfg(feature = "alloc")]
+impl<N, L, const B: usize, Y, const GRADIENT: bool> Task for ShardTask<'_, N, L, B, Y, GRADIENT>
+where
+    N: Network,
+    L: Loss<N::Scalar, N::Output, Y>,
+{
+    type Output = Result<Step<N::Scalar>, TrainError>;
+
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
+        let Self { shard, network, loss, batch, pass, step, share } = self;
+        if GRADIENT {
+            shard.compute(simd, network, *loss, *batch, pass, *step, *share)
+        } else {
+            Ok(Step { loss: shard.value(simd, network, *loss, *batch, pass, *share), correct: None })
+        }
+    }
+}
+
+/// The entry point of the update at the end of a step.
+#[cfg(feature = "alloc")]
+pub(crate) struct UpdateTask<'a, N: Network, O: Optimizer<N::Scalar>, J> {
+    pub(crate) optimizer: &'a O,
+    pub(crate) settings: Settings,
+    pub(crate) network: &'a mut N,
+    pub(crate) batch: &'a mut J,
+    pub(crate) moments: &'a mut O::Memory<N>,
+}
+
+#[cfg(feature = "alloc")]
+impl<N: Network<Scalar: Real>, O: Optimizer<N::Scalar>, J: Objective<N>> Task for UpdateTask<'_, N, O, J> {
+    type Output = Result<(), TrainError>;
+
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S) -> Self::Output {
+        let Self { optimizer, settings, network, batch, moments } = self;
+        finish(simd, *optimizer, *settings, *network, *batch, *moments)
+    }
 }

@@ -148,7 +148,7 @@ pub(crate) fn circle<T: Scalar>(angle: u64) -> [T; 2] {
             ),
         )
     };
-    let (sine, cosine) = (x * sine, cosine);
+    let sine = x * sine;
     let (cosine, sine) = if quarters & 1 == 0 { (cosine, sine) } else { (sine, cosine) };
     [if (quarters + 1) & 2 == 0 { cosine } else { -cosine }, if quarters & 2 == 0 { sine } else { -sine }]
 }
