@@ -21,6 +21,8 @@ pub mod distributed;
 pub mod dual;
 #[doc = include_str!("../docs/from-notebook-to-microcontroller.md")]
 pub mod guide {}
+#[cfg(feature = "nalgebra")]
+pub mod filters;
 pub mod fit;
 mod float;
 mod fpu;

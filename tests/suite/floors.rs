@@ -20,6 +20,7 @@ const FLOORS: &[&str] = &[
     "float",
     "dual",
     "fit",
+    "filters",
     "storage",
     "bytes",
     "tensor",
