@@ -17,6 +17,7 @@ mod glu;
 mod group_norm;
 mod layer_norm;
 mod local_response_norm;
+mod normalize;
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod packed;
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
@@ -51,6 +52,7 @@ pub use glu::*;
 pub use group_norm::*;
 pub use layer_norm::*;
 pub use local_response_norm::*;
+pub use normalize::*;
 pub use perturb::*;
 pub use pool::*;
 pub use positions::*;

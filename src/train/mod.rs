@@ -5,11 +5,15 @@ mod curvature;
 mod error;
 #[cfg(feature = "alloc")]
 mod evaluator;
+#[cfg(feature = "std")]
+mod fit;
 mod shard;
 #[cfg(feature = "alloc")]
 mod stopping;
 mod trainer;
 
+#[cfg(feature = "std")]
+pub use self::fit::{Epoch, Fit, FitError, NaturalLoss, TrainStep, fit};
 pub(crate) use self::shard::{Settings, Shard, finish};
 #[cfg(feature = "alloc")]
 pub(crate) use self::shard::{ShardTask, UpdateTask, noise_of};

@@ -27,7 +27,9 @@ use crate::layers::linear::{conv, conv_transpose, dense, drop_connect, embedding
 use crate::layers::norm::{batch_norm, group_norm, instance_norm, local_response_norm, norm};
 use crate::layers::rearrange::{blocks, flip, pad, slice, transpose};
 use crate::layers::recurrent::{gru, lstm, rnn};
-use crate::layers::simple::{activity_regularization, affine, dropout, flatten, glu, perturb, reduce, rowwise};
+use crate::layers::simple::{
+    activity_regularization, affine, dropout, flatten, glu, normalize, perturb, reduce, rowwise,
+};
 use crate::layers::window::{adaptive_pool, global_pool, pool, upsample};
 use crate::parse::{Argument, Call};
 use crate::shapes::Range;
@@ -143,6 +145,7 @@ const KINDS: &[Kind] = &[
     several("Attention", "attention", &["heads"], ATTENTION, cross_attention),
     kind("Positions", "positions", &[], &[], 0, positions),
     kind("SinusoidalPositions", "positions", &[], &["base"], 0, sinusoidal_positions),
+    kind("Normalize", "normalize", &[], &["per"], 0, normalize),
     kind("Affine", "affine", &[], &["weight", "bias", "per"], 0, affine),
     kind("Dropout", "dropout", &["rate"], &[], 1, dropout),
     kind("DropConnect", "connect", &["units", "rate"], &["bias"], 2, drop_connect),
@@ -219,6 +222,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("BatchNorm1d", "BatchNorm"),
     ("FrozenBatchNorm", "BatchNorm"),
     ("LayerScale", "Affine"),
+    ("Normalization", "Normalize"),
+    ("StandardScaler", "Normalize"),
     ("InstanceNorm2d", "InstanceNorm"),
     ("BatchNorm2d", "BatchNorm"),
     ("RMSNorm", "RmsNorm"),

@@ -149,14 +149,34 @@ pub(super) fn affine(builder: &mut Builder, arguments: &Arguments, input: ValueI
     let streams = per == "channel";
     let op = Op::Layer(Capabilities { reads_input: weighted, streams, ..Capabilities::NONE });
     let output = same_shape(builder, op, arguments, input, quote!(::monomorph::layers::Affine<#x, #w, #b>));
-    // The compiler counts what is not a list of sizes.
-    let sizes = match (shape, per) {
-        (Shape::Known(sizes), "channel") => sizes.last().cloned().into_iter().collect(),
-        (Shape::Known(sizes), _) => sizes,
-        _ => vec![Dim::Constant(quote!())],
-    };
+    let sizes = sizes_for(shape, per);
     let sizes: Vec<&Dim> = sizes.iter().collect();
     let none = [&Dim::Literal(0)];
     builder.count(arguments.span, &[if weighted { &sizes } else { &none }, if biased { &sizes } else { &none }]);
     Some(output)
+}
+
+/// Mean and deviation of the data: `X → X`.
+pub(super) fn normalize(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let per = arguments.word(builder, "per", &["channel", "number"]);
+    let (x, _) = channels(builder, input)?;
+    let per = per?;
+    let shape = builder.values[input].shape.clone();
+    let m = if per == "channel" { quote!(<#x as ::monomorph::Tensor>::Last) } else { quote!(#x) };
+    let op = Op::Layer(Capabilities { streams: per == "channel", ..Capabilities::NONE });
+    let output = same_shape(builder, op, arguments, input, quote!(::monomorph::layers::Normalize<#x, #m>));
+    let sizes = sizes_for(shape, per);
+    let sizes: Vec<&Dim> = sizes.iter().collect();
+    builder.count(arguments.span, &[&sizes, &sizes]);
+    Some(output)
+}
+
+/// The sizes of a tensor that has a number for each channel, or for each number.
+fn sizes_for(shape: Shape, per: &str) -> Vec<Dim> {
+    match (shape, per) {
+        (Shape::Known(sizes), "channel") => sizes.last().cloned().into_iter().collect(),
+        (Shape::Known(sizes), _) => sizes,
+        // The compiler counts what is not a list of sizes.
+        _ => vec![Dim::Constant(quote!())],
+    }
 }

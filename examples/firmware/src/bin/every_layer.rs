@@ -17,7 +17,7 @@ network! { Images: [8, 8, 3] -> [10] {
     concat { { Conv2d(2, kernel = 3, stride = 2), GlobalMaxPool2d } { GlobalAvgPool2d } { Flatten, Dense(2), Softmax } },
 } }
 network! { Signals: [16, 2] -> [7] {
-    Conv1d(6, kernel = 3, stride = 2, padding = 1), RmsNorm, Silu,
+    Normalize, Conv1d(6, kernel = 3, stride = 2, padding = 1), RmsNorm, Silu,
     DepthwiseConv1d(3, padding = 1), LeakyRelu,
     MaxPool1d(2), AvgPool1d(2), Elu,
     add { { GlobalMaxPool1d } { GlobalAvgPool1d } },
