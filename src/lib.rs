@@ -13,6 +13,8 @@ mod activation;
 #[cfg(feature = "audio")]
 pub mod audio;
 pub mod augment;
+pub mod ball;
+pub mod bounds;
 mod bytes;
 #[cfg(feature = "std")]
 pub mod data;
@@ -22,10 +24,12 @@ pub mod dual;
 #[doc = include_str!("../docs/from-notebook-to-microcontroller.md")]
 pub mod guide {}
 pub mod fit;
+pub mod fixed;
 mod float;
 mod fpu;
 pub mod hyperparameters;
 pub mod init;
+pub mod interval;
 mod kernels;
 pub mod layer;
 pub mod layers;
@@ -54,7 +58,9 @@ pub mod train;
 pub mod weight;
 pub mod weights;
 
+pub use ball::Ball;
 pub use dual::Dual;
+pub use interval::Interval;
 pub use layer::{Activation, Layer};
 #[doc(inline)]
 pub use monomorph_shapes as shapes;
