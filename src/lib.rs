@@ -13,6 +13,8 @@ mod activation;
 #[cfg(feature = "audio")]
 pub mod audio;
 pub mod augment;
+pub mod ball;
+pub mod bounds;
 mod bytes;
 #[cfg(feature = "std")]
 pub mod data;
@@ -24,10 +26,12 @@ pub mod guide {}
 #[cfg(feature = "nalgebra")]
 pub mod filters;
 pub mod fit;
+pub mod fixed;
 mod float;
 mod fpu;
 pub mod hyperparameters;
 pub mod init;
+pub mod interval;
 mod kernels;
 pub mod layer;
 pub mod layers;
@@ -62,7 +66,9 @@ pub mod watch;
 pub mod weight;
 pub mod weights;
 
+pub use ball::Ball;
 pub use dual::Dual;
+pub use interval::Interval;
 pub use layer::{Activation, Layer};
 #[doc(inline)]
 pub use monomorph_shapes as shapes;
