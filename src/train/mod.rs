@@ -5,6 +5,8 @@ mod curvature;
 mod error;
 #[cfg(feature = "alloc")]
 mod evaluator;
+#[cfg(feature = "alloc")]
+mod second_order;
 mod shard;
 #[cfg(feature = "alloc")]
 mod stopping;
@@ -14,7 +16,12 @@ pub(crate) use self::shard::{Settings, Shard, finish};
 #[cfg(feature = "alloc")]
 pub(crate) use self::shard::{ShardTask, UpdateTask, noise_of};
 #[cfg(feature = "alloc")]
-pub use self::{curvature::Curvature, evaluator::Evaluator, stopping::EarlyStopping};
+pub use self::{
+    curvature::Curvature,
+    evaluator::Evaluator,
+    second_order::{SecondOrder, Target},
+    stopping::EarlyStopping,
+};
 pub use self::{
     error::{ScoreError, TrainError},
     trainer::Trainer,
