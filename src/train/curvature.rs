@@ -165,11 +165,11 @@ where
 }
 
 /// The outputs.
-struct Forward<'a, D: Network, const B: usize> {
-    shard: &'a mut Shard<D, B>,
-    network: &'a D,
-    input: &'a [D::Input; B],
-    pass: Pass<D::Scalar>,
+pub(super) struct Forward<'a, D: Network, const B: usize> {
+    pub(super) shard: &'a mut Shard<D, B>,
+    pub(super) network: &'a D,
+    pub(super) input: &'a [D::Input; B],
+    pub(super) pass: Pass<D::Scalar>,
 }
 
 impl<D: Network, const B: usize> Task for Forward<'_, D, B> {
@@ -202,11 +202,11 @@ impl<D: Network, L: Loss<D::Scalar, D::Output, Y>, Y, const B: usize> Task for O
 }
 
 /// From the gradient of the outputs to that of the parameters.
-struct Back<'a, N: Network, const B: usize> {
-    shard: &'a mut Shard<N, B>,
-    network: &'a N,
-    input: &'a [N::Input; B],
-    pass: Pass<N::Scalar>,
+pub(super) struct Back<'a, N: Network, const B: usize> {
+    pub(super) shard: &'a mut Shard<N, B>,
+    pub(super) network: &'a N,
+    pub(super) input: &'a [N::Input; B],
+    pub(super) pass: Pass<N::Scalar>,
 }
 
 impl<N: Network, const B: usize> Task for Back<'_, N, B> {

@@ -7,6 +7,8 @@ mod error;
 mod evaluator;
 #[cfg(feature = "std")]
 mod fit;
+#[cfg(feature = "alloc")]
+mod second_order;
 mod shard;
 #[cfg(feature = "alloc")]
 mod stopping;
@@ -18,7 +20,12 @@ pub(crate) use self::shard::{Settings, Shard, finish};
 #[cfg(feature = "alloc")]
 pub(crate) use self::shard::{ShardTask, UpdateTask, noise_of};
 #[cfg(feature = "alloc")]
-pub use self::{curvature::Curvature, evaluator::Evaluator, stopping::EarlyStopping};
+pub use self::{
+    curvature::Curvature,
+    evaluator::Evaluator,
+    second_order::{SecondOrder, Target},
+    stopping::EarlyStopping,
+};
 pub use self::{
     error::{ScoreError, TrainError},
     trainer::Trainer,
