@@ -119,7 +119,11 @@ impl<const C: usize> Confusion<C> {
     ///
     /// # Errors
     /// A class that is not below `C`. The samples before it are counted.
-    pub fn add_scores<T: Scalar>(&mut self, truths: &[usize], scores: &[[T; C]]) -> Result<(), NoSuchClass> {
+    pub fn add_scores<T: Scalar, const B: usize>(
+        &mut self,
+        truths: &[usize; B],
+        scores: &[[T; C]; B],
+    ) -> Result<(), NoSuchClass> {
         truths.iter().zip(scores).try_for_each(|(truth, scores)| self.add(*truth, argmax(scores)))
     }
 
