@@ -363,3 +363,5 @@ impl<T: Real, X: Tensor<Element = T>, L: Layer<Scalar = T, Input = X> + Send, P:
 
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod tests;
+#[cfg(all(test, feature = "safetensors", feature = "std"))]
+pub(super) use tests::listed;

@@ -29,7 +29,9 @@ use crate::layers::linear::{
 use crate::layers::norm::{batch_norm, group_norm, instance_norm, local_response_norm, norm};
 use crate::layers::rearrange::{blocks, flip, pad, slice, transpose};
 use crate::layers::recurrent::{gru, lstm, rnn};
-use crate::layers::simple::{activity_regularization, affine, dropout, flatten, glu, perturb, reduce, rowwise};
+use crate::layers::simple::{
+    activity_regularization, affine, bottleneck, dropout, flatten, glu, information_dropout, perturb, reduce, rowwise,
+};
 use crate::layers::window::{adaptive_pool, global_pool, pool, upsample};
 use crate::parse::{Argument, Call};
 use crate::shapes::Range;
@@ -171,6 +173,8 @@ const KINDS: &[Kind] = &[
     }),
     kind("ActivityRegularization", "activity", &[], &["l1", "l2"], 0, activity_regularization),
     kind("Glu", "glu", &[], &["activation"], 0, glu),
+    kind("Bottleneck", "bottleneck", &["beta"], &["scale"], 1, bottleneck),
+    kind("InformationDropout", "dropout", &["beta"], &["max_alpha"], 1, information_dropout),
     kind("Softmax", "softmax", &[], &["axis"], 0, |b, a, v| rowwise(b, a, v, "Softmax")),
     kind("LogSoftmax", "softmax", &[], &["axis"], 0, |b, a, v| rowwise(b, a, v, "LogSoftmax")),
     kind("Identity", "identity", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Identity", true)),
