@@ -6,9 +6,21 @@
 //! ```
 //!
 //! 80 noisy samples of `sin 3x` lie in `[−1, −0.3]` and `[0.4, 1]`; each model predicts from −1.6 to 1.6. The table has the
-//! model's deviation, without the noise of the data, as a mean over regions and seeds: where there are data, in the gap
-//! between them, and beyond them; and how often the truth is within two deviations (noise of the fit included).
+//! model's deviation, without the noise of the data, as a mean over regions and over seeds 1 to 5: where there are data, in
+//! the gap between them, and beyond them; and how often the truth is within two deviations, or 0.1.
 //! The plot is `error_bars.svg` in `--out`.
+//!
+//! ```text
+//! model           data    gap  beyond  gap / data  truth within 2 deviations
+//! Bayes, tanh    0.097  0.476   0.095         4.9               44.2 %
+//! Bayes, ReLU    0.103  0.070   0.290         0.7               71.2 %
+//! dropout        0.057  0.102   0.073         1.8               56.3 %
+//! ensemble       0.011  0.300   0.227        27.4               79.8 %
+//! ```
+//!
+//! Distributions that are independent for each weight cannot widen everywhere: with saturating units they do between
+//! data, with rectified ones beyond them (Foong et al., *On the expressiveness of approximate inference in Bayesian
+//! neural networks*, 2020). The ensemble widens in both places.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

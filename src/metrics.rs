@@ -7,12 +7,14 @@
 //! | [`Regression`]: R², mean absolute and root mean square error | numbers |
 //! | [`Calibration`]: expected calibration error | confidences |
 //! | [`Predictive`]: entropy, mutual information; [`Moments`] | samples of a stochastic network |
+//! | [`information`]: entropy, mutual information, estimates of these | probabilities, samples |
 //! | [`temperature`] | logits of classes, to calibrate them |
 //! | [`roc_auc`], [`average_precision`] | scores of two classes |
 //!
 //! Those that are structs are filled sample by sample, over as many batches as there are. The formulas are those of
 //! scikit-learn; a quotient of nothing by nothing is 0, as with its `zero_division=0`, if not stated otherwise.
 
+pub mod information;
 mod uncertainty;
 
 pub use uncertainty::{Moments, Predictive, softmax, temperature};
