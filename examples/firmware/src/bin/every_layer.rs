@@ -27,6 +27,10 @@ network! { Noisy: [3, 4] -> [3, 2] {
     GaussianNoise(0.1), DropConnect(4, 0.5), Selu, AlphaDropout(0.1),
     residual(drop = 0.2) { Dense(4), SpatialDropout(0.2) }, StochasticDepth(0.1), GaussianDropout(0.3), Dense(2),
 } }
+network! { Uncertain: [4, 4, 1] -> [2] {
+    BayesConv2d(2, kernel = 3), Relu, Flatten, BayesDense(4, prior = mixture, estimator = flipout), Bottleneck(beta = 0.001),
+    Dense(4), InformationDropout(beta = 0.1),
+} }
 network! { Activations: [5] -> [5] {
     Dense(5), Identity, Dense(5), Selu, Dense(5), GeluTanh, Dense(5), Sigmoid, Dense(5), Tanh, Dense(5), HardSigmoid,
     Dense(5), HardTanh, Dense(5), LeakyHardTanh, Dense(5), FastTanh, Dense(5), Mish, Dense(5), Softplus, Dense(5), Softsign,
@@ -63,6 +67,7 @@ fn main() -> ! {
     run::<Images>("images");
     run::<Signals>("signals");
     run::<Noisy>("noisy");
+    run::<Uncertain>("uncertain");
     run::<Activations>("activations");
     run::<Others>("others");
     run::<Two>("two");
