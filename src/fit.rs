@@ -176,8 +176,8 @@ impl<F, X: Copy> Problem<'_, F, X> {
             let model = (self.model)(*x, variables);
             let residual = model.value - y;
             sum += residual * residual;
-            // A difference of numbers that are not finite is no number.
-            let slopes: f64 = model.derivatives.iter().map(|derivative| derivative - derivative).sum();
+            // 0 times a number that is not finite is no number.
+            let slopes: f64 = model.derivatives.iter().map(|derivative| 0.0 * derivative).sum();
             if slopes != 0.0 || !sum.is_finite() || sum > most {
                 return Err(point);
             }

@@ -117,7 +117,7 @@ impl<T: Real, const N: usize> SquareRoot<T, N> {
             if !(root[k][k] > T::ZERO && root[k][k].is_finite()) {
                 return Err(NotPositive);
             }
-            whitened[k] = whitened[k] / root[k][k];
+            whitened[k] /= root[k][k];
             for row in k + 1..M {
                 whitened[row] -= root[k][row] * whitened[k];
             }

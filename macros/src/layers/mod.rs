@@ -30,8 +30,8 @@ use crate::layers::norm::{batch_norm, group_norm, instance_norm, local_response_
 use crate::layers::rearrange::{blocks, flip, pad, slice, transpose};
 use crate::layers::recurrent::{gru, lstm, rnn};
 use crate::layers::simple::{
-    activity_regularization, affine, bottleneck, dropout, flatten, glu, information_dropout, normalize, perturb, reduce,
-    rowwise,
+    activity_regularization, affine, bottleneck, dropout, flatten, glu, information_dropout, normalize, perturb,
+    reduce, rowwise,
 };
 use crate::layers::window::{adaptive_pool, global_pool, pool, upsample};
 use crate::parse::{Argument, Call};
