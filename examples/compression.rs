@@ -5,11 +5,6 @@
 //! cargo run --release --example compression -- --quick
 //! ```
 //!
-//! Expected output:
-//!
-//! ```text
-//! ```
-//!
 //! The network is 784-128-64-10. `rank`: its two large weights are replaced by the closest ones of that rank, which two
 //! declared layers each hold; `pruned`: that share of the weights is 0; `units`: a smaller declared network takes the
 //! units of the largest norm. `trained on` is after one more epoch. The plot is `compression.svg` in `--out`.

@@ -218,7 +218,7 @@ mod tests {
     fn masks_prune_what_they_say() {
         let mut net = Large::zeroed();
         net.initialize(Init::default(), &mut Noise::new(3));
-        for (share, left) in [(0.0, 36 + 612 + 34), (0.25, 512), (1.0, 0), (2.0, 0), (f64::NAN, 682)] {
+        for (share, left) in [(0.0, 36 + 612 + 34), (0.25, 511), (1.0, 0), (2.0, 0), (f64::NAN, 682)] {
             let mask = Mask::smallest(&net, share);
             let mut pruned = Large::zeroed();
             pruned.as_mut_slice().copy_from_slice(net.as_slice());

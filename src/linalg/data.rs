@@ -118,12 +118,12 @@ impl Components {
     }
 
     /// Writes a dense layer that gives the first `OUT` components, each divided by its standard deviation: they have variance 1
-    /// and are not correlated. A component without variance is 0.
+    /// and are not correlated. A component without variance (at most 10⁻¹² of the largest) is 0.
     pub fn whiten<T: Scalar, const IN: usize, const OUT: usize>(&self, weight: &mut [[T; OUT]; IN], bias: &mut [T; OUT])
     where
         [[T; OUT]; IN]: Tensor<Element = T>,
     {
-        let least = self.variances.first().copied().unwrap_or(0.0) * self.variances.len() as f64 * f64::EPSILON;
+        let least = 1e-12 * self.variances.first().copied().unwrap_or(0.0);
         self.write(weight, bias, |variance| if variance > least { 1.0 / libm::sqrt(variance) } else { 0.0 });
     }
 

@@ -85,7 +85,8 @@ type Map = Dense<[f64; 3], [[f64; 3]; 3], [f64; 3]>;
 
 #[test]
 fn components_are_uncorrelated() {
-    let mix = random::<3, 3>(5);
+    // Well conditioned, so that rounding stays far below what is compared.
+    let mix = [[2.0, 0.5, -0.3], [0.1, 1.5, 0.4], [-0.6, 0.2, 1.0]];
     let mut noise = Noise::new(6);
     let samples: Vec<[f64; 3]> = (0..600)
         .map(|_| {
