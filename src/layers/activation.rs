@@ -308,7 +308,7 @@ activation! {
     /// `f(x) = x · σ(x)`, also called swish (Elfwing, Uchibe and Doya, 2018; Ramachandran, Zoph and Le, 2017).
     ///
     /// `f′(x) = σ(x) (1 + x (1 − σ(x)))`.
-    Silu, from_output = false, turns = Some(&[-1.278_464_542_761_073_8]);
+    Silu, from_output = false, turns = Some(&[-1.278_464_542_761_074]);
     apply(T: Real, simd, x) { x * T::sigmoid_lanes(simd, x) }
     derivative(x, _y) {
         let (one, sigmoid) = (all::<T, S>(simd, 1.0), T::sigmoid_lanes(simd, x));
