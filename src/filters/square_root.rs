@@ -9,8 +9,8 @@
 //!           [ 0    L]           [ G  L]     K = G·√S⁻¹
 //! ```
 //!
-//! J. Potter in R. Battin, *Astronautical guidance* (1964); P. Kaminski, A. Bryson and S. Schmidt, *Discrete square root
-//! filtering: a survey of current techniques* (1971).
+//! J. Potter in R. Battin, *Astronautical guidance* (1964); P. Kaminski, A. Bryson and S. Schmidt, *Discrete square
+//! root filtering: a survey of current techniques* (1971).
 
 use nalgebra::{SMatrix, SVector};
 
@@ -117,7 +117,7 @@ impl<T: Real, const N: usize> SquareRoot<T, N> {
             if !(root[k][k] > T::ZERO && root[k][k].is_finite()) {
                 return Err(NotPositive);
             }
-            whitened[k] = whitened[k] / root[k][k];
+            whitened[k] /= root[k][k];
             for row in k + 1..M {
                 whitened[row] -= root[k][row] * whitened[k];
             }
