@@ -21,6 +21,7 @@ const FLOORS: &[&str] = &[
     "dual",
     "fit",
     "filters",
+    "distributions",
     "storage",
     "bytes",
     "tensor",
