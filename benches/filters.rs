@@ -1,8 +1,8 @@
 //! A step of the Kalman filter beside the same step written by hand on nalgebra.
 //!
-//! `cargo bench --bench filters`; 4 states and 2 measurements: a place and a speed in the plane, the place measured; and
-//! 9 states with 6. Both predict, and update in Joseph's form; by hand there are a variant that inverts the innovation's
-//! covariance and one that solves by Cholesky.
+//! `cargo bench --bench filters`; 4 states and 2 measurements: a place and a speed in the plane, the place measured;
+//! and 9 states with 6. Both predict, and update in Joseph's form; by hand there are a variant that inverts the
+//! innovation's covariance and one that solves by Cholesky.
 
 mod settings;
 

@@ -40,8 +40,8 @@
 //! # Ok::<(), monomorph::filters::NotPositive>(())
 //! ```
 //!
-//! R. Kalman, *A new approach to linear filtering and prediction problems* (1960); R. Bucy and P. Joseph, *Filtering for
-//! stochastic processes with applications to guidance* (1968), whose form of the update stays positive whatever is
+//! R. Kalman, *A new approach to linear filtering and prediction problems* (1960); R. Bucy and P. Joseph, *Filtering
+//! for stochastic processes with applications to guidance* (1968), whose form of the update stays positive whatever is
 //! rounded; D. Simon, *Optimal state estimation* (2006), chapters 5, 6, 9, 13 and 14.
 
 mod extended;

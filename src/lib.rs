@@ -20,6 +20,7 @@ mod bytes;
 pub mod data;
 #[cfg(feature = "alloc")]
 pub mod distributed;
+pub mod distributions;
 pub mod dual;
 #[doc = include_str!("../docs/from-notebook-to-microcontroller.md")]
 pub mod guide {}

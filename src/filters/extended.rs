@@ -1,7 +1,7 @@
 //! The extended Kalman filter: a function is taken for its tangent at the estimate.
 //!
-//! `f(x) ≈ f(m) + J·(x − m)`, with the Jacobian `J = ∂f/∂x` at the mean `m`. Dual numbers give it exactly, of any function
-//! and of any network that is declared over a type of numbers.
+//! `f(x) ≈ f(m) + J·(x − m)`, with the Jacobian `J = ∂f/∂x` at the mean `m`. Dual numbers give it exactly, of any
+//! function and of any network that is declared over a type of numbers.
 //!
 //! A. Jazwinski, *Stochastic processes and filtering theory* (1970), chapter 8.
 

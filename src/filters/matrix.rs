@@ -127,8 +127,8 @@ impl<T: Real, const N: usize> Ldl<T, N> {
     }
 }
 
-/// The lower triangle `L` with `L·Lᵀ = P` of a matrix that is positive semidefinite: columns are 0 where pivots are 0 up
-/// to rounding. Nothing if a pivot is clearly negative or not finite.
+/// The lower triangle `L` with `L·Lᵀ = P` of a matrix that is positive semidefinite: columns are 0 where pivots are 0
+/// up to rounding. Nothing if a pivot is clearly negative or not finite.
 pub(super) fn root<T: Real, const N: usize>(matrix: &SMatrix<T, N, N>) -> Option<SMatrix<T, N, N>> {
     let mut lower = matrix.data.0;
     let largest = (0..N).fold(T::ZERO, |largest, k| largest.max(lower[k][k].abs()));

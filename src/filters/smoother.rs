@@ -1,7 +1,7 @@
 //! The smoother of Rauch, Tung and Striebel: what the states were, given also what was measured later.
 //!
-//! From the last state to the first, with the filter's `x`, `P`, the prediction `x⁻`, `P⁻` of the next state from it, and the
-//! next state's smoothed `xˢ`, `Pˢ`:
+//! From the last state to the first, with the filter's `x`, `P`, the prediction `x⁻`, `P⁻` of the next state from it,
+//! and the next state's smoothed `xˢ`, `Pˢ`:
 //!
 //! ```text
 //! C = P·Fᵀ·(P⁻)⁻¹     x ← x + C·(xˢ − x⁻)     P ← P + C·(Pˢ − P⁻)·Cᵀ
@@ -16,8 +16,8 @@ use super::{Gaussian, NotPositive, transposed};
 use crate::scalar::Real;
 
 impl<T: Real, const N: usize> Gaussian<T, N> {
-    /// One step back: `self` is the filter's estimate after its update, `predicted` the prediction of the next state from
-    /// it by `transition` (the Jacobian, if it is not linear), and `next` the next state, smoothed.
+    /// One step back: `self` is the filter's estimate after its update, `predicted` the prediction of the next state
+    /// from it by `transition` (the Jacobian, if it is not linear), and `next` the next state, smoothed.
     ///
     /// # Errors
     /// If the prediction's covariance is not positive definite.

@@ -9,8 +9,8 @@
 //!           [ 0    L]           [ G  L]     K = G·√S⁻¹
 //! ```
 //!
-//! J. Potter in R. Battin, *Astronautical guidance* (1964); P. Kaminski, A. Bryson and S. Schmidt, *Discrete square root
-//! filtering: a survey of current techniques* (1971).
+//! J. Potter in R. Battin, *Astronautical guidance* (1964); P. Kaminski, A. Bryson and S. Schmidt, *Discrete square
+//! root filtering: a survey of current techniques* (1971).
 
 use nalgebra::{SMatrix, SVector};
 

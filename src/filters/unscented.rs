@@ -19,10 +19,10 @@ use crate::scalar::Real;
 
 /// Where the points are, and how much they count.
 ///
-/// The default, `α = 0.1`, `β = 2`, `κ = 0`, is right to second order in mean and, but for `α²`, in covariance. With `α = 1`,
-/// `β = 0`, `κ = 0` the middle does not count: then no weight is negative, and no covariance can be (I. Arasaratnam and S.
-/// Haykin, *Cubature Kalman filters*, 2009). Of a smaller `α` the weights are of the size `1/α²` and cancel, which `f32`
-/// does not bear well.
+/// The default, `α = 0.1`, `β = 2`, `κ = 0`, is right to second order in mean and, but for `α²`, in covariance. With
+/// `α = 1`, `β = 0`, `κ = 0` the middle does not count: then no weight is negative, and no covariance can be (I.
+/// Arasaratnam and S. Haykin, *Cubature Kalman filters*, 2009). Of a smaller `α` the weights are of the size `1/α²`
+/// and cancel, which `f32` does not bear well.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     /// How far away the points are: in deviations, over `√(N + κ)`. More than 0.
@@ -124,8 +124,8 @@ impl<T: Real, const N: usize> Gaussian<T, N> {
         Ok(())
     }
 
-    /// A measurement comes: with the mean `ȳ` and the covariance of `h` at the points, `S` the latter plus `R`, and their
-    /// covariance `C` with the state, `K = C·S⁻¹`, `x ← x + K·(z − ȳ)` and `P ← P − K·S·Kᵀ`.
+    /// A measurement comes: with the mean `ȳ` and the covariance of `h` at the points, `S` the latter plus `R`, and
+    /// their covariance `C` with the state, `K = C·S⁻¹`, `x ← x + K·(z − ȳ)` and `P ← P − K·S·Kᵀ`.
     ///
     /// # Errors
     /// If the covariance is not positive semidefinite, or `S` not positive definite.

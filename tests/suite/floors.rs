@@ -23,6 +23,7 @@ const FLOORS: &[&str] = &[
     "ball",
     "fit",
     "filters",
+    "distributions",
     "storage",
     "bytes",
     "tensor",

@@ -1,8 +1,8 @@
 //! Sensor fusion: where a car is and where it is heading, from a satellite receiver and a gyroscope.
 //!
-//! The gyroscope tells how the car turns, 20 times a second, but not where it stands; the receiver tells where it is, once a
-//! second and within metres, but not the heading. An extended Kalman filter has both. Its state is the place, the
-//! heading and the speed; dual numbers give the Jacobian of the motion.
+//! The gyroscope tells how the car turns, 20 times a second, but not where it stands; the receiver tells where it is,
+//! once a second and within metres, but not the heading. An extended Kalman filter has both. Its state is the place,
+//! the heading and the speed; dual numbers give the Jacobian of the motion.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::hint::black_box;
