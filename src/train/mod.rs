@@ -14,7 +14,11 @@ pub(crate) use self::shard::{Settings, Shard, finish};
 #[cfg(feature = "alloc")]
 pub(crate) use self::shard::{ShardTask, UpdateTask, noise_of};
 #[cfg(feature = "alloc")]
-pub use self::{curvature::Curvature, evaluator::Evaluator, stopping::EarlyStopping};
+pub use self::{
+    curvature::{Curvature, GradientPenalty, Lanczos},
+    evaluator::Evaluator,
+    stopping::EarlyStopping,
+};
 pub use self::{
     error::{ScoreError, TrainError},
     trainer::Trainer,
