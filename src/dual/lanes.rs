@@ -50,7 +50,7 @@ impl<S: Simd, T: Scalar, const N: usize> DualLanes<S, T, N> {
     #[inline(always)]
     pub(super) fn steep(self, value: T::Vector<S>, slope: T::Vector<S>) -> Self {
         let zero = splat::<S, T>(self.simd, T::ZERO);
-        let finite = (slope - slope).eq(zero);
+        let finite = (slope * zero).eq(zero);
         self.with(
             value,
             #[inline(always)]
@@ -91,6 +91,17 @@ impl<S: Simd, T: Scalar, const N: usize> DualLanes<S, T, N> {
     #[inline(always)]
     fn parts(self, other: Self, f: impl Fn(T::Vector<S>, T::Vector<S>) -> T::Vector<S>) -> Self {
         self.join(other, f(self.value, other.value), f)
+    }
+
+    #[inline(always)]
+    fn over(self, other: Self) -> Self {
+        let quotient = self.value / other.value;
+        self.join(
+            other,
+            quotient,
+            #[inline(always)]
+            |a, b| (a - quotient * b) / other.value,
+        )
     }
 
     /// Part `part` of the first `count` numbers; 0 in the other lanes.
@@ -167,13 +178,7 @@ impl<S: Simd, T: Scalar, const N: usize> Div for DualLanes<S, T, N> {
     type Output = Self;
     #[inline(always)]
     fn div(self, other: Self) -> Self {
-        let quotient = self.value / other.value;
-        self.join(
-            other,
-            quotient,
-            #[inline(always)]
-            |a, b| (a - quotient * b) / other.value,
-        )
+        self.over(other)
     }
 }
 

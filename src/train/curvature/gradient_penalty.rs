@@ -87,7 +87,7 @@ where
         let Curvature { dual, moving, input, noise, .. } = &mut self.curvature;
         let pass = Pass::new(*noise, Dual::ZERO);
         batch_slice_mut(&mut dual.grad_output).fill(Dual::ONE);
-        dispatch(level(), Back { shard: dual, network: &**moving, input: &**input, pass });
+        dispatch(level(), Back { shard: dual, network: &**moving, input, pass });
         for (to, from) in gradient.as_mut_slice().iter_mut().zip(dual.gradient.as_slice()) {
             *to += from.derivatives[0];
         }
