@@ -49,7 +49,7 @@ use lanes::splat;
 ///
 /// Networks that are generic over their number type can use dual numbers. An evaluation then also gives the derivatives
 /// of the outputs with respect to the inputs or some of the parameters, exact up to rounding; each derivative takes
-/// about as long as two plain evaluations. (For the gradient with respect to all parameters use
+/// about two to three times as long as a plain evaluation. (For the gradient with respect to all parameters use
 /// [`Trainer`](crate::train::Trainer), which needs one forward and one backward pass.)
 ///
 /// ```

@@ -93,6 +93,17 @@ impl<S: Simd, T: Scalar, const N: usize> DualLanes<S, T, N> {
         self.join(other, f(self.value, other.value), f)
     }
 
+    #[inline(always)]
+    fn over(self, other: Self) -> Self {
+        let quotient = self.value / other.value;
+        self.join(
+            other,
+            quotient,
+            #[inline(always)]
+            |a, b| (a - quotient * b) / other.value,
+        )
+    }
+
     /// Part `part` of the first `count` numbers; 0 in the other lanes.
     ///
     /// # Safety
@@ -168,13 +179,7 @@ impl<S: Simd, T: Scalar, const N: usize> Div for DualLanes<S, T, N> {
     #[expect(clippy::suspicious_arithmetic_impl, reason = "the derivative of a quotient has a product and a difference")]
     #[inline(always)]
     fn div(self, other: Self) -> Self {
-        let quotient = self.value / other.value;
-        self.join(
-            other,
-            quotient,
-            #[inline(always)]
-            |a, b| (a - quotient * b) / other.value,
-        )
+        self.over(other)
     }
 }
 

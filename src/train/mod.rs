@@ -21,7 +21,7 @@ pub(crate) use self::shard::{Settings, Shard, finish};
 pub(crate) use self::shard::{ShardTask, UpdateTask, noise_of};
 #[cfg(feature = "alloc")]
 pub use self::{
-    curvature::Curvature,
+    curvature::{Curvature, GradientPenalty, Lanczos},
     evaluator::Evaluator,
     second_order::{SecondOrder, Target},
     stopping::EarlyStopping,
