@@ -176,9 +176,9 @@ impl<F, X: Copy> Problem<'_, F, X> {
             let model = (self.model)(*x, variables);
             let residual = model.value - y;
             sum += residual * residual;
-            // A difference of numbers that are not finite is no number.
-            let slopes: f64 = model.derivatives.iter().map(|derivative| derivative - derivative).sum();
-            if slopes != 0.0 || !sum.is_finite() || sum > most {
+            // A number that is not finite times 0 is no number.
+            let slopes: f64 = model.derivatives.iter().map(|derivative| 0.0 * derivative).sum();
+            if slopes.is_nan() || !sum.is_finite() || sum > most {
                 return Err(point);
             }
             triangle.add(&model.derivatives, -residual);

@@ -85,7 +85,7 @@ impl<const P: usize> Growing<P> {
             // 2/‖v‖² for v = (top, mirror).
             let scale = 1.0 / (norm * (norm + pivot.abs()));
             row[index] = reflected;
-            let mut apply = |above: &mut f64, column: &mut Column| {
+            let apply = |above: &mut f64, column: &mut Column| {
                 let along = scale * (top * *above + dot(mirror, column, parts));
                 *above -= along * top;
                 for (part, mirror) in column.iter_mut().zip(mirror).take(parts) {
