@@ -229,7 +229,7 @@ fn spots(options: &Options) -> Result<(), Box<dyn Error>> {
     let region = |matrix| TrustRegion { matrix, ..TrustRegion::default() };
     compare(
         options,
-        ("autoencoder", 1e-5),
+        ("autoencoder", 2e-5),
         &mut [
             ("Adam", &mut |seed, bounds| {
                 best(seed, bounds, |learning_rate, seed, bounds| {

@@ -201,7 +201,7 @@ impl<const F: usize> Kfac<F> {
             Layer::Other(range) => {
                 let to = direction.as_mut_slice().get_mut(range.clone()).unwrap_or_default();
                 for (to, x) in to.iter_mut().zip(diagonal.as_slice().get(range).unwrap_or_default()) {
-                    *to = *to / (*x + *damping);
+                    *to /= *x + *damping;
                 }
             }
         });

@@ -346,7 +346,7 @@ impl<N: Network> Sample<'_, N> {
     /// The gradient of the parameters that follows from it.
     fn gradient(&mut self) -> &N {
         let Self { shard, network, input, pass } = self;
-        dispatch(level(), Back { shard: &mut **shard, network: *network, input: *input, pass: (*pass).clone() });
+        dispatch(level(), Back { shard: &mut **shard, network, input, pass: (*pass).clone() });
         &shard.gradient
     }
 }

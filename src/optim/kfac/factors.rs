@@ -29,7 +29,7 @@ const fn is(a: &str, b: &str) -> bool {
 /// The rows and columns of the matrix, if the entries begin with a weight of at least two axes and its bias.
 pub(super) const fn sizes(entries: &[Entry]) -> Option<(usize, usize)> {
     let [Entry::Tensor(weight), Entry::Tensor(bias), ..] = entries else { return None };
-    if !is(weight.name, "weight") || !is(bias.name, "bias") || weight.shape.len() < 2 || bias.len() == 0 {
+    if !is(weight.name, "weight") || !is(bias.name, "bias") || weight.shape.len() < 2 {
         return None;
     }
     let outputs = weight.shape[weight.shape.len() - 1];
@@ -160,7 +160,7 @@ pub(super) fn solve<T: Scalar, S: Simd>(
             add(simd, -entry(a, inputs, row, other), known, this);
         }
         let pivot = T::from_f64(1.0 / entry(a, inputs, row, row));
-        this.iter_mut().for_each(|x| *x = *x * pivot);
+        this.iter_mut().for_each(|x| *x *= pivot);
     }
     for row in (0..inputs).rev() {
         let (above, below) = matrix.split_at_mut((row + 1) * outputs);
@@ -169,7 +169,7 @@ pub(super) fn solve<T: Scalar, S: Simd>(
             add(simd, -entry(a, inputs, row + 1 + other, row), known, this);
         }
         let pivot = T::from_f64(1.0 / entry(a, inputs, row, row));
-        this.iter_mut().for_each(|x| *x = *x * pivot);
+        this.iter_mut().for_each(|x| *x *= pivot);
     }
     for this in matrix.chunks_exact_mut(outputs) {
         for index in 0..outputs {
