@@ -106,11 +106,14 @@ fn train<N: Trainable + Network<Scalar = f64>>(
     }
 }
 
+/// A training with a seed, to a loss or for some seconds.
+type Training<'a> = dyn FnMut(u64, (f64, f64)) -> Result<Run, TrainError> + 'a;
+
 /// Prints the table of a problem and draws its plot; `methods` are names, and what trains with a seed.
 fn compare(
     options: &Options,
     (name, target): (&str, f64),
-    methods: &mut [(&str, &mut dyn FnMut(u64, (f64, f64)) -> Result<Run, TrainError>)],
+    methods: &mut [(&str, &mut Training<'_>)],
 ) -> Result<(), Box<dyn Error>> {
     let (seeds, limit) = if options.quick { (1, 0.1) } else { (options.seeds, options.limit) };
     println!("{name}, to a loss of {target:e}");
