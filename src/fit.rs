@@ -10,13 +10,14 @@ use triangle::{Growing, Triangle, squared};
 /// The method of Levenberg and Marquardt: `min Σ (f(x, b) − y)²` over the parameters `b` of any differentiable function.
 ///
 /// Each step solves the linearised problem, damped: `min ‖J h + r‖² + μ ‖D h‖²`, by reflections of Householder that
-/// need no memory but a triangle of `P × P` numbers and some rows, and no squares of `J`'s condition. `D` is the largest norm that each column
-/// of `J` has had, after Moré, *The Levenberg–Marquardt algorithm: implementation and theory* (1978), so results do not
-/// depend on the units of parameters; `μ` follows Nielsen, *Damping parameter in Marquardt's method* (1999). Steps along
-/// which the model bends too much are not taken, and others are corrected for it: the geodesic acceleration of Transtrum
-/// and Sethna (2012), where the step before did not do what it promised. The last steps are those of Gauss and Newton, as
-/// long as each is shorter than the one before: where rounding hides the sum of squares, its gradient still leads on. If
-/// they shrink slowly, Anderson's acceleration (1965) makes them shrink faster.
+/// need no memory but a triangle of `P × P` numbers and some rows, and no squares of `J`'s condition. `D` is the
+/// largest norm that each column of `J` has had, after Moré, *The Levenberg–Marquardt algorithm: implementation and
+/// theory* (1978), so results do not depend on the units of parameters; `μ` follows Nielsen, *Damping parameter in
+/// Marquardt's method* (1999). Steps along which the model bends too much are not taken, and others are corrected for
+/// it: the geodesic acceleration of Transtrum and Sethna (2012), where the step before did not do what it promised. The
+/// last steps are those of Gauss and Newton, as long as each is shorter than the one before: where rounding hides the
+/// sum of squares, its gradient still leads on. If they shrink slowly, Anderson's acceleration (1965) makes them shrink
+/// faster.
 ///
 /// The model is written over dual numbers, which give its derivatives:
 ///
@@ -176,9 +177,9 @@ impl<F, X: Copy> Problem<'_, F, X> {
             let model = (self.model)(*x, variables);
             let residual = model.value - y;
             sum += residual * residual;
-            // 0 times a number that is not finite is no number.
+            // A number that is not finite times 0 is no number.
             let slopes: f64 = model.derivatives.iter().map(|derivative| 0.0 * derivative).sum();
-            if slopes != 0.0 || !sum.is_finite() || sum > most {
+            if slopes.is_nan() || !sum.is_finite() || sum > most {
                 return Err(point);
             }
             triangle.add(&model.derivatives, -residual);

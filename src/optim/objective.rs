@@ -95,6 +95,17 @@ pub trait Objective<N: Parameters> {
         let _ = (parameters, row);
         Err(OptimizerError::NoCurvature)
     }
+
+    /// Calls `sample` with `Jᵀu` of each sample, the gradient of its part of the loss if its target were drawn from the model,
+    /// as for [`Matrix::Fisher`]: the sum of `Jᵀu·uᵀJ` is the Gauss–Newton matrix, on average. The second argument is the
+    /// number of samples.
+    ///
+    /// # Errors
+    /// As for [`product`](Self::product).
+    fn drawn(&mut self, parameters: &N, sample: &mut dyn FnMut(&N, usize)) -> Result<(), OptimizerError> {
+        let _ = (parameters, sample);
+        Err(OptimizerError::NoCurvature)
+    }
 }
 
 /// A matrix of second derivatives of the loss by the parameters.

@@ -277,7 +277,42 @@ where
     }
 
     fn rows(&mut self, parameters: &N, row: &mut dyn FnMut(&N, T)) -> Result<(), OptimizerError> {
-        const { assert!(!has_state(N::ENTRIES), "a network with running statistics has no row for each sample") };
+        self.each_sample(parameters, |root, sample| {
+            // `−Σ b·a` is the gradient `Jᵀ·g` if `C·b = −g`, where the columns of `Jᵀ·C` are the rows `a`.
+            root.solve();
+            for (column, b) in root.solution().enumerate() {
+                let Some(entries) = root.column(column) else { continue };
+                sample.slopes().iter_mut().zip(entries).for_each(|(to, entry)| *to = entry);
+                row(sample.gradient(), -b);
+            }
+        })
+    }
+
+    fn drawn(&mut self, parameters: &N, sample: &mut dyn FnMut(&N, usize)) -> Result<(), OptimizerError> {
+        let mut noise = self.draws.take().unwrap_or(Noise::new(0));
+        self.each_sample(parameters, |root, one| {
+            root.draw(&mut noise, one.slopes());
+            sample(one.gradient(), B);
+        })
+    }
+}
+
+impl<T, N, D, S, L, Y, const B: usize> Curved<'_, N, D, S, L, Y, B>
+where
+    T: Real,
+    N: Network<Scalar = T, Input: Tensor<Element = T>>,
+    D: Network<Scalar = Dual<T, 1>, Input: Tensor<Element = Dual<T, 1>>>,
+    Y: Target<D>,
+    L: Loss<T, N::Output, Y> + Loss<Dual<T, 1>, D::Output, Y::Dual>,
+{
+    /// Calls `f` for each sample with the root of its loss's Hessian, and with what writes a gradient of the output and
+    /// computes that of the parameters from it.
+    fn each_sample(
+        &mut self,
+        parameters: &N,
+        mut f: impl FnMut(&mut Root<D, T>, &mut Sample<'_, N>),
+    ) -> Result<(), OptimizerError> {
+        const { assert!(!has_state(N::ENTRIES), "a network with running statistics has no gradient for each sample") };
         let Batch { loss, samples: (input, target), noise, .. } = self.batch;
         let divisor = divisor::<N, L, Y, B>(loss, target)?;
         let Workshop { target: memory, root, one, .. } = &mut *self.workshop;
@@ -288,18 +323,31 @@ where
             let output = batch_slice(&one.output).iter().copied();
             let share = Shard::<N, 1>::share(loss, target, 1.0, divisor);
             root.compute(loss, output, constants, share).map_err(|_| OptimizerError::NotFinite)?;
-            // `−Σ b·a` is the gradient `Jᵀ·g` if `C·b = −g`, where the columns of `Jᵀ·C` are the rows `a`.
-            root.solve();
-            for (column, b) in root.solution().enumerate() {
-                let Some(entries) = root.column(column) else { continue };
-                for (to, entry) in batch_slice_mut(&mut one.grad_output).iter_mut().zip(entries) {
-                    *to = entry;
-                }
-                dispatch(level(), Back { shard: &mut **one, network: parameters, input, pass: pass.clone() });
-                row(&one.gradient, -b);
-            }
+            f(root, &mut Sample { shard: &mut **one, network: parameters, input, pass: &pass });
         }
         Ok(())
+    }
+}
+
+/// One sample of a batch.
+struct Sample<'a, N: Network> {
+    shard: &'a mut Shard<N, 1>,
+    network: &'a N,
+    input: &'a [N::Input; 1],
+    pass: &'a Pass<N::Scalar>,
+}
+
+impl<N: Network> Sample<'_, N> {
+    /// The gradient of the output, to be written.
+    fn slopes(&mut self) -> &mut [N::Scalar] {
+        batch_slice_mut(&mut self.shard.grad_output)
+    }
+
+    /// The gradient of the parameters that follows from it.
+    fn gradient(&mut self) -> &N {
+        let Self { shard, network, input, pass } = self;
+        dispatch(level(), Back { shard: &mut **shard, network, input, pass: (*pass).clone() });
+        &shard.gradient
     }
 }
 

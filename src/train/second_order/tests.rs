@@ -6,7 +6,7 @@ use crate::Parameters;
 use crate::init::Init;
 use crate::loss::{CrossEntropy, Loss, Mse};
 use crate::network;
-use crate::optim::{Lbfgs, LevenbergMarquardt, NewtonCg, TrustRegion};
+use crate::optim::{Kfac, Lbfgs, LevenbergMarquardt, NewtonCg, TrustRegion, kfac_numbers};
 
 network! { Line<T>: [3] -> [2] { Dense(2) } }
 network! { Curve<T>: [1] -> [1] { Dense(5), Tanh, Dense(1) } }
@@ -218,4 +218,25 @@ fn a_trainer_without_second_derivatives_says_so() {
     assert_eq!(error, TrainError::Refused(OptimizerError::NoCurvature));
     assert!(std::string::ToString::to_string(&error).contains("train::SecondOrder"), "{error}");
     assert!(net.as_slice().iter().all(|p| *p == 0.0));
+}
+
+network! { Seen<T>: [4, 4, 1] -> [2] { Conv2d(3, kernel = 3, padding = same), Tanh, Flatten, Dense(2) } }
+
+#[test]
+fn kfac_trains_dense_layers_and_convolutions() {
+    let (x, y) = curve();
+    let kfac = Kfac::<{ kfac_numbers(Curve::<f64>::ENTRIES) }>::default();
+    assert_eq!(kfac_numbers(Curve::<f64>::ENTRIES), (4 + 25) + (36 + 1));
+    let found = losses::<Curve<f64>, Curve<Dual<f64>>, _, _, _, 20>((kfac, Mse), (&x, &y), 150, 1);
+    assert!(found.is_sorted_by(|a, b| a >= b), "{found:?}");
+    assert!(found.last().is_some_and(|loss| *loss < 5e-3), "{found:?}");
+
+    let mut noise = Noise::new(8);
+    let x: [[[[f64; 1]; 4]; 4]; 10] =
+        core::array::from_fn(|_| core::array::from_fn(|_| core::array::from_fn(|_| [noise.normal()])));
+    let y: [u8; 10] = core::array::from_fn(|n| (n % 2) as u8);
+    let kfac = Kfac::<{ kfac_numbers(Seen::<f64>::ENTRIES) }>::default();
+    let found = losses::<Seen<f64>, Seen<Dual<f64>>, _, _, _, 10>((kfac, CrossEntropy), (&x, &y), 60, 1);
+    assert!(found.is_sorted_by(|a, b| a >= b), "{found:?}");
+    assert!(found.last().is_some_and(|loss| *loss < 1e-2), "{found:?}");
 }
