@@ -176,7 +176,6 @@ impl<S: Simd, T: Scalar, const N: usize> Mul for DualLanes<S, T, N> {
 
 impl<S: Simd, T: Scalar, const N: usize> Div for DualLanes<S, T, N> {
     type Output = Self;
-    #[expect(clippy::suspicious_arithmetic_impl, reason = "the derivative of a quotient has a product and a difference")]
     #[inline(always)]
     fn div(self, other: Self) -> Self {
         self.over(other)
