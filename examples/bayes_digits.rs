@@ -173,7 +173,7 @@ fn ratio(mean: f32, rho: f32) -> f32 {
 /// Removes weights by their ratio of signal to noise, then units.
 fn prune(options: &Options, net: &Bayesian, (images, classes): (&[Image], &[usize])) -> Result<(), Box<dyn Error>> {
     let tensors = |net: &Means| {
-        [&net.first.weight.as_flattened()[..], net.second.weight.as_flattened(), net.last.weight.as_flattened()]
+        [net.first.weight.as_flattened(), net.second.weight.as_flattened(), net.last.weight.as_flattened()]
             .map(<[f32]>::to_vec)
     };
     let whole = means(net);
