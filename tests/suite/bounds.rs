@@ -104,8 +104,11 @@ network! { pub Rows<T>: [3, 4] -> [1] {
     Dense(33), Sigmoid, concat { { Dense(1), Softplus } { Dense(2), Softsign } { } }, ReduceMean(0), Dense(1),
 } }
 
+/// Regions of two samples.
+type Regions<X> = Box<[[X; 3]; 2]>;
+
 /// A [`Bounded`] network with random parameters, and two random regions.
-fn bounded<A, I, X, V, Y, W>(noise: &mut Noise) -> (Box<Bounded<A, I>>, Box<[[X; 3]; 2]>)
+fn bounded<A, I, X, V, Y, W>(noise: &mut Noise) -> (Box<Bounded<A, I>>, Regions<X>)
 where
     X: Tensor<Element = f64>,
     V: Tensor<Element = Ball<f64>>,
