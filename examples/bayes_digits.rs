@@ -33,7 +33,7 @@ network! { pub Bayesian: [28, 28, 1] -> [10] {
 } }
 network! { pub Means: [28, 28, 1] -> [10] { Flatten, first: Dense(400), Relu, second: Dense(400), Relu, last: Dense(10) } }
 /// What is left of the units.
-const UNITS: usize = 100;
+const UNITS: usize = 125;
 network! { pub Small: [28, 28, 1] -> [10] { Flatten, first: Dense(UNITS), Relu, second: Dense(UNITS), Relu, last: Dense(10) } }
 
 type Image = [[[f32; 1]; 28]; 28];
@@ -46,13 +46,13 @@ const SHARD: usize = 64;
 #[derive(Parser)]
 struct Options {
     /// The passes over the training images.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 20)]
     epochs: u64,
     /// The draws of a prediction.
     #[arg(long, default_value_t = 20)]
     draws: usize,
-    /// The weight of the divergence; 1 is Bayes' rule.
-    #[arg(long, default_value_t = 1.0)]
+    /// The weight of the divergence; 1 is Bayes' rule, less a cold posterior.
+    #[arg(long, default_value_t = 0.1)]
     lambda: f64,
     /// The random seed.
     #[arg(long, default_value_t = 1)]

@@ -186,7 +186,7 @@ fn derivatives_along_directions_agree() {
 fn values_are_those_of_plain_numbers() {
     agrees::<Deep<f64>, Deep<Dual<f64, 2>>, _, _, 2>(1e-11);
     agrees::<Image<f64>, Image<Dual<f32, 1>>, _, _, 2>(1e-4);
-    // Weights that are read as a stream, as numbers of the length of a register and of twice that.
+    // Weights that would be read as a stream, were they numbers of one register.
     agrees::<Wide<f64>, Wide<Dual<f64, 7>>, _, _, 1>(1e-11);
     agrees::<Wide<f64>, Wide<Dual<f64, 15>>, _, _, 1>(1e-11);
 }

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use super::stream::stream;
 use super::tile::{Columns, accumulate, rescale, start, step, sum};
-use super::tiling::{MOST_VECTORS, Tiles, copy, registers};
+use super::tiling::{MOST_VECTORS, Tiles, copy, each, registers};
 use super::write::write;
 use crate::activation::Activation;
 use crate::kernels::run::Run;
@@ -74,9 +74,11 @@ impl<T: Scalar, W: Storage<T>, S: Simd, A: Activation<T>, P: Product> Tiles<T, S
 
 impl<T: Scalar, W: Storage<T>, A: Activation<T>, P: Product> Forward<T, W, A, P> {
     /// Whether the weight is streamed: for one sample, if the weight does not stay in the L1 cache, and if registers
-    /// have at least this many bytes; with shorter ones, arithmetic takes longer than reading.
+    /// have at least this many bytes; with shorter ones, arithmetic takes longer than reading, and so it does of numbers
+    /// of several parts.
     const fn streams<S: Simd>(bytes: usize) -> bool {
-        P::ROWS == 1 && !SCALAR && lanes::<S, T>() * size_of::<T>() >= bytes && P::IN * P::OUT * size_of::<W>() > 49_152
+        let reads = lanes::<S, T>() * size_of::<T>() >= bytes && each::<S, T>() == 1;
+        P::ROWS == 1 && !SCALAR && reads && P::IN * P::OUT * size_of::<W>() > 49_152
     }
 
     /// How many registers of a streamed row [`by_rows`] reads at a time; 0 if the whole row fits one tile. It is at

@@ -59,7 +59,7 @@ pub(crate) const fn registers<S: Simd, T: Scalar>() -> usize {
 }
 
 /// How many of the processor's registers one of `T` takes: a number of several parts has one for each.
-const fn each<S: Simd, T: Scalar>() -> usize {
+pub(super) const fn each<S: Simd, T: Scalar>() -> usize {
     let (bytes, register) = (lanes::<S, T>() * size_of::<T>(), lanes::<S, f32>() * size_of::<f32>());
     if bytes > register { bytes / register } else { 1 }
 }
