@@ -141,7 +141,10 @@ impl Spectrum {
     pub fn rank_for(&self, share: f64) -> usize {
         let all = self.values.iter().map(|x| x * x).sum::<f64>();
         (0..self.values.len())
-            .find(|rank| all - tail(&self.values, *rank).powi(2) >= share * all)
+            .find(|rank| {
+                let left = tail(&self.values, *rank);
+                all - left * left >= share * all
+            })
             .unwrap_or(self.values.len())
     }
 

@@ -202,7 +202,7 @@ impl<T: Real> Distribution for StudentT<T> {
 ///
 /// let action = TanhNormal { mean: 0.2, deviation: 0.5 };
 /// let (y, log_prob) = action.sample_with_log_prob(&mut Noise::new(1));
-/// assert!((-1.0..1.0).contains(&y) && (log_prob - action.log_prob(y)).abs() < 1e-10_f64);
+/// assert!((-1.0..1.0).contains(&y) && f64::abs(log_prob - action.log_prob(y)) < 1e-10);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TanhNormal<T> {

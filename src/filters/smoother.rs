@@ -53,7 +53,7 @@ impl<T: Real, const N: usize> Gaussian<T, N> {
 /// }
 /// smooth(&one, &wanders, &mut levels)?;
 /// // The first level is known better than by the first measurement.
-/// assert!(levels[0].covariance[0] < 0.3 && (levels[0].mean[0] - 4.0).abs() < 0.1);
+/// assert!(levels[0].covariance[0] < 0.3 && f64::abs(levels[0].mean[0] - 4.0) < 0.1);
 /// # Ok::<(), monomorph::filters::NotPositive>(())
 /// ```
 ///

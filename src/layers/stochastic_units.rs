@@ -138,7 +138,7 @@ impl<const BETA: u64, const LOG_VARIANCE: bool> UnitNoise for Bottleneck<BETA, L
 /// use monomorph::prelude::*;
 ///
 /// network! { pub Digits: [784] -> [10] { Dense(512), InformationDropout(beta = 0.1), Dense(10) } }
-/// let net = Digits::boxed();
+/// let net = monomorph::memory::boxed::<Digits>();
 /// assert_eq!(net.evaluate(&[0.5; 784]), [0.0; 10]); // without noise
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
