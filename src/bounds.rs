@@ -257,6 +257,7 @@ impl<N: Network, I: Network> Bounded<N, I> {
     };
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, X, Y, V, W, N, I> Layer for Bounded<N, I>
 where
     T: Real,
@@ -371,6 +372,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, X, Y, V, W, N, I> Network for Bounded<N, I>
 where
     T: Real,
@@ -390,6 +392,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: Trainable, I: Network> Trainable for Bounded<N, I> where Self: Network {}
 
 /// The loss of a [`Bounded`] network with a class for each sample: cross-entropy of the sample's own outputs and of the
@@ -434,6 +437,7 @@ impl WorstCase {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Real, Y: Tensor<Element = T>, C: Class> Loss<T, [Y; 3], C> for WorstCase
 where
     CrossEntropy: Loss<T, Y, C>,
