@@ -75,7 +75,7 @@ unsafe impl<L: Parameters> Parameters for Rho<L> {
 /// A layer with distributions instead of weights; `L` is a [`Dense`](super::Dense), [`Conv1d`](super::Conv1d) or
 /// [`Conv2d`](super::Conv2d), `P` the [prior](Prior).
 ///
-/// [`Flipout`] is the same with weights that are drawn for a batch. `evaluate` computes with the means; [`sample`](crate::Network::sample) draws outputs, independently for each sample
+/// [`Flipout`] is the same with weights that are drawn for a batch. `evaluate` computes with the means; [`sample`](crate::network::sample) draws outputs, independently for each sample
 /// of a batch.
 ///
 /// ```

@@ -21,8 +21,8 @@ use crate::simd::Simd;
 ///
 /// It is for all samples at once, or batches so large that their noise is small; with small batches
 /// [`Adam`](super::Adam) is the better choice. There is no learning rate. A [`Schedule`](super::Schedule) and
-/// [clipping](super::clip) have no effect. [State](Role::State) decreases by its gradient once, as in any step. Rounding
-/// ends the descent in `f32` early: use `f64`.
+/// [clipping](super::clip) have no effect. [State](crate::parameters::Role::State) decreases by its gradient once, as in
+/// any step. Rounding ends the descent in `f32` early: use `f64`.
 ///
 /// # Errors
 /// A search that finds no decrease in `max_evaluations`: the network is then unchanged. That happens at a minimum, where
