@@ -20,9 +20,12 @@ mod bytes;
 pub mod data;
 #[cfg(feature = "alloc")]
 pub mod distributed;
+pub mod distributions;
 pub mod dual;
 #[doc = include_str!("../docs/from-notebook-to-microcontroller.md")]
 pub mod guide {}
+#[cfg(feature = "nalgebra")]
+pub mod filters;
 pub mod fit;
 pub mod fixed;
 mod float;
@@ -33,6 +36,8 @@ pub mod interval;
 mod kernels;
 pub mod layer;
 pub mod layers;
+#[cfg(feature = "nalgebra")]
+pub mod linalg;
 pub mod loss;
 mod math;
 pub mod memory;
@@ -45,6 +50,8 @@ pub mod parallel;
 pub mod parameters;
 mod plain;
 pub mod prelude;
+#[cfg(feature = "alloc")]
+pub mod prune;
 pub mod sampling;
 pub mod scalar;
 pub mod simd;
@@ -55,6 +62,8 @@ pub mod tensor;
 #[cfg(feature = "alloc")]
 pub mod testing;
 pub mod train;
+#[cfg(feature = "alloc")]
+pub mod watch;
 pub mod weight;
 pub mod weights;
 
@@ -116,6 +125,7 @@ pub use tensor::Tensor;
 /// | `#[packed(NameSmall: i8)]` | declares [the same network with quantized weights](network::PackedNetwork) beside it, as `bf16`, `f16` or `i8`; `#[packed(NameSmall: i8 { eye: EyeSmall })]` names the packed type of a network inside |
 /// | `#[streaming]` | the network also runs [step by step](Streaming): it emits `NameState`, `start` and `step` |
 /// | `#[unaligned]` | the network needs no special alignment |
+/// | `#[watched]` | what its forward pass keeps [can be looked at](network::Watched) |
 ///
 /// Other networks are aligned to a cache line, and so are their layers of 256 parameters or more, because aligned loads
 /// are faster; the padding in between is zeros that belong to no layer. A network with generic sizes is not aligned to

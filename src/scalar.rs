@@ -23,7 +23,8 @@ use crate::plain::{Element, Plain};
 ///    computes with these operators;
 /// 4. [`Real`], if it has functions. Their register versions are `x.map(Self::exp)` and so on.
 ///
-/// `src/dual.rs` is a complete example with functions; `src/fixed.rs` is one without, with a register of its own.
+/// `tests/suite/numbers.rs` has a complete example with functions; `src/fixed.rs` is one without, with a register of its
+/// own. A type that is made of `f32` or `f64` may have a [`Vector`] made of theirs: `src/dual/lanes.rs` is one.
 ///
 /// - Its size is a multiple of four bytes, and 0 is all zero bytes. The layout of networks and their memory relies on
 ///   this.
