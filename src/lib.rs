@@ -36,7 +36,7 @@ pub mod interval;
 mod kernels;
 pub mod layer;
 pub mod layers;
-#[cfg(feature = "nalgebra")]
+#[cfg(all(feature = "nalgebra", feature = "alloc"))]
 pub mod linalg;
 pub mod loss;
 mod math;

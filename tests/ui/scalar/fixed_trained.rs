@@ -10,6 +10,10 @@ pub fn evaluated(net: &Net<Q15>) -> [Q15; 2] {
 
 pub type Trained = Trainer<Net<Q15>, (Sgd, Mse), 4>;
 
+pub fn trainer() -> Trained {
+    Trainer::new(Sgd::default(), Mse)
+}
+
 pub fn trained(trainer: &mut Trained, net: &mut Net<Q15>, x: &[[Q15; 4]; 4], y: &[[Q15; 2]; 4]) {
     let _ = trainer.step(net, x, y);
 }
