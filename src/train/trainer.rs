@@ -87,7 +87,7 @@ impl<N: Network, O: Optimizer<N::Scalar>, L, const B: usize> Trainer<N, (O, L), 
     }
 }
 
-// `Real` is a bound of the functions that need it: for a bound here, the compiler would not say why a method is missing.
+// `Real` is a bound of the functions that need it: for a bound here, the compiler would not say why one is missing.
 impl<N, O, L, const B: usize, M> Trainer<N, (O, L), B, M>
 where
     N: Network,

@@ -28,8 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         });
         let digit = largest(&net.evaluate(image));
         let digit_fixed = largest(&fixed.evaluate(&rounded));
-        right += u32::from(digit == usize::from(*target));
-        right_fixed += u32::from(digit_fixed == usize::from(*target));
+        right += u32::from(digit == *target);
+        right_fixed += u32::from(digit_fixed == *target);
         alike += u32::from(digit == digit_fixed);
     }
     println!("of {} images: f32 {right}, fixed point {right_fixed} correct; {alike} alike", test.len());
