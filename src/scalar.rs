@@ -138,7 +138,7 @@ pub trait Scalar:
     message = "`{Self}` has no functions such as exp and tanh",
     label = "not a number type with functions",
     note = "use `f32` or `f64`; a network whose layers need no functions says so: `Net<T: monomorph::Scalar>`",
-    note = "training needs them, too: train in `f32` or `f64`, and convert the network then"
+    note = "training needs them, too: networks of fixed-point numbers and integers are only evaluated; train in `f32` or `f64`, then convert the network"
 )]
 pub trait Real: Scalar {
     /// The distance from 1 to the next larger number.

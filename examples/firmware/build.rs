@@ -4,10 +4,11 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use monomorph::fixed::convert;
 use monomorph::memory;
 use monomorph::network::PackedNetwork;
 use monomorph::weights::{blob::to_blob, load_bytes};
-use networks::{Digits, DigitsHalf, DigitsSmall};
+use networks::{Digits, DigitsHalf, DigitsOf, DigitsSmall, Number};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
@@ -18,10 +19,20 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Packs the weights.
 fn blobs(out: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=weights/digits.safetensors");
+    let file = fs::read("weights/digits.safetensors")?;
     let mut net = memory::boxed::<Digits>();
-    load_bytes(&fs::read("weights/digits.safetensors")?, &mut *net)?;
+    load_bytes(&file, &mut *net)?;
     fs::write(out.join("digits_half.blob"), to_blob(&*DigitsHalf::boxed_from(&net)))?;
     fs::write(out.join("digits_small.blob"), to_blob(&*DigitsSmall::boxed_from(&net)))?;
+
+    let mut net = memory::boxed::<DigitsOf<f32>>();
+    load_bytes(&file, &mut *net)?;
+    let mut fixed = memory::boxed::<DigitsOf<Number>>();
+    let report = convert(&*net, &mut *fixed);
+    if report.saturated > 0 {
+        return Err(format!("weights up to {} do not fit", report.largest).into());
+    }
+    fs::write(out.join("digits_fixed.blob"), to_blob(&*fixed))?;
     Ok(())
 }
 

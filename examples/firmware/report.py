@@ -36,13 +36,13 @@ ON_RISCV = {"policy": 2.6, "digits": 2.6, "digits_small": 2.6}
 FEW = {"Cortex-M4F": ON_CORTEX, "Cortex-M7F": ON_CORTEX, "RV32IMAFC": ON_RISCV}
 # Each instruction takes one nanosecond; a sleeping processor does not wait for the wall clock.
 QEMU = ["-nographic", "-icount", "shift=0,align=off,sleep=off", "-semihosting-config", "enable=on,target=native"]
-PROGRAMS = ["digits", "digits_half", "digits_small", "policy", "control", "amp", "writer", "gestures", "pump", "every_layer", "every_sequence", "xor", "sensor", "snapshot", "fusion"]
+PROGRAMS = ["digits", "digits_half", "digits_small", "digits_fixed", "policy", "control", "amp", "writer", "gestures", "pump", "every_layer", "every_sequence", "xor", "sensor", "snapshot", "fusion"]
 # All layers there are.
 EVERY = ["every_layer", "every_sequence"]
 # A filter feeds what it rounds back into itself, as training does.
 TRAINING = ["xor", "sensor", "snapshot", "fusion"]
 # Programs whose cycles on a Cortex-M4F are estimated: they begin by evaluating one network.
-ESTIMATED = ["digits", "digits_half", "digits_small", "policy", "control"]
+ESTIMATED = ["digits", "digits_half", "digits_small", "digits_fixed", "policy", "control"]
 # How far a result may be from the PC's, relative to the largest number on its line: the PC adds numbers in a
 # different order. Training repeats that a few hundred times.
 TOLERANCE, TRAINING_TOLERANCE = 1e-5, 1e-3
@@ -199,7 +199,7 @@ def main():
         outputs = list(pool.map(emulate, jobs))
 
     print(f"{'program':<14} {'processor':<11} {'flash':>7} {'RAM':>6} {'stack':>6} {'instructions':>13} {'per MAC':>7} {'cycles':>8}  difference")
-    bits = {}
+    bits, counts = {}, {}
     for (program, (name, *_)), (path, output) in zip(jobs, outputs):
         what = f"{program} on {name}"
         if output is None:
@@ -223,7 +223,7 @@ def main():
         print(f"{program:<14} {name:<11} {figures}  {'as logged' if program == 'log' else f'{apart:.1e}'}")
 
         # The guarantees in the README.
-        if program in ("digits", "digits_half", "digits_small"):
+        if program in ("digits", "digits_half", "digits_small", "digits_fixed"):
             # Without an FPU, floating-point arithmetic in software is linked in.
             most = measured["weights"][0] + (12 if name in CORTEX_WITH_FLOATS else 20) * 1024
             check(flash <= most, f"{what}: {flash} bytes of flash")
@@ -236,6 +236,9 @@ def main():
             for first in range(0, len(instructions), size):
                 alike = set(instructions[first : first + size])
                 check(len(alike) == 1, f"{what}: the time depends on the data: {sorted(alike)}")
+        counts[program, name] = count
+        if program == "digits_fixed" and name == "Cortex-M0":
+            check(4 * count <= counts.get(("digits", name), 0), f"{what}: more than a quarter of the instructions of `digits`")
         if program in FEW.get(name, {}):
             check(count <= FEW[name][program] * macs, f"{what}: {ratio} instructions per multiply-accumulate")
 

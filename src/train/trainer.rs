@@ -77,19 +77,20 @@ pub struct Trainer<N: Network, R: Recipe, const B: usize, M> {
 }
 
 #[cfg(feature = "alloc")]
-impl<N: Network<Scalar: Real>, O: Optimizer<N::Scalar>, L, const B: usize> Trainer<N, (O, L), B> {
+impl<N: Network, O: Optimizer<N::Scalar>, L, const B: usize> Trainer<N, (O, L), B> {
     /// A trainer with its memory on the heap.
     pub fn new(optimizer: O, loss: L) -> Self
     where
-        N: Trainable,
+        N: Trainable<Scalar: Real>,
     {
         Self::in_memory(optimizer, loss, memory::boxed())
     }
 }
 
+// `Real` is a bound of the functions that need it: for a bound here, the compiler would not say why one is missing.
 impl<N, O, L, const B: usize, M> Trainer<N, (O, L), B, M>
 where
-    N: Network<Scalar: Real>,
+    N: Network,
     O: Optimizer<N::Scalar>,
     M: DerefMut<Target = TrainMemory<N, O, B>>,
 {
@@ -104,7 +105,7 @@ where
     /// a box, a field.
     pub fn in_memory(optimizer: O, loss: L, mut memory: M) -> Self
     where
-        N: Trainable,
+        N: Trainable<Scalar: Real>,
     {
         const {
             assert_parts::<N, O>();
@@ -215,6 +216,7 @@ where
         target: &[Y; B],
     ) -> Result<Step<N::Scalar>, TrainError>
     where
+        N::Scalar: Real,
         L: Loss<N::Scalar, N::Output, Y>,
     {
         self.step_at(level(), network, input, target)
@@ -232,6 +234,7 @@ where
         target: &[Y; B],
     ) -> Result<Step<N::Scalar>, TrainError>
     where
+        N::Scalar: Real,
         L: Loss<N::Scalar, N::Output, Y>,
     {
         let settings = self.settings()?;
@@ -261,6 +264,7 @@ where
         settings: Settings,
     ) -> Result<Step<N::Scalar>, TrainError>
     where
+        N::Scalar: Real,
         L: Loss<N::Scalar, N::Output, Y>,
     {
         if self.loss.divisor(target) == 0.0 {

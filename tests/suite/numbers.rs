@@ -5,6 +5,7 @@ use std::fmt::{Display, Formatter, Result};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use monomorph::Parameters;
+use monomorph::fixed::{self, Fixed};
 use monomorph::layer::Pass;
 use monomorph::memory::{Plain, boxed};
 use monomorph::prelude::*;
@@ -409,6 +410,39 @@ fn fixed_point_saturates() {
     net.dense2.weight = [[Q15::ONE, -Q15::ONE]; 3];
     assert_eq!(net.evaluate(&[Q15::ONE; 4]), [Q15(i32::MAX), Q15(i32::MIN)]);
     assert_eq!(Q15::from_f64(f64::NEG_INFINITY), Q15(i32::MIN));
+}
+
+#[test]
+fn networks_are_converted_to_sixteen_bits() {
+    fn check<A, N, X, Y>(tolerance: f64)
+    where
+        X: Tensor<Element = f64>,
+        Y: Tensor<Element = Fixed<11>>,
+        A: Network<Scalar = f64, Input = X>,
+        N: Network<Scalar = Fixed<11>, Input = Y>,
+    {
+        let mut noise = Noise::new(3);
+        let net = network::<A>(&mut noise);
+        let mut fixed = boxed::<N>();
+        let report = fixed::convert(&*net, &mut *fixed);
+        assert!(report.saturated == 0 && report.error <= 0.5 / 2048.0 && report.largest < 16.0, "{report:?}");
+        let input = random::<X, 1>(&mut noise);
+        let mut rounded = boxed::<[Y; 1]>();
+        convert(batch_slice(&input[..]), batch_slice_mut(&mut rounded[..]));
+        let expected = monomorph::network::evaluate(&*net, &input[0]);
+        let found = monomorph::network::evaluate(&*fixed, &rounded[0]);
+        assert_close(N::NAME, found.numbers(), expected.numbers(), tolerance);
+    }
+    check::<Small<f64>, Small<Fixed<11>>, _, _>(0.005);
+    check::<Scanner<f64>, Scanner<Fixed<11>>, _, _>(0.01);
+
+    // What is out of range is counted.
+    let mut net = Small::<f64>::zeroed();
+    net.dense1.weight[0] = [100.0, -100.0, 1.0];
+    let mut fixed = Small::<Fixed<11>>::zeroed();
+    let report = fixed::convert(&net, &mut fixed);
+    assert_eq!((report.saturated, report.largest), (2, 100.0));
+    assert_eq!(fixed.dense1.weight[0].map(|w| w.to_bits()), [i16::MAX, i16::MIN, 2048]);
 }
 
 #[test]

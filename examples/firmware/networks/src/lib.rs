@@ -1,6 +1,8 @@
 //! The networks, for the programs of the firmware and for the one that trains them.
 #![no_std]
 
+use monomorph::Scalar;
+use monomorph::fixed::Fixed;
 use monomorph::prelude::*;
 
 network! {
@@ -13,6 +15,19 @@ network! {
         Dense(10),
     }
 }
+
+network! {
+    /// The same network with other numbers, such as [`Number`]s.
+    pub DigitsOf<T: Scalar>: [28, 28, 1] -> [10] {
+        Conv2d(8, kernel = 5, stride = 2), Relu,
+        Conv2d(16, kernel = 3, stride = 2), Relu,
+        Flatten,
+        Dense(10),
+    }
+}
+
+/// What the digits are computed with where there is no floating-point unit: from −32 to 32, in steps of 0.001.
+pub type Number = Fixed<10>;
 
 /// The number of test images in flash.
 pub const IMAGES: usize = 5;
