@@ -11,7 +11,25 @@
 //! are means over draws of the weights. `--fashion` is a folder of Fashion-MNIST's test files (Debian's package
 //! `dataset-fashion-mnist`), which the network has never seen: its uncertainty should tell them from digits. Then weights
 //! are removed by their ratio of signal to noise, `|μ| / σ`, and what is left of whole units is stored as a smaller
-//! network. The plots `reliability.svg` and `pruning.svg` are in `--out`.
+//! network. Output, 20 epochs, 5 minutes on two busy cores:
+//!
+//! ```text
+//! digits against clothes: AUROC 0.949 by entropy, 0.951 by mutual information
+//! without 0 % of the weights: error 1.50 %, +0.00
+//! without 25 % of the weights: error 1.50 %, +0.00
+//! without 50 % of the weights: error 1.50 %, +0.00
+//! without 75 % of the weights: error 1.53 %, +0.03
+//! without 90 % of the weights: error 1.89 %, +0.39
+//! without 95 % of the weights: error 4.24 %, +2.74
+//! without 98 % of the weights: error 36.81 %, +35.31
+//! 125 of 400 units in each layer, 115135 instead of 478410 weights: error 2.37 %, +0.87; target/bayes_digits/small.safetensors
+//! error 1.48 %, ECE 0.76 %
+//! ```
+//!
+//! The divergence counts a tenth here (`--lambda`). With Bayes' rule, `--lambda 1 --epochs 50`, the network is simpler and less
+//! right: error 2.61 %, ECE 3.55 %, AUROC 0.896; then 95 % of the weights are superfluous, and 100 units of 400 lose nothing.
+//!
+//! The plots `reliability.svg` and `pruning.svg` are in `--out`.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
