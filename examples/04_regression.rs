@@ -36,26 +36,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         x.push([at as f32]);
         y.push([(truth(at) + NOISE * noise.normal()) as f32]);
     }
-    let (mut train, validation) = Dataset::new(x, y)?.split(200);
+    let (train, validation) = Dataset::new(x, y)?.split(200);
 
     let mut net = Curve::init(&mut ChaCha8Rng::seed_from_u64(4));
-    let mut trainer = Trainer::<Curve, _, 32>::new(Adam { learning_rate: 0.01, ..Adam::default() }, Mse)
-        .schedule(Schedule::Cosine { warmup: 0, total: 60 * 31, floor: 0.01 });
-    let mut evaluator = Evaluator::<Curve, 32>::new();
-    let mut stopping = EarlyStopping::<Curve>::new(15);
-    for _epoch in 0..60 {
-        train.shuffle(&mut noise);
-        for batch in train.batches::<32>() {
-            trainer.step(&mut net, batch.x, batch.y)?;
-        }
-        let score = evaluator.score(&net, &Mse, validation.inputs(), validation.targets())?;
-        if stopping.observe(score.loss, &net) {
-            break;
-        }
-    }
-    stopping.restore(&mut net);
+    let best = fit(&mut net, &train)
+        .validate(&validation)
+        .epochs(60)
+        .stop_early(15)
+        .optimizer(Adam { learning_rate: 0.01, ..Adam::default() })
+        .schedule(|total| Schedule::Cosine { warmup: 0, total, floor: 0.01 })
+        .run()?;
+    let error = best.validation.map_or(f64::NAN, |score| score.loss.sqrt());
 
-    println!("the validation error is close to the noise: {}", stopping.best().sqrt() < 1.2 * NOISE);
+    println!("the validation error is close to the noise: {}", error < 1.2 * NOISE);
     println!("f(1.0) is within 0.15 of the truth: {}", (f64::from(net.evaluate(&[1.0])[0]) - truth(1.0)).abs() < 0.15);
     Ok(())
 }

@@ -9,6 +9,9 @@ use crate::simd::Simd;
 pub trait Activation<T: Scalar>: 'static {
     /// Whether `f′(x)` can be computed from `y = f(x)` alone, so that `x` need not be kept.
     const FROM_OUTPUT: bool;
+    /// Where `f` turns from rising to falling or back, in ascending order; `None` if that is not known. Numbers that
+    /// stand for many, such as [`Interval`](crate::Interval), are bounded by it.
+    const TURNS: Option<&'static [f64]> = None;
 
     /// `f(x)`.
     fn apply<S: Simd>(simd: S, x: T::Vector<S>) -> T::Vector<S>;
@@ -23,6 +26,7 @@ pub struct Identity;
 
 impl<T: Scalar> Activation<T> for Identity {
     const FROM_OUTPUT: bool = true;
+    const TURNS: Option<&'static [f64]> = Some(&[]);
 
     #[inline(always)]
     fn apply<S: Simd>(_simd: S, x: T::Vector<S>) -> T::Vector<S> {

@@ -5,17 +5,19 @@ mod triangle;
 use core::fmt;
 
 use crate::dual::Dual;
-use triangle::{Triangle, squared};
+use triangle::{Growing, Triangle, squared};
 
 /// The method of Levenberg and Marquardt: `min Σ (f(x, b) − y)²` over the parameters `b` of any differentiable function.
 ///
-/// Each step solves the linearised problem, damped: `min ‖J h + r‖² + μ ‖D h‖²`, by rotations of Givens that need no
-/// memory but a triangle of `P × P` numbers, and no squares of `J`'s condition. `D` is the largest norm that each column
-/// of `J` has had, after Moré, *The Levenberg–Marquardt algorithm: implementation and theory* (1978), so results do not
-/// depend on the units of parameters; `μ` follows Nielsen, *Damping parameter in Marquardt's method* (1999). Steps along
-/// which the model bends too much are not taken, and others are corrected for it: the geodesic acceleration of Transtrum
-/// and Sethna (2012). The last steps are those of Gauss and Newton, as long as each is
-/// shorter than the one before: where rounding hides the sum of squares, its gradient still leads on.
+/// Each step solves the linearised problem, damped: `min ‖J h + r‖² + μ ‖D h‖²`, by reflections of Householder that
+/// need no memory but a triangle of `P × P` numbers and some rows, and no squares of `J`'s condition. `D` is the
+/// largest norm that each column of `J` has had, after Moré, *The Levenberg–Marquardt algorithm: implementation and
+/// theory* (1978), so results do not depend on the units of parameters; `μ` follows Nielsen, *Damping parameter in
+/// Marquardt's method* (1999). Steps along which the model bends too much are not taken, and others are corrected for
+/// it: the geodesic acceleration of Transtrum and Sethna (2012), where the step before did not do what it promised. The
+/// last steps are those of Gauss and Newton, as long as each is shorter than the one before: where rounding hides the
+/// sum of squares, its gradient still leads on. If they shrink slowly, Anderson's acceleration (1965) makes them shrink
+/// faster.
 ///
 /// The model is written over dual numbers, which give its derivatives:
 ///
@@ -163,38 +165,31 @@ struct Problem<'a, F, X> {
 }
 
 impl<F, X: Copy> Problem<'_, F, X> {
-    /// The linearised problem at `parameters`, and the sum of squares there; or the point at which it is not finite.
-    fn linearise<const P: usize>(&self, parameters: &[f64; P]) -> Result<(Triangle<P>, f64), usize>
+    /// The linearised problem at `parameters`, and the sum of squares there, if it is at most `most`; or the point at which it
+    /// is more or not finite.
+    fn linearise<const P: usize>(&self, parameters: &[f64; P], most: f64) -> Result<(Triangle<P>, f64), usize>
     where
         F: Fn(X, [Dual<f64, P>; P]) -> Dual<f64, P>,
     {
         let variables = core::array::from_fn(|index| Dual::variable(parameters[index], index));
-        let (mut triangle, mut sum) = (Triangle::new(), 0.0);
+        let (mut triangle, mut sum) = (Growing::new(), 0.0);
         for (point, (x, y)) in self.points.iter().zip(self.values).enumerate() {
             let model = (self.model)(*x, variables);
             let residual = model.value - y;
-            if !residual.is_finite() || model.derivatives.iter().any(|derivative| !derivative.is_finite()) {
+            sum += residual * residual;
+            // A number that is not finite times 0 is no number.
+            let slopes: f64 = model.derivatives.iter().map(|derivative| 0.0 * derivative).sum();
+            if slopes.is_nan() || !sum.is_finite() || sum > most {
                 return Err(point);
             }
-            triangle.add(model.derivatives, -residual);
-            sum += residual * residual;
+            triangle.add(&model.derivatives, -residual);
         }
-        Ok((triangle, sum))
+        Ok((triangle.finish(), sum))
     }
 
-    /// The sum of squares; infinite or NaN where it cannot be computed.
-    fn sum<const P: usize>(&self, parameters: &[f64; P]) -> f64
-    where
-        F: Fn(X, [Dual<f64, P>; P]) -> Dual<f64, P>,
-    {
-        let constants = parameters.map(Dual::constant);
-        let square = |(x, y): (&X, &f64)| squared((self.model)(*x, constants).value - y);
-        self.points.iter().zip(self.values).map(square).sum()
-    }
-
-    /// The linearised problem of the correction for a step `h`: `min ‖J a + r''/2‖²`, where `r''` is the second derivative
-    /// of the residuals along `h`.
-    fn bend<const P: usize>(&self, parameters: &[f64; P], h: &[f64; P]) -> Option<Triangle<P>>
+    /// `−Jᵀr''/2`, where `r''` is the second derivative of the residuals along a step `h`: what is to be solved for the
+    /// correction of the step.
+    fn bend<const P: usize>(&self, parameters: &[f64; P], h: &[f64; P]) -> [f64; P]
     where
         F: Fn(X, [Dual<f64, P>; P]) -> Dual<f64, P>,
     {
@@ -202,17 +197,16 @@ impl<F, X: Copy> Problem<'_, F, X> {
         const PART: f64 = 0.1;
         let variables = core::array::from_fn(|index| Dual::variable(parameters[index], index));
         let ahead = core::array::from_fn(|index| Dual::constant(parameters[index] + PART * h[index]));
-        let mut triangle = Triangle::new();
+        let mut bend = [0.0; P];
         for x in self.points {
             let (here, there) = ((self.model)(*x, variables), (self.model)(*x, ahead).value);
             let slope: f64 = here.derivatives.iter().zip(h).map(|(derivative, h)| derivative * h).sum();
             let second = 2.0 / PART * ((there - here.value) / PART - slope);
-            if !second.is_finite() {
-                return None;
+            for (bend, derivative) in bend.iter_mut().zip(here.derivatives) {
+                *bend -= 0.5 * second * derivative;
             }
-            triangle.add(here.derivatives, -second / 2.0);
         }
-        Some(triangle)
+        bend
     }
 }
 
@@ -235,7 +229,8 @@ impl LevenbergMarquardt {
             return Err(FitError::TooFew { points: x.len(), parameters: P });
         }
         let problem = Problem { model, points: x, values: y };
-        let (triangle, sum_of_squares) = problem.linearise(&start).map_err(|point| FitError::NotFinite { point })?;
+        let (triangle, sum_of_squares) =
+            problem.linearise(&start, f64::INFINITY).map_err(|point| FitError::NotFinite { point })?;
         let mut fit = Fit {
             parameters: start,
             sum_of_squares,
@@ -246,9 +241,6 @@ impl LevenbergMarquardt {
             triangle,
         };
         self.descend(&problem, &mut fit);
-        if fit.end != End::Iterations {
-            self.polish(&problem, &mut fit);
-        }
         Ok(fit)
     }
 
@@ -259,6 +251,8 @@ impl LevenbergMarquardt {
         F: Fn(X, [Dual<f64, P>; P]) -> Dual<f64, P>,
     {
         let mut before = f64::INFINITY;
+        // The last step of Gauss and Newton, and the one taken.
+        let mut last = None;
         while fit.iterations < self.iterations {
             let h = fit.triangle.solve();
             let scale = fit.triangle.columns();
@@ -266,17 +260,34 @@ impl LevenbergMarquardt {
             if length.is_nan() || length > 0.9 * before || length == 0.0 {
                 return;
             }
+            let shrink = libm::sqrt(length / before).max(1e-8);
             before = length;
-            let parameters = core::array::from_fn(|index| fit.parameters[index] + h[index]);
-            let Ok((triangle, sum)) = problem.linearise(&parameters) else { return };
+            // Steps that shrink slowly show where they lead: Anderson's acceleration.
+            let step = match last {
+                Some((h_before, step_before)) if shrink > 0.02 => {
+                    let (h_before, step_before): ([f64; P], [f64; P]) = (h_before, step_before);
+                    let (mut along, mut all) = (0.0, 0.0);
+                    for index in 0..P {
+                        let change = h[index] - h_before[index];
+                        along += squared(scale[index]) * change * h[index];
+                        all += squared(scale[index] * change);
+                    }
+                    core::array::from_fn(|index| {
+                        h[index] - along / all * (step_before[index] + h[index] - h_before[index])
+                    })
+                }
+                _ => h,
+            };
+            last = Some((h, step));
+            let parameters = core::array::from_fn(|index| fit.parameters[index] + step[index]);
             fit.iterations += 1;
             fit.evaluations += 1;
             // Rounding may make the sum a little larger.
-            if sum > fit.sum_of_squares * (1.0 + 1e-9) + f64::MIN_POSITIVE {
-                return;
-            }
+            let most = fit.sum_of_squares * (1.0 + 1e-9) + f64::MIN_POSITIVE;
+            let Ok((triangle, sum)) = problem.linearise(&parameters, most) else { return };
             (fit.parameters, fit.triangle, fit.sum_of_squares) = (parameters, triangle, sum);
-            if is_small(&h, &fit.parameters, 1e-15) {
+            // The next step would change nothing.
+            if is_small(&h, &fit.parameters, 4e-16 / shrink) {
                 fit.end = End::Converged;
                 return;
             }
@@ -290,48 +301,65 @@ impl LevenbergMarquardt {
     {
         let mut scale = fit.triangle.columns().map(|norm| if norm > 0.0 { norm } else { 1.0 });
         let (mut damping, mut growth) = (self.damping, 2.0);
+        // Whether the last step did not do what it promised, and how small steps are to be for undamped ones to be tried.
+        let (mut is_bent, mut near) = (false, 1e-2);
         while fit.iterations < self.iterations {
             fit.iterations += 1;
             let rows = scale.map(|scale| libm::sqrt(damping) * scale);
-            let h = fit.triangle.damped(&rows).solve();
+            let damped = fit.triangle.damped(&rows);
+            let h = damped.solve();
             let moved = |step: &[f64; P]| core::array::from_fn(|index| fit.parameters[index] + step[index]);
             if is_small(&h, &fit.parameters, 1e-13) {
                 fit.end = End::Converged;
+                self.polish(problem, fit);
                 return;
+            }
+            if is_small(&h, &fit.parameters, near) {
+                // If that does not lead on from here, it may closer to the end.
+                near *= 1e-3;
+                self.polish(problem, fit);
+                if fit.end == End::Converged {
+                    return;
+                }
+                continue;
             }
             let norm = |step: &[f64; P]| libm::sqrt(step.iter().zip(&scale).map(|(h, d)| squared(h * d)).sum());
             // The correction for the bend of the model, with the same damping.
-            fit.evaluations += 2;
-            let correction = problem.bend(&fit.parameters, &h).map(|bend| bend.damped(&rows).solve());
-            let straight = correction.filter(|a| 2.0 * norm(a) <= self.bend * norm(&h));
+            let straight = if is_bent {
+                fit.evaluations += 2;
+                let a = damped.solve_normal(&problem.bend(&fit.parameters, &h));
+                (2.0 * norm(&a) <= self.bend * norm(&h)).then_some(a)
+            } else {
+                Some([0.0; P])
+            };
             let predicted = {
                 let reached = fit.triangle.times(&h);
                 let linear: f64 = reached.iter().map(|x| x * x).sum();
                 linear + 2.0 * damping * squared(norm(&h))
             };
-            let next = straight.map(|a| {
-                let step = core::array::from_fn(|index| h[index] + a[index]);
-                let parameters = moved(&step);
-                (parameters, problem.sum(&parameters))
+            let next = straight.and_then(|a| {
+                let parameters = moved(&core::array::from_fn(|index| h[index] + a[index]));
+                fit.evaluations += 1;
+                problem.linearise(&parameters, fit.sum_of_squares).ok().map(|linearised| (parameters, linearised))
             });
-            let gain = next.map_or(-1.0, |(_, sum)| (fit.sum_of_squares - sum) / predicted);
-            let linearised = next.filter(|_| gain > 0.0).and_then(|(parameters, _)| {
-                fit.evaluations += 2;
-                problem.linearise(&parameters).ok().map(|linearised| (parameters, linearised))
-            });
-            if let Some((parameters, (triangle, sum))) = linearised {
+            let gain = next.as_ref().map_or(-1.0, |(_, (_, sum))| (fit.sum_of_squares - sum) / predicted);
+            is_bent = gain < 0.9;
+            if let Some((parameters, (triangle, sum))) = next.filter(|_| gain > 0.0) {
                 (fit.parameters, fit.triangle, fit.sum_of_squares) = (parameters, triangle, sum);
                 for (scale, norm) in scale.iter_mut().zip(fit.triangle.columns()) {
                     *scale = scale.max(norm);
                 }
                 let miss = 2.0 * gain - 1.0;
-                damping *= f64::clamp(1.0 - miss * miss * miss, 1.0 / 3.0, 2.0);
+                // Nielsen's factor, and a smaller one where the linear model is almost exact.
+                damping *=
+                    if (gain - 1.0).abs() < 0.15 { 0.1 } else { (1.0 - miss * miss * miss).clamp(1.0 / 3.0, 2.0) };
                 growth = 2.0;
             } else {
                 damping *= growth;
                 growth *= 2.0;
                 if damping.is_nan() || damping >= 1e40 {
                     fit.end = End::Stalled;
+                    self.polish(problem, fit);
                     return;
                 }
             }

@@ -13,6 +13,8 @@ mod activation;
 #[cfg(feature = "audio")]
 pub mod audio;
 pub mod augment;
+pub mod ball;
+pub mod bounds;
 mod bytes;
 #[cfg(feature = "std")]
 pub mod data;
@@ -25,13 +27,17 @@ pub mod guide {}
 #[cfg(feature = "nalgebra")]
 pub mod filters;
 pub mod fit;
+pub mod fixed;
 mod float;
 mod fpu;
 pub mod hyperparameters;
 pub mod init;
+pub mod interval;
 mod kernels;
 pub mod layer;
 pub mod layers;
+#[cfg(feature = "nalgebra")]
+pub mod linalg;
 pub mod loss;
 mod math;
 pub mod memory;
@@ -44,6 +50,8 @@ pub mod parallel;
 pub mod parameters;
 mod plain;
 pub mod prelude;
+#[cfg(feature = "alloc")]
+pub mod prune;
 pub mod sampling;
 pub mod scalar;
 pub mod simd;
@@ -54,10 +62,14 @@ pub mod tensor;
 #[cfg(feature = "alloc")]
 pub mod testing;
 pub mod train;
+#[cfg(feature = "alloc")]
+pub mod watch;
 pub mod weight;
 pub mod weights;
 
+pub use ball::Ball;
 pub use dual::Dual;
+pub use interval::Interval;
 pub use layer::{Activation, Layer};
 #[doc(inline)]
 pub use monomorph_shapes as shapes;
@@ -113,6 +125,7 @@ pub use tensor::Tensor;
 /// | `#[packed(NameSmall: i8)]` | declares [the same network with quantized weights](network::PackedNetwork) beside it, as `bf16`, `f16` or `i8`; `#[packed(NameSmall: i8 { eye: EyeSmall })]` names the packed type of a network inside |
 /// | `#[streaming]` | the network also runs [step by step](Streaming): it emits `NameState`, `start` and `step` |
 /// | `#[unaligned]` | the network needs no special alignment |
+/// | `#[watched]` | what its forward pass keeps [can be looked at](network::Watched) |
 ///
 /// Other networks are aligned to a cache line, and so are their layers of 256 parameters or more, because aligned loads
 /// are faster; the padding in between is zeros that belong to no layer. A network with generic sizes is not aligned to

@@ -6,10 +6,18 @@
 //! | [`TopK`] | scores of classes |
 //! | [`Regression`]: R², mean absolute and root mean square error | numbers |
 //! | [`Calibration`]: expected calibration error | confidences |
+//! | [`Predictive`]: entropy, mutual information; [`Moments`] | samples of a stochastic network |
+//! | [`information`]: entropy, mutual information, estimates of these | probabilities, samples |
+//! | [`temperature`] | logits of classes, to calibrate them |
 //! | [`roc_auc`], [`average_precision`] | scores of two classes |
 //!
 //! Those that are structs are filled sample by sample, over as many batches as there are. The formulas are those of
 //! scikit-learn; a quotient of nothing by nothing is 0, as with its `zero_division=0`, if not stated otherwise.
+
+pub mod information;
+mod uncertainty;
+
+pub use uncertainty::{Moments, Predictive, softmax, temperature};
 
 use crate::scalar::{Real, Scalar};
 
@@ -119,7 +127,11 @@ impl<const C: usize> Confusion<C> {
     ///
     /// # Errors
     /// A class that is not below `C`. The samples before it are counted.
-    pub fn add_scores<T: Scalar>(&mut self, truths: &[usize], scores: &[[T; C]]) -> Result<(), NoSuchClass> {
+    pub fn add_scores<T: Scalar, const B: usize>(
+        &mut self,
+        truths: &[usize; B],
+        scores: &[[T; C]; B],
+    ) -> Result<(), NoSuchClass> {
         truths.iter().zip(scores).try_for_each(|(truth, scores)| self.add(*truth, argmax(scores)))
     }
 
@@ -272,6 +284,12 @@ impl<const BINS: usize> Calibration<BINS> {
             bin[1] += confidence;
             bin[2] += f64::from(u8::from(right));
         }
+    }
+
+    /// What a reliability diagram shows: for each bin the number of samples, their mean confidence and their accuracy;
+    /// both are 0 of a bin without samples.
+    pub fn bins(&self) -> [(f64, f64, f64); BINS] {
+        self.bins.map(|[samples, confidence, right]| (samples, share(confidence, samples), share(right, samples)))
     }
 
     /// `Σ |bin| / n · |accuracy of the bin − mean confidence of the bin|`.

@@ -124,6 +124,23 @@ pub trait Network: Layer + Send + Sync {
 )]
 pub trait Trainable: Network {}
 
+/// A network that shows what its forward pass keeps: one declared with `#[watched]`.
+///
+/// [`Activations`](crate::watch::Activations) looks at it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not show its activations",
+    label = "declared without `#[watched]`",
+    note = "write `network! {{ #[watched] pub Net: .. }}`"
+)]
+pub trait Watched: Network {
+    /// Calls `f` for every value that [`forward`](Layer::forward) keeps, with the name of the layer that gives it, the size of its
+    /// last axis, and the numbers of the whole batch. An activation behind a layer is part of it, as in the pass itself.
+    fn each_kept<const B: usize>(saved: &Self::Saved<B>, f: &mut Show<'_, Self::Scalar>);
+}
+
+/// What [`Watched::each_kept`] calls.
+pub type Show<'a, T> = dyn FnMut(&'static str, usize, &[T]) + 'a;
+
 /// A network whose weights are packed in fewer bits than it computes with, declared by `#[packed(..)]`.
 ///
 /// ```

@@ -1,5 +1,7 @@
 //! The random number generator inside networks: small, portable and `no_std`.
 
+mod ziggurat;
+
 use crate::plain::Plain;
 
 /// SplitMix64, the generator of Steele, Lea and Flood, *Fast splittable pseudorandom number generators* (OOPSLA 2014):

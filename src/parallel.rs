@@ -15,12 +15,14 @@ use crate::kernels::training;
 use crate::layer::{InputError, Pass};
 use crate::loss::{Loss, LossError};
 use crate::memory;
-use crate::network::{Network, Workspace, evaluate_in};
+use crate::network::{Network, Trainable, Workspace, evaluate_in};
 use crate::optim::{Objective, Optimizer, clip};
 use crate::scalar::{Real, Scalar};
 use crate::simd::{Level, Simd, Task, Vector, dispatch, level};
 use crate::tensor::assert_batch_size;
-use crate::train::{Recipe, Shard, ShardTask, Step, TrainError, TrainMemory, Trainer, UpdateTask, noise_of};
+use crate::train::{
+    Epoch, Fit, FitError, Recipe, Shard, ShardTask, Step, TrainError, TrainMemory, Trainer, UpdateTask, noise_of,
+};
 
 /// Evaluates any number of samples, `B` at a time, on the threads of a pool.
 ///
@@ -242,6 +244,37 @@ impl<N: Network<Scalar: Real>, O: Optimizer<N::Scalar>, L, const B: usize> Paral
         dispatch(level, UpdateTask { optimizer: &*optimizer, settings, network, batch: &mut batch, moments })?;
         (*steps, *noise) = (settings.step, next_noise);
         Ok(outcome)
+    }
+}
+
+impl<N, Y, O, L, const B: usize> Fit<'_, N, Y, O, L, B>
+where
+    N: Network<Scalar: Real, Input: Clone> + Trainable,
+    Y: Clone + Sync,
+    O: Optimizer<N::Scalar>,
+    L: Loss<N::Scalar, N::Output, Y> + Sync,
+{
+    /// As [`run`](Self::run), on the threads of the current pool: each step is one of a [`ParallelTrainer`] over `shards`
+    /// shards of `B` samples. Steps allocate what the pool takes to share them out.
+    ///
+    /// ```
+    /// use monomorph::data::Dataset;
+    /// use monomorph::prelude::*;
+    ///
+    /// network! { Line: [1] -> [1] { Dense(1) } }
+    /// let train = Dataset::new(vec![[-1.0], [0.0], [1.0], [2.0]], vec![[-1.0_f32], [1.0], [3.0], [5.0]])?;
+    /// let mut net = Line::zeroed();
+    /// let sgd = Sgd { learning_rate: 0.1, ..Sgd::default() };
+    /// fit(&mut net, &train).optimizer(sgd).epochs(200).batch_size::<2>().run_parallel(2)?;
+    /// assert!((net.evaluate(&[10.0])[0] - 21.0).abs() < 1e-2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), for batches of `shards · B` samples.
+    pub fn run_parallel(self, shards: usize) -> Result<Epoch, FitError> {
+        let mut trainer = ParallelTrainer::new(Trainer::<N, _, B>::new(self.optimizer, self.loss));
+        self.plan.run(shards, &mut trainer, |parallel| &mut parallel.trainer, ParallelTrainer::step)
     }
 }
 

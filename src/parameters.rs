@@ -397,6 +397,27 @@ pub fn for_each_tensor(entries: &'static [Entry], f: &mut dyn FnMut(Path<'_>, &'
     walk(entries, None, &mut 0, f);
 }
 
+/// What [`for_each_layer`] calls.
+type EachLayer<'a> = dyn FnMut(Path<'_>, &'static [Entry], Range<usize>) + 'a;
+
+/// Calls `f` for every struct that has tensors of its own, with its name, its table of contents and its range in the flat
+/// slice: for each layer of a network.
+pub fn for_each_layer(entries: &'static [Entry], f: &mut EachLayer<'_>) {
+    fn walk(entries: &'static [Entry], outer: Option<&Path<'_>>, mut offset: usize, f: &mut EachLayer<'_>) {
+        for entry in entries {
+            if let Entry::Layer(name, inner) = entry {
+                let layer = Path { outer, name };
+                if inner.iter().any(|entry| matches!(entry, Entry::Tensor(_))) {
+                    f(layer, inner, offset..offset + end(inner));
+                }
+                walk(inner, Some(&layer), offset, f);
+            }
+            offset += count(core::slice::from_ref(entry));
+        }
+    }
+    walk(entries, None, 0, f);
+}
+
 /// Where the tensor of this name is in the flat slice.
 fn find_tensor(entries: &'static [Entry], name: &str) -> Option<Range<usize>> {
     let mut offset = 0;

@@ -7,13 +7,14 @@ use fearless_simd::Simd;
 
 use crate::plain::{Element, Plain};
 
-/// A number type that networks can use: `f32`, `f64`, a [`Dual`](crate::Dual) number, or a number type of your own.
+/// A number type that networks can use: `f32`, `f64`, a [`Dual`](crate::Dual) number, an [`Interval`](crate::Interval), a
+/// [`Fixed`](crate::fixed::Fixed)-point number, or a number type of your own.
 ///
 /// Kernels are written over [`Scalar::Vector`], so a new number type is one implementation of this trait, not a new set
 /// of kernels. Functions such as the exponential are in [`Real`].
 ///
 /// # A number type of your own
-/// Fixed point, intervals, numbers that count operations: a network can be evaluated with any type that implements
+/// Wider fixed point, logarithms, numbers that count operations: a network can be evaluated with any type that implements
 ///
 /// 1. `Clone`, `Copy`, `Debug`, `Default` (0), `PartialEq` and [`Plain`], which can all be derived, and [`Element`],
 ///    which is empty;
@@ -22,7 +23,8 @@ use crate::plain::{Element, Plain};
 ///    computes with these operators;
 /// 4. [`Real`], if it has functions. Their register versions are `x.map(Self::exp)` and so on.
 ///
-/// `src/dual.rs` is a complete example with functions; `tests/suite/numbers.rs` has a fixed-point type without.
+/// `tests/suite/numbers.rs` has a complete example with functions; `src/fixed.rs` is one without, with a register of its
+/// own. A type that is made of `f32` or `f64` may have a [`Vector`] made of theirs: `src/dual/lanes.rs` is one.
 ///
 /// - Its size is a multiple of four bytes, and 0 is all zero bytes. The layout of networks and their memory relies on
 ///   this.
@@ -98,6 +100,33 @@ pub trait Scalar:
     fn round(self) -> Self {
         Self::from_f64(libm::rint(self.to_f64()))
     }
+    /// An elementwise function that rises or falls between its `turns`, which are in ascending order, or of which that is
+    /// not known.
+    ///
+    /// Numbers that stand for many, such as [`Interval`](crate::Interval), compute it at their ends and at the turns between
+    /// them. For all others it is `f(x)`.
+    #[inline(always)]
+    fn piecewise<S: Simd>(
+        simd: S,
+        x: Self::Vector<S>,
+        turns: Option<&[f64]>,
+        f: impl Fn(Self::Vector<S>) -> Self::Vector<S>,
+    ) -> Self::Vector<S> {
+        let _ = (simd, turns);
+        f(x)
+    }
+    /// `gradient · f′(x)` of an elementwise function, of which `slope(x, y)` is the derivative, given `y = f(x)`.
+    #[inline(always)]
+    fn back<S: Simd>(
+        simd: S,
+        gradient: Self::Vector<S>,
+        x: Self::Vector<S>,
+        y: Self::Vector<S>,
+        slope: impl Fn(Self::Vector<S>, Self::Vector<S>) -> Self::Vector<S>,
+    ) -> Self::Vector<S> {
+        let _ = simd;
+        gradient * slope(x, y)
+    }
 }
 
 /// A number with square roots, exponentials and logarithms: `f32`, `f64`, or a [`Dual`](crate::Dual) number of these.
@@ -108,7 +137,8 @@ pub trait Scalar:
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no functions such as exp and tanh",
     label = "not a number type with functions",
-    note = "use `f32` or `f64`; a network whose layers need no functions says so: `Net<T: monomorph::Scalar>`"
+    note = "use `f32` or `f64`; a network whose layers need no functions says so: `Net<T: monomorph::Scalar>`",
+    note = "training needs them, too: train in `f32` or `f64`, and convert the network then"
 )]
 pub trait Real: Scalar {
     /// The distance from 1 to the next larger number.
@@ -200,6 +230,11 @@ pub trait Vector<S: Simd, T: Scalar>:
     fn min(self, other: Self) -> Self;
     /// The larger of the two; NaN where `other` is NaN.
     fn max(self, other: Self) -> Self;
+    /// The larger of the two; NaN where either is NaN.
+    #[inline(always)]
+    fn larger(self, other: Self) -> Self {
+        Self::select(self.eq(self), self.max(other), self)
+    }
     /// The sign of `sign` on the magnitude of `self`.
     fn copysign(self, sign: Self) -> Self;
     /// The nearest integer, ties to even.

@@ -36,7 +36,7 @@ ON_RISCV = {"policy": 2.6, "digits": 2.6, "digits_small": 2.6}
 FEW = {"Cortex-M4F": ON_CORTEX, "Cortex-M7F": ON_CORTEX, "RV32IMAFC": ON_RISCV}
 # Each instruction takes one nanosecond; a sleeping processor does not wait for the wall clock.
 QEMU = ["-nographic", "-icount", "shift=0,align=off,sleep=off", "-semihosting-config", "enable=on,target=native"]
-PROGRAMS = ["digits", "digits_half", "digits_small", "policy", "control", "amp", "writer", "gestures", "every_layer", "every_sequence", "xor", "sensor", "snapshot", "fusion"]
+PROGRAMS = ["digits", "digits_half", "digits_small", "policy", "control", "amp", "writer", "gestures", "pump", "every_layer", "every_sequence", "xor", "sensor", "snapshot", "fusion"]
 # All layers there are.
 EVERY = ["every_layer", "every_sequence"]
 # A filter feeds what it rounds back into itself, as training does.

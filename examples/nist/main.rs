@@ -15,13 +15,17 @@
 //! Digits are those of the parameter that agrees least with NIST's certified value, of which 11 are given. The data are of
 //! the Statistical Reference Datasets, in the public domain; a copy is in `data/nist`.
 
+mod file;
 mod models;
 
 use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Parser;
-use models::{PROBLEMS, Problem};
+use file::{File, digits};
+use models::{Found, Problem, Solver, problems};
+use monomorph::Dual;
+use monomorph::fit::LevenbergMarquardt;
 
 /// Fits NIST's certified problems.
 #[derive(Parser)]
@@ -31,49 +35,27 @@ struct Options {
     folder: PathBuf,
 }
 
-/// What a file says: the two starts, the certified values, and the data, one column after another.
-pub struct File {
-    starts: [Vec<f64>; 2],
-    certified: Vec<f64>,
-    columns: Vec<Vec<f64>>,
-}
+/// The fit of this library.
+enum Ours {}
 
-impl File {
-    /// Reads a file: lines `b1 = start start value deviation`, and below `Data: y x` one point a line.
-    fn parse(text: &str) -> Option<Self> {
-        let mut file = Self { starts: Default::default(), certified: Vec::new(), columns: Vec::new() };
-        for line in text.lines() {
-            let Some((name, values)) = line.split_once('=') else { continue };
-            let is_parameter = name.trim().strip_prefix('b').is_some_and(|index| index.parse::<u32>().is_ok());
-            let values: Option<Vec<f64>> = values.split_whitespace().map(|value| value.parse().ok()).collect();
-            if let (true, Some([first, second, certified, _])) = (is_parameter, values.as_deref()) {
-                file.starts[0].push(*first);
-                file.starts[1].push(*second);
-                file.certified.push(*certified);
-            }
-        }
-        let (_, data) = text.rsplit_once("\nData:")?;
-        for line in data.lines().skip(1) {
-            let values: Vec<f64> = line.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
-            file.columns.resize(file.columns.len().max(values.len()), Vec::new());
-            file.columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
-        }
-        (!file.certified.is_empty() && file.columns.len() >= 2).then_some(file)
+impl Solver for Ours {
+    fn fit<X: Copy, const P: usize>(
+        model: impl Fn(X, [Dual<f64, P>; P]) -> Dual<f64, P>,
+        x: &[X],
+        y: &[f64],
+        start: [f64; P],
+    ) -> Found {
+        let fit = LevenbergMarquardt::default().fit(model, x, y, start).map_err(|error| error.to_string())?;
+        Ok((fit.parameters.to_vec(), fit.iterations))
     }
-}
-
-/// The number of digits in which all parameters agree with the certified values.
-fn digits(found: &[f64], certified: &[f64]) -> f64 {
-    let each = found.iter().zip(certified).map(|(found, exact)| -((found - exact) / exact).abs().log10());
-    // A number that is exactly equal has as many as NIST gives.
-    each.fold(11.0, f64::min)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Options { folder } = Options::parse();
     let (mut solved, mut fewest) = (0, 11.0_f64);
     println!("{:<10} {:>10} {:>10} {:>8} {:>8}", "problem", "parameters", "data", "start 1", "start 2");
-    for Problem { name, parameters, fit } in PROBLEMS {
+    let problems = problems::<Ours>();
+    for Problem { name, parameters, fit } in &problems {
         let path = folder.join(name).with_extension("dat");
         let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let file = File::parse(&text).filter(|file| file.certified.len() == *parameters);
@@ -93,6 +75,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         solved += u32::from(least >= 6.0);
         fewest = fewest.min(least);
     }
-    println!("{solved} of {} problems from both starts; fewest digits: {fewest:.1}", PROBLEMS.len());
+    println!("{solved} of {} problems from both starts; fewest digits: {fewest:.1}", problems.len());
     Ok(())
 }

@@ -6,8 +6,16 @@ use std::path::Path;
 use plotters::prelude::*;
 
 // Colours that colour-blind people can tell apart too.
-const COLORS: [RGBColor; 4] =
-    [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(120, 120, 120)];
+const COLORS: [RGBColor; 8] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(120, 120, 120),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+];
 
 /// Draws curves of points; both axes show powers of ten if the numbers are logarithms, which the labels should say.
 pub fn draw(

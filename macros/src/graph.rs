@@ -332,6 +332,8 @@ pub(crate) struct Model {
     pub unaligned: bool,
     /// Whether it also runs step by step: `#[streaming]`.
     pub streaming: bool,
+    /// Whether the values that its forward pass keeps can be looked at: `#[watched]`.
+    pub watched: bool,
     /// Additional networks with its weights packed in fewer bits: `#[packed(..)]`.
     pub packed: Vec<Packed>,
     /// Const items that compute and check the sizes that only the compiler knows.

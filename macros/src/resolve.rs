@@ -25,6 +25,7 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
     let comparable = attributes::derives(&mut declaration, errors);
     let unaligned = attributes::flag(&mut declaration, "unaligned").is_some();
     let streaming = attributes::flag(&mut declaration, "streaming");
+    let watched = attributes::flag(&mut declaration, "watched").is_some();
     if let Some(Err(error)) = &declaration.file {
         errors.add(error.clone());
     }
@@ -64,6 +65,7 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
         budget,
         unaligned,
         streaming: streaming.is_some(),
+        watched,
         packed,
         constants,
         docs,

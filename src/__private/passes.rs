@@ -3,9 +3,15 @@
 use crate::__private::Field;
 use crate::kernels::elementwise;
 use crate::layer::Activation;
+use crate::network::Show;
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Vector};
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
+
+/// Shows a value of a batch to who watches a network: its name, the size of its last axis, its numbers.
+pub fn show<X: Tensor, const B: usize>(name: &'static str, values: &[X; B], f: &mut Show<'_, X::Element>) {
+    f(name, X::CHANNELS, batch_slice(values));
+}
 
 /// `x ← f(x)`.
 #[inline(always)]

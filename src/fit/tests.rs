@@ -83,3 +83,41 @@ fn as_many_points_as_parameters_leave_no_error_to_estimate() {
     close(fit.parameters[1], 2.0, 1e-12);
     assert_eq!((fit.standard_errors(), fit.deviation()), ([f64::INFINITY; 2], f64::INFINITY));
 }
+
+#[test]
+fn rows_in_blocks_give_the_triangle_of_all_rows() {
+    use crate::noise::Noise;
+    use triangle::Growing;
+    for rows in [1, 3, 17, 31, 32, 33, 65, 100] {
+        let (mut noise, mut growing) = (Noise::new(rows), Growing::new());
+        let (mut square, mut right) = ([[0.0; 3]; 3], [0.0; 3]);
+        for _ in 0..rows {
+            let row: [f64; 3] = core::array::from_fn(|_| noise.normal());
+            let b = noise.normal();
+            growing.add(&row, b);
+            for i in 0..3 {
+                right[i] += row[i] * b;
+                (0..3).for_each(|j| square[i][j] += row[i] * row[j]);
+            }
+        }
+        let triangle = growing.finish();
+        // RᵀR = JᵀJ, and the solution fulfils the normal equations.
+        for index in 0..3 {
+            let unit = core::array::from_fn(|other| if other == index { 1.0 } else { 0.0 });
+            let column = triangle.times(&unit);
+            for other in 0..3 {
+                let unit = core::array::from_fn(|index| if other == index { 1.0 } else { 0.0 });
+                let product: f64 = triangle.times(&unit).iter().zip(column).map(|(a, b)| a * b).sum();
+                assert!((product - square[index][other]).abs() < 1e-12, "{rows} rows");
+            }
+        }
+        if rows >= 3 {
+            for h in [triangle.solve(), triangle.solve_normal(&right)] {
+                for i in 0..3 {
+                    let left: f64 = (0..3).map(|j| square[i][j] * h[j]).sum();
+                    assert!((left - right[i]).abs() < 1e-9, "{rows} rows");
+                }
+            }
+        }
+    }
+}

@@ -52,5 +52,5 @@ pub(super) unsafe fn write<T: Scalar, S: Simd>(vector: T::Vector<S>, to: *mut T,
 /// The larger of the two, lane by lane; NaN where either is NaN.
 #[inline(always)]
 pub(super) fn larger<T: Scalar, S: Simd>(a: T::Vector<S>, b: T::Vector<S>) -> T::Vector<S> {
-    T::Vector::<S>::select(a.eq(a), a.max(b), a)
+    a.larger(b)
 }

@@ -210,7 +210,16 @@ pub fn activation_backward<T: Scalar, S: Simd, A: Activation<T>>(
         y,
         grad_input,
         #[inline(always)]
-        |gradient, x, y| gradient * A::derivative(simd, x, y),
+        |gradient, x, y| {
+            T::back(
+                simd,
+                gradient,
+                x,
+                y,
+                #[inline(always)]
+                |x, y| A::derivative(simd, x, y),
+            )
+        },
     );
 }
 
@@ -228,7 +237,16 @@ pub fn activation_backward_in_place<T: Scalar, S: Simd, A: Activation<T>>(
         x,
         y,
         #[inline(always)]
-        |gradient, x, y| gradient * A::derivative(simd, x, y),
+        |gradient, x, y| {
+            T::back(
+                simd,
+                gradient,
+                x,
+                y,
+                #[inline(always)]
+                |x, y| A::derivative(simd, x, y),
+            )
+        },
     );
 }
 

@@ -127,10 +127,14 @@ fn within<T: Scalar, S: Simd>(simd: S, y: T::Vector<S>, low: f64, high: f64) -> 
     T::Vector::<S>::select(all::<T, S>(simd, high).le(y), zero, above)
 }
 
+/// The turns of a function that never falls.
+const RISES: Option<&'static [f64]> = Some(&[]);
+
 macro_rules! activation {
     (
         $(#[$doc:meta])*
-        $name:ident $(<$(const $constant:ident: u64 = $default:literal),+>)?, from_output = $from_output:expr;
+        $name:ident $(<$(const $constant:ident: u64 = $default:literal),+>)?, from_output = $from_output:expr,
+        turns = $turns:expr;
         apply($T:ident: $bound:ident, $simd:ident, $x:ident) $apply:block
         derivative($dx:ident, $dy:ident) $derivative:block
     ) => {
@@ -140,9 +144,18 @@ macro_rules! activation {
 
         impl<$T: $bound $($(, const $constant: u64)+)?> Activation<$T> for $name $(<$($constant),+>)? {
             const FROM_OUTPUT: bool = $from_output;
+            const TURNS: Option<&'static [f64]> = $turns;
 
             #[inline(always)]
-            fn apply<S: Simd>($simd: S, $x: $T::Vector<S>) -> $T::Vector<S> $apply
+            fn apply<S: Simd>($simd: S, $x: $T::Vector<S>) -> $T::Vector<S> {
+                $T::piecewise(
+                    $simd,
+                    $x,
+                    <Self as Activation<$T>>::TURNS,
+                    #[inline(always)]
+                    |$x: $T::Vector<S>| $apply,
+                )
+            }
 
             #[inline(always)]
             fn derivative<S: Simd>($simd: S, $dx: $T::Vector<S>, $dy: $T::Vector<S>) -> $T::Vector<S> $derivative
@@ -152,7 +165,7 @@ macro_rules! activation {
 
 activation! {
     /// `f(x) = max(x, 0)`, the rectified linear unit (Nair and Hinton, 2010); `f′(0) = 0`.
-    Relu, from_output = true;
+    Relu, from_output = true, turns = RISES;
     apply(T: Scalar, simd, x) {
         all::<T, S>(simd, 0.0).max(x)
     }
@@ -164,7 +177,7 @@ activation! {
 
 activation! {
     /// `f(x) = min(max(x, 0), 6)` (Krizhevsky, 2010; MobileNets); `f′(0) = f′(6) = 0`.
-    Relu6, from_output = true;
+    Relu6, from_output = true, turns = RISES;
     apply(T: Scalar, simd, x) { clamp::<T, S>(simd, x, 0.0, 6.0) }
     derivative(_x, y) { within::<T, S>(simd, y, 0.0, 6.0) }
 }
@@ -173,7 +186,8 @@ activation! {
     /// `f(x) = x` for `x > 0`, else `slope · x` (Maas, Hannun and Ng, 2013); `f′(0) = slope`.
     ///
     /// `SLOPE` is the [`bits`] of the slope. The derivative follows from the output if the slope is not negative.
-    LeakyRelu<const SLOPE: u64 = 0.01>, from_output = f64::from_bits(SLOPE) >= 0.0;
+    LeakyRelu<const SLOPE: u64 = 0.01>, from_output = f64::from_bits(SLOPE) >= 0.0,
+    turns = if f64::from_bits(SLOPE) >= 0.0 { RISES } else { Some(&[0.0]) };
     apply(T: Scalar, simd, x) {
         let slope = all::<T, S>(simd, f64::from_bits(SLOPE));
         T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), x, x * slope)
@@ -190,7 +204,8 @@ activation! {
     /// Unterthiner and Hochreiter, 2016); `f′(0) = α`.
     ///
     /// `ALPHA` is the [`bits`] of α. `f′(x) = α eˣ` for `x <= 0`.
-    Elu<const ALPHA: u64 = 1.0>, from_output = false;
+    Elu<const ALPHA: u64 = 1.0>, from_output = false,
+    turns = if f64::from_bits(ALPHA) >= 0.0 { RISES } else { Some(&[0.0]) };
     apply(T: Real, simd, x) {
         let alpha = all::<T, S>(simd, f64::from_bits(ALPHA));
         T::Vector::<S>::select(all::<T, S>(simd, 0.0).lt(x), x, alpha * T::exp_m1_lanes(simd, x))
@@ -206,7 +221,7 @@ activation! {
     /// 2017); `f′(0) = 1`.
     ///
     /// `ALPHA` is the [`bits`] of α, which is not 0. `f′(x) = e^(x/α)` for `x <= 0`.
-    Celu<const ALPHA: u64 = 1.0>, from_output = false;
+    Celu<const ALPHA: u64 = 1.0>, from_output = false, turns = RISES;
     apply(T: Real, simd, x) {
         let alpha = f64::from_bits(ALPHA);
         let below = all::<T, S>(simd, alpha) * T::exp_m1_lanes(simd, x * all::<T, S>(simd, 1.0 / alpha));
@@ -223,7 +238,8 @@ activation! {
     /// normalized (Klambauer and others, *Self-normalizing neural networks*, 2017); `f′(0) = λα`.
     ///
     /// `ALPHA` and `SCALE` are the [`bits`] of α and λ. `f′(x) = λα eˣ` for `x <= 0`.
-    Selu<const ALPHA: u64 = 1.673_263_242_354_377_2, const SCALE: u64 = 1.050_700_987_355_480_5>, from_output = false;
+    Selu<const ALPHA: u64 = 1.673_263_242_354_377_2, const SCALE: u64 = 1.050_700_987_355_480_5>, from_output = false,
+    turns = if f64::from_bits(ALPHA) * f64::from_bits(SCALE) >= 0.0 { RISES } else { Some(&[0.0]) };
     apply(T: Real, simd, x) {
         let (alpha, scale) = (f64::from_bits(ALPHA), f64::from_bits(SCALE));
         let (scale, alpha) = (all::<T, S>(simd, scale), all::<T, S>(simd, scale * alpha));
@@ -241,7 +257,7 @@ activation! {
     /// (Hendrycks and Gimpel, 2016).
     ///
     /// `f′(x) = Φ(x) + x · φ(x)` with the normal density `φ(x) = e^(−x²/2) / √(2π)`.
-    Gelu, from_output = false;
+    Gelu, from_output = false, turns = Some(&[-0.751_791_524_693_564_5]);
     apply(T: Real, simd, x) { x * normal_distribution::<T, S>(simd, x) }
     derivative(x, _y) {
         let density = T::exp_lanes(simd, x * x * all::<T, S>(simd, -0.5)) * all::<T, S>(simd, ROOT_2_PI_INVERSE);
@@ -264,7 +280,7 @@ activation! {
     /// [`Gelu`] in its paper, used by GPT-2 and others.
     ///
     /// `f′(x) = ½ (1 + tanh u) + ½ x (1 − tanh² u) √(2/π) (1 + 3 · 0.044715 x²)`.
-    GeluTanh, from_output = false;
+    GeluTanh, from_output = false, turns = Some(&[-0.752_461_422_071_016_2]);
     apply(T: Real, simd, x) {
         let half = all::<T, S>(simd, 0.5);
         x * half.mul_add(T::tanh_lanes(simd, gelu_inner::<T, S>(simd, x)), half)
@@ -292,7 +308,7 @@ activation! {
     /// `f(x) = x · σ(x)`, also called swish (Elfwing, Uchibe and Doya, 2018; Ramachandran, Zoph and Le, 2017).
     ///
     /// `f′(x) = σ(x) (1 + x (1 − σ(x)))`.
-    Silu, from_output = false;
+    Silu, from_output = false, turns = Some(&[-1.278_464_542_761_074]);
     apply(T: Real, simd, x) { x * T::sigmoid_lanes(simd, x) }
     derivative(x, _y) {
         let (one, sigmoid) = (all::<T, S>(simd, 1.0), T::sigmoid_lanes(simd, x));
@@ -302,14 +318,14 @@ activation! {
 
 activation! {
     /// `f(x) = σ(x) = 1 / (1 + e⁻ˣ)`, the logistic function; `f′ = y (1 − y)`.
-    Sigmoid, from_output = true;
+    Sigmoid, from_output = true, turns = RISES;
     apply(T: Real, simd, x) { T::sigmoid_lanes(simd, x) }
     derivative(_x, y) { y * (all::<T, S>(simd, 1.0) - y) }
 }
 
 activation! {
     /// `f(x) = tanh x`; `f′ = 1 − y²`.
-    Tanh, from_output = true;
+    Tanh, from_output = true, turns = RISES;
     apply(T: Real, simd, x) { T::tanh_lanes(simd, x) }
     derivative(_x, y) { all::<T, S>(simd, 1.0) - y * y }
 }
@@ -318,7 +334,8 @@ activation! {
     /// `f(x) = min(max(slope · x + offset, 0), 1)`; the defaults ⅙ and ½ are PyTorch's, ONNX has 0.2 and ½.
     ///
     /// `f′ = slope` where `0 < y < 1`, else 0. `SLOPE` and `OFFSET` are [`bits`]; the slope is positive.
-    HardSigmoid<const SLOPE: u64 = 0.166_666_666_666_666_66, const OFFSET: u64 = 0.5>, from_output = true;
+    HardSigmoid<const SLOPE: u64 = 0.166_666_666_666_666_66, const OFFSET: u64 = 0.5>, from_output = true,
+    turns = RISES;
     apply(T: Scalar, simd, x) {
         // This form is exact near the foot of the slope.
         let (slope, offset) = (f64::from_bits(SLOPE), f64::from_bits(OFFSET));
@@ -337,7 +354,7 @@ activation! {
     /// 2019).
     ///
     /// `f′ = x/3 + ½` for `−3 < x < 3`, 0 from −3 down and 1 from 3 up.
-    HardSwish, from_output = false;
+    HardSwish, from_output = false, turns = Some(&[-1.5]);
     apply(T: Scalar, simd, x) {
         // The factor first, because `6 x` overflows.
         x * (clamp::<T, S>(simd, x + all::<T, S>(simd, 3.0), 0.0, 6.0) * all::<T, S>(simd, 1.0 / 6.0))
@@ -353,7 +370,7 @@ activation! {
     /// `f(x) = min(max(x, min), max)`, by default from −1 to 1, called `Clip` in ONNX; `f′(min) = f′(max) = 0`.
     ///
     /// `MIN` and `MAX` are [`bits`]; either may be infinite.
-    HardTanh<const MIN: u64 = -1.0, const MAX: u64 = 1.0>, from_output = true;
+    HardTanh<const MIN: u64 = -1.0, const MAX: u64 = 1.0>, from_output = true, turns = RISES;
     apply(T: Scalar, simd, x) { clamp::<T, S>(simd, x, f64::from_bits(MIN), f64::from_bits(MAX)) }
     derivative(_x, y) { within::<T, S>(simd, y, f64::from_bits(MIN), f64::from_bits(MAX)) }
 }
@@ -365,7 +382,8 @@ activation! {
     /// All four are [`bits`]; the limits are finite.
     LeakyHardTanh<
         const MIN: u64 = -1.0, const MAX: u64 = 1.0, const MIN_SLOPE: u64 = 0.01, const MAX_SLOPE: u64 = 0.01
-    >, from_output = false;
+    >, from_output = false,
+    turns = if f64::from_bits(MIN_SLOPE).min(f64::from_bits(MAX_SLOPE)) >= 0.0 { RISES } else { None };
     apply(T: Scalar, simd, x) {
         let [min, max, below, above] =
             [MIN, MAX, MIN_SLOPE, MAX_SLOPE].map(#[inline(always)] |bits| all::<T, S>(simd, f64::from_bits(bits)));
@@ -386,7 +404,8 @@ activation! {
     /// `f(x) = x (a + a z + (b + c z) z²) / (e + (e + z²) (z + d z²))` with `z = abs x`.
     ///
     /// Models that were trained with it differ audibly with [`Tanh`]; for others it is no faster here.
-    FastTanh, from_output = false;
+    FastTanh, from_output = false,
+    turns = Some(&[-6.726_453_131_559_791, -4.840_751_056_575_972, 4.840_751_056_575_972, 6.726_453_131_559_791]);
     apply(T: Scalar, simd, x) {
         let [z, above, below, _, _] = fast_tanh::<T, S>(simd, x);
         (z * above / below).copysign(x)
@@ -416,7 +435,8 @@ activation! {
     /// `f(x) = x` for `x > α`, else 0, as in ONNX (Konda, Memisevic and Krueger, 2014); `f′(α) = 0`.
     ///
     /// `ALPHA` is the [`bits`] of α. The derivative follows from the output if α is not negative.
-    ThresholdedRelu<const ALPHA: u64 = 1.0>, from_output = f64::from_bits(ALPHA) >= 0.0;
+    ThresholdedRelu<const ALPHA: u64 = 1.0>, from_output = f64::from_bits(ALPHA) >= 0.0,
+    turns = if f64::from_bits(ALPHA) >= 0.0 { RISES } else { None };
     apply(T: Scalar, simd, x) {
         T::Vector::<S>::select(x.le(all::<T, S>(simd, f64::from_bits(ALPHA))), all::<T, S>(simd, 0.0), x)
     }
@@ -436,7 +456,7 @@ activation! {
     ///
     /// With `e = eˣ` and `n = e (e + 2)`: `f(x) = x · n / (n + 2)` and
     /// `f′(x) = n / (n + 2) + 4 x e (e + 1) / (n + 2)²`.
-    Mish, from_output = false;
+    Mish, from_output = false, turns = Some(&[-1.192_431_214_515_495_2]);
     apply(T: Real, simd, x) {
         let (_, n, _) = mish_parts::<T, S>(simd, x);
         x * (n / (n + all::<T, S>(simd, 2.0)))
@@ -464,14 +484,14 @@ activation! {
     /// `f(x) = ln(1 + eˣ)`, a smooth [`Relu`] (Dugas and others, 2001).
     ///
     /// `f′ = σ(x) = 1 − e⁻ʸ`.
-    Softplus, from_output = true;
+    Softplus, from_output = true, turns = RISES;
     apply(T: Real, simd, x) { T::softplus_lanes(simd, x) }
     derivative(_x, y) { -T::exp_m1_lanes(simd, -y) }
 }
 
 activation! {
     /// `f(x) = x / (1 + |x|)` (Turian, Bergstra and Bengio, 2009); `f′ = (1 − |y|)²`.
-    Softsign, from_output = true;
+    Softsign, from_output = true, turns = RISES;
     apply(T: Scalar, simd, x) { x / (all::<T, S>(simd, 1.0) + x.abs()) }
     derivative(_x, y) {
         let root = all::<T, S>(simd, 1.0) - y.abs();

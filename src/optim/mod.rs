@@ -8,6 +8,10 @@
 //! | [`RmsProp`] | `v` | `v ← α·v + (1−α)·g²`, `θ ← θ − η·g/(√v + ε)` |
 //! | [`Adam`], [`AdamW`] | `m`, `v` | `θ ← θ − η·m̂/(√v̂ + ε)` |
 //! | [`Lbfgs`] | the last `s`, `y` | `θ ← θ − α·H·g`, with an `H` from the last steps and an `α` that fulfils Wolfe's conditions |
+//! | [`NewtonCg`] | – | `θ ← θ − α·(B + λ)⁻¹·g` by conjugate gradients, with a [matrix](Matrix) `B` of second derivatives |
+//! | [`TrustRegion`] | the radius | the minimum of the quadratic model within a radius |
+//! | [`LevenbergMarquardt`] | the damping | the minimum of the linearised network, damped; by orthogonal factors |
+//! | [`Kfac`] | factors, the last step | the direction `−A⁻¹·∇W·G⁻¹` for each layer, and momentum, by the quadratic model |
 //! | [`AmsGrad`] | `m`, `v`, `w` | Adam, divided by the largest `v` so far |
 //! | [`Adamax`] | `m`, `u` | Adam, divided by the largest `\|g\|` of late |
 //! | [`NAdam`] | `m`, `v` | Adam with Nesterov's look-ahead |
@@ -20,6 +24,9 @@
 //! | [`Muon`] | `m`, `v` | momentum of matrices, made orthogonal; [`AdamW`] for all else |
 //! | [`ScheduleFreeSgd`], [`ScheduleFreeAdamW`] | `z`, (`v`) | gradients near the average of the parameters, which is the result |
 //! | [`GradientDescent`] | the last `α` | `θ ← θ − α·g`, with an `α` that makes the loss smaller |
+//!
+//! [`NewtonCg`], [`TrustRegion`], [`LevenbergMarquardt`] and [`Kfac`] need second derivatives: train with
+//! [`SecondOrder`](crate::train::SecondOrder).
 //!
 //! [`Sag`], [`Saga`] and [`Svrg`] minimize a mean of finitely many functions, whose gradients they remember.
 //!
@@ -40,14 +47,19 @@ mod amsgrad;
 mod asgd;
 mod averaged;
 pub mod clip;
+mod conjugate;
 mod finite_sums;
 mod gradient_descent;
+mod kfac;
 mod lbfgs;
+mod levenberg_marquardt;
+mod line_search;
 mod lion;
 mod lookahead;
 mod memory;
 mod muon;
 mod nadam;
+mod newton_cg;
 mod objective;
 mod penalty;
 mod per_layer;
@@ -63,6 +75,8 @@ mod schedule_free;
 mod sgd;
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod testing;
+mod trust_region;
+mod vectors;
 
 pub use accumulated::*;
 pub use adadelta::*;
@@ -74,13 +88,16 @@ pub use asgd::*;
 pub use averaged::*;
 pub use finite_sums::*;
 pub use gradient_descent::*;
+pub use kfac::{Kfac, KfacMemory, kfac_numbers};
 pub use lbfgs::*;
+pub use levenberg_marquardt::*;
 pub use lion::*;
 pub use lookahead::*;
 pub(crate) use memory::assert_parts;
 pub use memory::{Memory, Part, PartMut, PartName, PartRef, for_each_part, for_each_part_mut};
 pub use muon::*;
 pub use nadam::*;
+pub use newton_cg::*;
 pub use objective::*;
 pub use penalty::{Penalty, Rule};
 pub use per_layer::*;
@@ -94,6 +111,7 @@ pub use sam::*;
 pub use schedule::*;
 pub use schedule_free::*;
 pub use sgd::*;
+pub use trust_region::*;
 
 pub use crate::{layer_rates, memory_parts};
 

@@ -73,6 +73,59 @@ pub trait Objective<N: Parameters> {
     ///
     /// If the loss or the norm of the gradient is not finite, NaN is returned, and the gradient is then meaningless.
     fn gradient_at(&mut self, parameters: &N) -> N::Scalar;
+
+    /// Computes `B·v` for a matrix `B` of second derivatives at `parameters`, for optimizers of the second order. `v` is 0
+    /// in the place of [state](crate::parameters::Role::State), and what the product holds there means nothing.
+    ///
+    /// [`SecondOrder`](crate::train::SecondOrder) computes them; for whoever does not, this is the answer.
+    ///
+    /// # Errors
+    /// If there are no such products, or they cannot be computed.
+    fn product(&mut self, matrix: Matrix, parameters: &N, v: &N, product: &mut N) -> Result<(), OptimizerError> {
+        let _ = (matrix, parameters, v, product);
+        Err(OptimizerError::NoCurvature)
+    }
+
+    /// Calls `row` with each row `a` and each number `b` of the linear least-squares problem `min ½ Σ (a·h − b)²` that the
+    /// loss is close to `parameters`, where `h` is a step: `−Σ b·a` is the gradient, and `Σ a·aᵀ` the Gauss–Newton matrix.
+    ///
+    /// # Errors
+    /// As for [`product`](Self::product).
+    fn rows(&mut self, parameters: &N, row: &mut dyn FnMut(&N, N::Scalar)) -> Result<(), OptimizerError> {
+        let _ = (parameters, row);
+        Err(OptimizerError::NoCurvature)
+    }
+
+    /// Calls `sample` with `Jᵀu` of each sample, the gradient of its part of the loss if its target were drawn from the model,
+    /// as for [`Matrix::Fisher`]: the sum of `Jᵀu·uᵀJ` is the Gauss–Newton matrix, on average. The second argument is the
+    /// number of samples.
+    ///
+    /// # Errors
+    /// As for [`product`](Self::product).
+    fn drawn(&mut self, parameters: &N, sample: &mut dyn FnMut(&N, usize)) -> Result<(), OptimizerError> {
+        let _ = (parameters, sample);
+        Err(OptimizerError::NoCurvature)
+    }
+}
+
+/// A matrix of second derivatives of the loss by the parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Matrix {
+    /// The Hessian `H`: all of the curvature. Far from a minimum it leads upward in some directions.
+    Hessian,
+    /// The Gauss–Newton matrix `G = Jᵀ·H_L·J`: what is left of the Hessian if the network is taken to be linear. For a
+    /// convex loss it leads upward nowhere.
+    ///
+    /// For losses that are the negative logarithm of a probability, such as cross-entropy of logits and the mean square,
+    /// it is the Fisher matrix of the model, so a step along `−G⁻¹·g` is along the natural gradient: Amari, *Natural
+    /// gradient works efficiently in learning* (1998); Martens, *New insights and perspectives on the natural gradient
+    /// method* (2020).
+    #[default]
+    GaussNewton,
+    /// The Fisher matrix from one draw a sample: `F = Σ Jᵀu·uᵀJ`, where `u` has the mean 0 and the covariance `H_L` of the
+    /// gradient of the loss by the output, had the target been drawn from the model. Its mean over draws is `G`.
+    Fisher,
 }
 
 /// Why an optimizer took no step.
@@ -89,6 +142,8 @@ pub enum OptimizerError {
     },
     /// The gradient is infinite or NaN, or too large for its square to be a number.
     NotFinite,
+    /// The optimizer needs second derivatives, and the trainer computes none.
+    NoCurvature,
     /// A pattern fits no tensor that is learned.
     NoSuchTensor {
         /// The pattern.
@@ -111,6 +166,11 @@ impl fmt::Display for OptimizerError {
                  gradient is not that of the loss"
             ),
             Self::NotFinite => write!(f, "the gradient is not finite, or its square is not"),
+            Self::NoCurvature => write!(
+                f,
+                "the optimizer needs second derivatives, which this trainer or wrapper does not compute: train with \
+                 `train::SecondOrder`, and without a wrapper"
+            ),
             Self::NoSuchTensor { pattern } => write!(
                 f,
                 "`{pattern}` fits the name of no tensor that is learned and concerned; names are like `dense1.weight`"

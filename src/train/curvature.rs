@@ -1,5 +1,14 @@
 //! Derivatives of the second order: dual numbers go through the backward pass.
 
+mod diagonal;
+mod gradient_penalty;
+mod lanczos;
+#[cfg(feature = "nalgebra")]
+mod matrices;
+
+pub use gradient_penalty::GradientPenalty;
+pub use lanczos::Lanczos;
+
 use alloc::boxed::Box;
 
 use super::{Shard, ShardTask, TrainError};
@@ -88,6 +97,18 @@ where
         for (moving, (value, slope)) in self.moving.as_mut_slice().iter_mut().zip(parameters) {
             *moving = Dual { value: *value, derivatives: [*slope] };
         }
+        self.copy(input);
+    }
+
+    /// Copies the network and the inputs, of which nothing moves.
+    fn place(&mut self, input: &[N::Input; B], network: &N) {
+        for (moving, value) in self.moving.as_mut_slice().iter_mut().zip(network.as_slice()) {
+            *moving = Dual::constant(*value);
+        }
+        self.copy(input);
+    }
+
+    fn copy(&mut self, input: &[N::Input; B]) {
         for (to, from) in batch_slice_mut(&mut *self.input).iter_mut().zip(batch_slice(input)) {
             *to = Dual::constant(*from);
         }
@@ -108,15 +129,24 @@ where
         product: &mut N,
     ) -> Result<Dual<T, 1>, TrainError> {
         self.prepare(input, network, v);
+        let loss = self.differentiate(loss, target)?;
+        for (to, from) in product.as_mut_slice().iter_mut().zip(self.dual.gradient.as_slice()) {
+            [*to] = from.derivatives;
+        }
+        Ok(loss)
+    }
+
+    /// The loss and its gradient, as the network and the inputs move.
+    fn differentiate<L: Loss<Dual<T, 1>, D::Output, Y>, Y>(
+        &mut self,
+        loss: &L,
+        target: &[Y; B],
+    ) -> Result<Dual<T, 1>, TrainError> {
         let Self { dual, moving, input, noise, .. } = self;
         let pass = Pass::new(*noise, Dual::constant(T::ONE));
         let (batch, share) = ((&**input, target), Dual::constant(T::ONE));
         let task = ShardTask::<_, _, B, _, true> { shard: dual, network: moving, loss, batch, pass, step: 1, share };
-        let step = dispatch(level(), task)?;
-        for (to, from) in product.as_mut_slice().iter_mut().zip(dual.gradient.as_slice()) {
-            [*to] = from.derivatives;
-        }
-        Ok(step.loss)
+        Ok(dispatch(level(), task)?.loss)
     }
 
     /// `J v`: how the outputs change along `v`, as the derivatives of the dual numbers that are given.
@@ -165,11 +195,11 @@ where
 }
 
 /// The outputs.
-struct Forward<'a, D: Network, const B: usize> {
-    shard: &'a mut Shard<D, B>,
-    network: &'a D,
-    input: &'a [D::Input; B],
-    pass: Pass<D::Scalar>,
+pub(super) struct Forward<'a, D: Network, const B: usize> {
+    pub(super) shard: &'a mut Shard<D, B>,
+    pub(super) network: &'a D,
+    pub(super) input: &'a [D::Input; B],
+    pub(super) pass: Pass<D::Scalar>,
 }
 
 impl<D: Network, const B: usize> Task for Forward<'_, D, B> {
@@ -202,11 +232,11 @@ impl<D: Network, L: Loss<D::Scalar, D::Output, Y>, Y, const B: usize> Task for O
 }
 
 /// From the gradient of the outputs to that of the parameters.
-struct Back<'a, N: Network, const B: usize> {
-    shard: &'a mut Shard<N, B>,
-    network: &'a N,
-    input: &'a [N::Input; B],
-    pass: Pass<N::Scalar>,
+pub(super) struct Back<'a, N: Network, const B: usize> {
+    pub(super) shard: &'a mut Shard<N, B>,
+    pub(super) network: &'a N,
+    pub(super) input: &'a [N::Input; B],
+    pub(super) pass: Pass<N::Scalar>,
 }
 
 impl<N: Network, const B: usize> Task for Back<'_, N, B> {

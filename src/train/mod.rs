@@ -5,16 +5,27 @@ mod curvature;
 mod error;
 #[cfg(feature = "alloc")]
 mod evaluator;
+#[cfg(feature = "std")]
+mod fit;
+#[cfg(feature = "alloc")]
+mod second_order;
 mod shard;
 #[cfg(feature = "alloc")]
 mod stopping;
 mod trainer;
 
+#[cfg(feature = "std")]
+pub use self::fit::{Epoch, Fit, FitError, NaturalLoss, TrainStep, fit};
 pub(crate) use self::shard::{Settings, Shard, finish};
 #[cfg(feature = "alloc")]
 pub(crate) use self::shard::{ShardTask, UpdateTask, noise_of};
 #[cfg(feature = "alloc")]
-pub use self::{curvature::Curvature, evaluator::Evaluator, stopping::EarlyStopping};
+pub use self::{
+    curvature::{Curvature, GradientPenalty, Lanczos},
+    evaluator::Evaluator,
+    second_order::{SecondOrder, Target},
+    stopping::EarlyStopping,
+};
 pub use self::{
     error::{ScoreError, TrainError},
     trainer::Trainer,

@@ -22,8 +22,8 @@ use crate::tensor::batch_slice_mut;
 #[derive(Plain)]
 pub(crate) struct Shard<N: Network, const B: usize> {
     pub(crate) gradient: N,
-    pub(super) saved: <N as Layer>::Saved<B>,
-    pub(super) output: [N::Output; B],
+    pub(crate) saved: <N as Layer>::Saved<B>,
+    pub(crate) output: [N::Output; B],
     pub(super) grad_output: [N::Output; B],
 }
 

@@ -3,7 +3,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use monomorph::data::Dataset;
 use monomorph::prelude::*;
+use monomorph::watch::Watch;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -75,6 +77,35 @@ fn a_training_step_allocates_nothing() {
         assert!(step.is_some());
     }
     assert_eq!(trainer.steps(), 3);
+}
+
+#[test]
+fn no_step_of_a_whole_training_allocates() {
+    let train = Dataset::from_fn(24, |index, x: &mut [[[f32; 2]; 12]; 12], y: &mut u8| {
+        x[0][0] = [index as f32; 2];
+        *y = index as u8 % 4;
+    });
+    let (train, test) = train.split(8);
+    let mut net = Everything::boxed(&mut ChaCha8Rng::seed_from_u64(1));
+    let mut watch = Watch::new(&*net);
+    let (mut counts, mut seen) = ([0; 6], 0);
+    let done = fit(&mut *net, &train)
+        .validate(&test)
+        .epochs(3)
+        .stop_early(3)
+        .batch_size::<8>()
+        .clip(1.0)
+        .on_step(|step| {
+            watch.layers(step.network, step.gradient, |norms| {
+                assert!(norms.weights.is_finite() && norms.update.is_finite());
+            });
+            counts[seen] = ALLOCATIONS.with(Cell::get);
+            seen += 1;
+        })
+        .on_epoch(|epoch| assert!(epoch.train.accuracy.is_some()))
+        .run();
+    assert!(done.is_ok());
+    assert_eq!((counts, seen), ([counts[0]; 6], 6));
 }
 
 #[test]

@@ -13,7 +13,7 @@ const BLOCK: usize = 2;
 
 network! { pub Rectifiers<T>: [5, 6] -> [5, 3] {
     PRelu, Dense(6), PRelu(per_channel = true), HardTanh(-2, 3), Dense(6), HardSigmoid(slope = 0.2, offset = 0.4),
-    Dense(6), Affine, Celu(0.5), Affine(bias = false, per = number), ThresholdedRelu(-0.25),
+    Dense(6), Normalize, Affine, Celu(0.5), Affine(bias = false, per = number), ThresholdedRelu(-0.25),
     Selu(alpha = 1.5, scale = 1.1), Softmax(axis = 0), Dense(6), Glu, LogSoftmax(axis = 0),
 } }
 network! { pub Growing<T>: [3, 4, 3] -> [14, 18, 2] {
@@ -22,7 +22,7 @@ network! { pub Growing<T>: [3, 4, 3] -> [14, 18, 2] {
     Pad2d(((1, 0), (0, 1)), mode = reflect), ConvTranspose2d(2, kernel = 3, stride = BLOCK, padding = same),
 } }
 network! { pub Line<T>: [5, 3] -> [14, 2] {
-    Affine(weight = false, per = number), Pad1d((2, 0), mode = wrap),
+    Normalize(per = number), Affine(weight = false, per = number), Pad1d((2, 0), mode = wrap),
     ConvTranspose1d(2, kernel = 4, stride = 2, padding = 1), Tanh,
 } }
 network! { pub Moving<T>: [4, 6, 4] -> [3, 2] {
@@ -54,7 +54,7 @@ network! { pub SqueezeExcite<T>: [4, 5, 6] -> [4, 5, 6] {
 } }
 
 network! { #[streaming] pub Voice: [4, 2] -> [4, 3] {
-    Dense(8), Glu, PRelu(per_channel = true), BatchNorm(frozen = true), HardTanh(-1.5, 2),
+    Normalize, Dense(8), Glu, PRelu(per_channel = true), BatchNorm(frozen = true), HardTanh(-1.5, 2),
     concat(axis = 1) { { Dense(2) } { Dense(2), Celu } }, PRelu, Dense(3), Affine, Softmax,
 } }
 network! {

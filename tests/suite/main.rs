@@ -3,6 +3,7 @@
 mod allocations;
 mod attention;
 mod audio;
+mod bounds;
 mod checkpoints;
 mod curvature;
 mod determinism;

@@ -129,6 +129,32 @@ impl Network<'_> {
         self.plain("Saved", &docs, fields)
     }
 
+    /// What `#[watched]` adds: a function that shows what the forward pass keeps.
+    pub(super) fn watched(&self, forward: &Places) -> TokenStream {
+        if !self.model.watched {
+            return TokenStream::new();
+        }
+        let memory = self.keeping(forward);
+        let kept = memory.places.buffers.iter().enumerate().filter_map(|(buffer, kept)| {
+            let value = &self.model.values[kept.value];
+            let (name, field) = (value.source.as_str(), self.field(&memory, buffer));
+            value.element.is_none().then(|| quote!(__m::passes::show(#name, &#field, __f);))
+        });
+        let name = self.name;
+        let (impl_generics, type_generics, where_clause) = self.generics.split_for_impl();
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics ::monomorph::network::Watched for #name #type_generics #where_clause {
+                fn each_kept<const __B: usize>(
+                    __saved: &Self::Saved<__B>,
+                    __f: &mut ::monomorph::network::Show<'_, Self::Scalar>,
+                ) {
+                    #(#kept)*
+                }
+            }
+        }
+    }
+
     /// A struct of plain data, generic over the batch size.
     fn plain(&self, suffix: &str, docs: &str, mut fields: Vec<TokenStream>) -> TokenStream {
         let (name, visibility) = (self.part(suffix), &self.model.declaration.visibility);

@@ -60,6 +60,7 @@ fn items(model: &Model, correct: bool) -> TokenStream {
     let streaming_layers: Vec<_> = forms.map(|(name, form)| form.streaming_layer(name, &evaluate)).collect();
     let streaming_layer = network.streaming_layer(network.name, &evaluate);
     let streaming = network.streaming();
+    let watched = network.watched(&forward);
     let (aliases, assertions) = (network.aliases(), network.assertions());
     let (input, output) = (network.parts("Input", &model.input_parts), network.parts("Output", &model.output_parts));
     let file = model.declaration.file.as_ref().and_then(|file| file.as_ref().ok());
@@ -89,6 +90,7 @@ fn items(model: &Model, correct: bool) -> TokenStream {
             #(#packed_layers)*
             #(#streaming_layers)*
             #streaming_layer
+            #watched
             #assertions
         };
     }

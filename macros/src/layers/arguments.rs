@@ -406,6 +406,7 @@ fn unknown_argument(signature: &Signature, known: &[&str], name: Option<&Ident>)
 fn example(signature: &Signature) -> String {
     let value = match signature.places[0] {
         "rate" => "0.5",
+        "beta" | "deviation" => "0.1",
         "kernel" | "factor" => "2",
         "groups" => "4",
         "padding" => "1",

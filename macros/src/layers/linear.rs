@@ -1,7 +1,8 @@
 //! Dense and convolutional layers, and embeddings.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
+use syn::Ident;
 use syn::spanned::Spanned;
 
 use crate::builder::Builder;
@@ -17,9 +18,73 @@ pub(super) fn dense(builder: &mut Builder, arguments: &Arguments, input: ValueId
 /// A dense layer whose weights are dropped.
 pub(super) fn drop_connect(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
     let rate = arguments.real(builder, "rate", 0.5, shapes::Range::Probability)?;
-    let capabilities = Capabilities { random: true, ..Capabilities::SAVES_AND_NEEDS_WORKSPACE };
-    dense_as(builder, arguments, input, capabilities, |dense| quote!(::monomorph::layers::DropConnect<#dense, #rate>))
+    let wrap = |dense| quote!(::monomorph::layers::DropConnect<#dense, #rate>);
+    dense_as(builder, arguments, input, RANDOM_WEIGHTS, wrap)
 }
+
+/// A dense layer of distributions.
+pub(super) fn bayes_dense(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let (layer, prior) = bayes(builder, arguments)?;
+    let wrap = |dense| quote!(::monomorph::layers::#layer<#dense, #prior>);
+    let output = dense_as(builder, arguments, input, RANDOM_WEIGHTS, wrap);
+    count_twice(builder);
+    output
+}
+
+/// A convolution of distributions.
+pub(super) fn bayes_conv<const R: usize>(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+) -> Option<ValueId> {
+    let (layer, prior) = bayes(builder, arguments)?;
+    let wrap = |conv| quote!(::monomorph::layers::#layer<#conv, #prior>);
+    let output = conv_as::<R>(builder, arguments, input, false, RANDOM_WEIGHTS, wrap);
+    count_twice(builder);
+    output
+}
+
+/// Weights are drawn at random.
+const RANDOM_WEIGHTS: Capabilities = Capabilities { random: true, ..Capabilities::SAVES_AND_NEEDS_WORKSPACE };
+
+/// A distribution has two numbers for each weight of the layer that was added last.
+fn count_twice(builder: &mut Builder) {
+    if let Some(node) = builder.nodes.last_mut() {
+        node.parameters = node.parameters.map(|count| 2 * count);
+    }
+}
+
+/// The layer that makes distributions of weights, and the prior of these.
+fn bayes(builder: &mut Builder, arguments: &Arguments) -> Option<(Ident, TokenStream)> {
+    let estimator = arguments.word(builder, "estimator", &["local", "flipout"]);
+    let mixture = arguments.get("prior").is_some_and(|prior| quote!(#prior).to_string() == "mixture");
+    let given = MIXTURE.iter().find_map(|(name, _, _)| arguments.get(name).map(|value| (name, value.span())));
+    let prior = match given {
+        Some((name, span)) if !mixture => {
+            let message = format!("{}: {name} belongs to `prior = mixture`", arguments.text());
+            builder.errors.at(span, message);
+            None
+        }
+        _ if mixture => {
+            let numbers = MIXTURE.map(|(name, default, range)| arguments.real(builder, name, default, range));
+            let [Some(pi), Some(wide), Some(narrow)] = numbers else { return None };
+            Some(quote!(::monomorph::layers::bayes::ScaleMixture<#pi, #wide, #narrow>))
+        }
+        _ => {
+            let deviation = arguments.real(builder, "prior", 1.0, shapes::Range::Positive);
+            deviation.map(|deviation| quote!(::monomorph::layers::bayes::Gaussian<#deviation>))
+        }
+    };
+    let layer = if estimator? == "flipout" { "Flipout" } else { "Bayes" };
+    Some((Ident::new(layer, Span::call_site()), prior?))
+}
+
+/// The numbers of a scale mixture, which are those of Blundell et al.
+const MIXTURE: [(&str, f64, shapes::Range); 3] = [
+    ("pi", 0.25, shapes::Range::Probability),
+    ("wide", 1.0, shapes::Range::Positive),
+    ("narrow", 0.002_478_752_176_666_358_5, shapes::Range::Positive),
+];
 
 /// A dense layer, or what contains one.
 fn dense_as(
@@ -56,6 +121,18 @@ pub(super) fn conv<const R: usize>(
     input: ValueId,
     depthwise: bool,
 ) -> Option<ValueId> {
+    conv_as::<R>(builder, arguments, input, depthwise, Capabilities::DENSE_OR_CONV, |conv| conv)
+}
+
+/// A convolution, or what contains one.
+fn conv_as<const R: usize>(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+    depthwise: bool,
+    capabilities: Capabilities,
+    layer: impl FnOnce(TokenStream) -> TokenStream,
+) -> Option<ValueId> {
     let text = arguments.text();
     let biased = arguments.flag(builder, "bias", true);
     let output = arguments.get("channels").map(|channels| builder.dim(&text, "channels", channels));
@@ -74,13 +151,14 @@ pub(super) fn conv<const R: usize>(
     let bias = if biased { output.clone() } else { Dim::Literal(0) };
     let x = builder.ty(input);
     let (w, y, b) = (weight.ty(scalar), shape.ty(scalar), Shape::Known(vec![bias.clone()]).ty(scalar));
-    let layer = if R == 1 { quote!(Conv1d) } else { quote!(Conv2d) };
+    let kind = if R == 1 { quote!(Conv1d) } else { quote!(Conv2d) };
     let marker = &window.marker;
-    let ty = quote!(::monomorph::layers::#layer<#x, #w, #y, #marker, #b>);
+    let ty = layer(quote!(::monomorph::layers::#kind<#x, #w, #y, #marker, #b>));
+    let plain = !capabilities.random;
     // For a kernel of one pixel the image is computed as one long row, in which a 2 × 2 window is not contiguous.
-    let fuses_max_pool = R == 2 && window.kernel.iter().any(|size| matches!(size, Dim::Literal(2..)));
-    let streams = R == 1 && window.is_causal;
-    let op = Op::Layer(Capabilities { fuses_max_pool, streams, has_state: streams, ..Capabilities::DENSE_OR_CONV });
+    let fuses_max_pool = plain && R == 2 && window.kernel.iter().any(|size| matches!(size, Dim::Literal(2..)));
+    let streams = plain && R == 1 && window.is_causal;
+    let op = Op::Layer(Capabilities { fuses_max_pool, streams, has_state: streams, ..capabilities });
     let given = builder.node(op, arguments.field(ty), arguments.title(), input, shape);
     let weights: Vec<&Dim> = window.kernel.iter().chain([&group, &output]).collect();
     builder.count(arguments.span, &[&weights, &[&bias]]);

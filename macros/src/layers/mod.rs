@@ -23,11 +23,16 @@ use crate::graph::{Capabilities, Op, Shape, ValueId};
 use crate::layers::activation::{elementwise, ordered, prelu, tunable};
 use crate::layers::arguments::{Arguments, Signature};
 use crate::layers::attention::{cross_attention, positions, self_attention, sinusoidal_positions};
-use crate::layers::linear::{conv, conv_transpose, dense, drop_connect, embedding, unembedding};
+use crate::layers::linear::{
+    bayes_conv, bayes_dense, conv, conv_transpose, dense, drop_connect, embedding, unembedding,
+};
 use crate::layers::norm::{batch_norm, group_norm, instance_norm, local_response_norm, norm};
 use crate::layers::rearrange::{blocks, flip, pad, slice, transpose};
 use crate::layers::recurrent::{gru, lstm, rnn};
-use crate::layers::simple::{activity_regularization, affine, dropout, flatten, glu, perturb, reduce, rowwise};
+use crate::layers::simple::{
+    activity_regularization, affine, bottleneck, dropout, flatten, glu, information_dropout, normalize, perturb,
+    reduce, rowwise,
+};
 use crate::layers::window::{adaptive_pool, global_pool, pool, upsample};
 use crate::parse::{Argument, Call};
 use crate::shapes::Range;
@@ -79,6 +84,9 @@ const fn several(
 }
 
 const CONV: &[&str] = &["kernel", "stride", "padding", "dilation", "groups", "bias"];
+const BAYES: &[&str] = &["bias", "prior", "pi", "wide", "narrow", "estimator"];
+const BAYES_CONV: &[&str] =
+    &["kernel", "stride", "padding", "dilation", "groups", "bias", "prior", "pi", "wide", "narrow", "estimator"];
 const CONV_TRANSPOSE: &[&str] = &["kernel", "stride", "padding", "output_padding", "dilation", "groups", "bias"];
 const DEPTHWISE: &[&str] = &["stride", "padding", "dilation", "bias"];
 const POOL: &[&str] = &["stride", "padding", "dilation", "ceil_mode"];
@@ -102,6 +110,9 @@ const KINDS: &[Kind] = &[
     kind("DepthwiseConv2d", "conv", &["kernel"], DEPTHWISE, 1, |b, a, v| conv::<2>(b, a, v, true)),
     kind("ConvTranspose1d", "conv", &["channels"], CONV_TRANSPOSE, 1, conv_transpose::<1>),
     kind("ConvTranspose2d", "conv", &["channels"], CONV_TRANSPOSE, 1, conv_transpose::<2>),
+    kind("BayesDense", "bayes", &["units"], BAYES, 1, bayes_dense),
+    kind("BayesConv1d", "bayes", &["channels"], BAYES_CONV, 1, bayes_conv::<1>),
+    kind("BayesConv2d", "bayes", &["channels"], BAYES_CONV, 1, bayes_conv::<2>),
     kind("MaxPool1d", "pool", &["kernel"], POOL, 1, |b, a, v| pool::<1>(b, a, v, "MaxPool1d")),
     kind("MaxPool2d", "pool", &["kernel"], POOL, 1, |b, a, v| pool::<2>(b, a, v, "MaxPool2d")),
     kind("AvgPool1d", "pool", &["kernel"], AVG_POOL, 1, |b, a, v| pool::<1>(b, a, v, "AvgPool1d")),
@@ -143,6 +154,7 @@ const KINDS: &[Kind] = &[
     several("Attention", "attention", &["heads"], ATTENTION, cross_attention),
     kind("Positions", "positions", &[], &[], 0, positions),
     kind("SinusoidalPositions", "positions", &[], &["base"], 0, sinusoidal_positions),
+    kind("Normalize", "normalize", &[], &["per"], 0, normalize),
     kind("Affine", "affine", &[], &["weight", "bias", "per"], 0, affine),
     kind("Dropout", "dropout", &["rate"], &[], 1, dropout),
     kind("DropConnect", "connect", &["units", "rate"], &["bias"], 2, drop_connect),
@@ -163,6 +175,8 @@ const KINDS: &[Kind] = &[
     }),
     kind("ActivityRegularization", "activity", &[], &["l1", "l2"], 0, activity_regularization),
     kind("Glu", "glu", &[], &["activation"], 0, glu),
+    kind("Bottleneck", "bottleneck", &["beta"], &["scale"], 1, bottleneck),
+    kind("InformationDropout", "dropout", &["beta"], &["max_alpha"], 1, information_dropout),
     kind("Softmax", "softmax", &[], &["axis"], 0, |b, a, v| rowwise(b, a, v, "Softmax")),
     kind("LogSoftmax", "softmax", &[], &["axis"], 0, |b, a, v| rowwise(b, a, v, "LogSoftmax")),
     kind("Identity", "identity", &[], &[], 0, |b, a, v| elementwise(b, a, v, "Identity", true)),
@@ -219,6 +233,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("BatchNorm1d", "BatchNorm"),
     ("FrozenBatchNorm", "BatchNorm"),
     ("LayerScale", "Affine"),
+    ("Normalization", "Normalize"),
+    ("StandardScaler", "Normalize"),
     ("InstanceNorm2d", "InstanceNorm"),
     ("BatchNorm2d", "BatchNorm"),
     ("RMSNorm", "RmsNorm"),
@@ -230,6 +246,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("MultiheadAttention", "SelfAttention"),
     ("MultiHeadAttention", "SelfAttention"),
     ("CrossAttention", "Attention"),
+    ("BayesLinear", "BayesDense"),
+    ("DenseFlipout", "BayesDense"),
+    ("DenseReparameterization", "BayesDense"),
     ("Dropout2d", "SpatialDropout"),
     ("SpatialDropout2d", "SpatialDropout"),
     ("DropPath", "StochasticDepth"),

@@ -2,7 +2,7 @@
 
 #![expect(clippy::result_large_err, reason = "a shape rule makes a text only after a mistake")]
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::Ident;
 
@@ -73,11 +73,43 @@ pub(super) fn rowwise(builder: &mut Builder, arguments: &Arguments, input: Value
 }
 
 pub(super) fn glu(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
-    let text = arguments.text();
     let activation = match arguments.word(builder, "activation", &["identity", "tanh"])? {
         "tanh" => quote!(, ::monomorph::layers::Tanh),
         _ => quote!(),
     };
+    halved(builder, arguments, input, Capabilities::READS_INPUT, |x, y| quote!(Glu<#x, #y #activation>))
+}
+
+pub(super) fn bottleneck(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let beta = arguments.real(builder, "beta", 1e-3, Range::NotNegative);
+    let scale = arguments.word(builder, "scale", &["softplus", "log_variance"]);
+    let (beta, logarithm) = (beta?, scale? == "log_variance");
+    stochastic(builder, arguments, input, quote!(Bottleneck<#beta, #logarithm>))
+}
+
+pub(super) fn information_dropout(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let beta = arguments.real(builder, "beta", 1.0, Range::NotNegative);
+    let most = arguments.real(builder, "max_alpha", 0.7, Range::Positive);
+    let (beta, most) = (beta?, most?);
+    stochastic(builder, arguments, input, quote!(InformationDropout<#beta, #most>))
+}
+
+/// Units with noise of a learned strength.
+fn stochastic(builder: &mut Builder, arguments: &Arguments, input: ValueId, kind: TokenStream) -> Option<ValueId> {
+    let capabilities = Capabilities { random: true, ..Capabilities::SAVES };
+    let kind = quote!(::monomorph::layers::#kind);
+    halved(builder, arguments, input, capabilities, |x, y| quote!(StochasticUnits<#x, #y, #kind>))
+}
+
+/// A layer that makes one channel of two.
+fn halved(
+    builder: &mut Builder,
+    arguments: &Arguments,
+    input: ValueId,
+    capabilities: Capabilities,
+    layer: impl FnOnce(&TokenStream, &TokenStream) -> TokenStream,
+) -> Option<ValueId> {
+    let text = arguments.text();
     let Shape::Known(mut sizes) = builder.values[input].shape.clone() else {
         return arguments.unknown_sizes(builder, input);
     };
@@ -93,9 +125,9 @@ pub(super) fn glu(builder: &mut Builder, arguments: &Arguments, input: ValueId) 
     *sizes.last_mut()? = half;
     let output = Shape::Known(sizes);
     let (x, y) = (builder.ty(input), output.ty(&builder.scalar));
-    let op = Op::Layer(Capabilities { streams: output.rank() == Some(2), ..Capabilities::READS_INPUT });
-    let ty = quote!(::monomorph::layers::Glu<#x, #y #activation>);
-    Some(builder.node(op, arguments.field(ty), arguments.title(), input, output))
+    let op = Op::Layer(Capabilities { streams: output.rank() == Some(2), ..capabilities });
+    let layer = layer(&x, &y);
+    Some(builder.node(op, arguments.field(quote!(::monomorph::layers::#layer)), arguments.title(), input, output))
 }
 
 pub(super) fn activity_regularization(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
@@ -149,14 +181,34 @@ pub(super) fn affine(builder: &mut Builder, arguments: &Arguments, input: ValueI
     let streams = per == "channel";
     let op = Op::Layer(Capabilities { reads_input: weighted, streams, ..Capabilities::NONE });
     let output = same_shape(builder, op, arguments, input, quote!(::monomorph::layers::Affine<#x, #w, #b>));
-    // The compiler counts what is not a list of sizes.
-    let sizes = match (shape, per) {
-        (Shape::Known(sizes), "channel") => sizes.last().cloned().into_iter().collect(),
-        (Shape::Known(sizes), _) => sizes,
-        _ => vec![Dim::Constant(quote!())],
-    };
+    let sizes = sizes_for(shape, per);
     let sizes: Vec<&Dim> = sizes.iter().collect();
     let none = [&Dim::Literal(0)];
     builder.count(arguments.span, &[if weighted { &sizes } else { &none }, if biased { &sizes } else { &none }]);
     Some(output)
+}
+
+/// Mean and deviation of the data: `X → X`.
+pub(super) fn normalize(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let per = arguments.word(builder, "per", &["channel", "number"]);
+    let (x, _) = channels(builder, input)?;
+    let per = per?;
+    let shape = builder.values[input].shape.clone();
+    let m = if per == "channel" { quote!(<#x as ::monomorph::Tensor>::Last) } else { quote!(#x) };
+    let op = Op::Layer(Capabilities { streams: per == "channel", ..Capabilities::NONE });
+    let output = same_shape(builder, op, arguments, input, quote!(::monomorph::layers::Normalize<#x, #m>));
+    let sizes = sizes_for(shape, per);
+    let sizes: Vec<&Dim> = sizes.iter().collect();
+    builder.count(arguments.span, &[&sizes, &sizes]);
+    Some(output)
+}
+
+/// The sizes of a tensor that has a number for each channel, or for each number.
+fn sizes_for(shape: Shape, per: &str) -> Vec<Dim> {
+    match (shape, per) {
+        (Shape::Known(sizes), "channel") => sizes.last().cloned().into_iter().collect(),
+        (Shape::Known(sizes), _) => sizes,
+        // The compiler counts what is not a list of sizes.
+        _ => vec![Dim::Constant(quote!())],
+    }
 }

@@ -43,19 +43,31 @@ impl<T: Scalar, S: Simd, K: Tiles<T, S>> Cover<T, S, K> {
     const REST_VECTORS: usize = Self::REST.div_ceil(lanes::<S, T>());
 }
 
-/// How many registers a SIMD level has.
+/// How many registers of `T` a SIMD level has.
 pub(crate) const fn registers<S: Simd, T: Scalar>() -> usize {
-    if SCALAR {
+    let all = if SCALAR {
         // A vector of four is four of 32 registers, but a number of the left operand is one.
-        return 9;
-    }
-    if lanes::<S, T>() * size_of::<T>() == 64 || cfg!(target_arch = "aarch64") { 32 } else { 16 }
+        9
+    } else if lanes::<S, f32>() == 16 || cfg!(target_arch = "aarch64") {
+        32
+    } else {
+        16
+    };
+    let some = all / each::<S, T>();
+    // The smallest tile takes four.
+    if some > 5 { some } else { 5 }
+}
+
+/// How many of the processor's registers one of `T` takes: a number of several parts has one for each.
+const fn each<S: Simd, T: Scalar>() -> usize {
+    let (bytes, register) = (lanes::<S, T>() * size_of::<T>(), lanes::<S, f32>() * size_of::<f32>());
+    if bytes > register { bytes / register } else { 1 }
 }
 
 /// How many instructions, in addition to the load, it takes to broadcast a number to a register.
 const fn shuffles<S: Simd, T: Scalar>() -> usize {
-    let sse = cfg!(any(target_arch = "x86", target_arch = "x86_64")) && lanes::<S, T>() * size_of::<T>() == 16;
-    if sse { 2 } else { 0 }
+    let sse = cfg!(any(target_arch = "x86", target_arch = "x86_64")) && lanes::<S, f32>() == 4 && lanes::<S, T>() > 1;
+    if sse { 2 * each::<S, T>() } else { 0 }
 }
 
 /// The maximum number of rows of a tile.

@@ -17,7 +17,7 @@ network! { Images: [8, 8, 3] -> [10] {
     concat { { Conv2d(2, kernel = 3, stride = 2), GlobalMaxPool2d } { GlobalAvgPool2d } { Flatten, Dense(2), Softmax } },
 } }
 network! { Signals: [16, 2] -> [7] {
-    Conv1d(6, kernel = 3, stride = 2, padding = 1), RmsNorm, Silu,
+    Normalize, Conv1d(6, kernel = 3, stride = 2, padding = 1), RmsNorm, Silu,
     DepthwiseConv1d(3, padding = 1), LeakyRelu,
     MaxPool1d(2), AvgPool1d(2), Elu,
     add { { GlobalMaxPool1d } { GlobalAvgPool1d } },
@@ -26,6 +26,10 @@ network! { Signals: [16, 2] -> [7] {
 network! { Noisy: [3, 4] -> [3, 2] {
     GaussianNoise(0.1), DropConnect(4, 0.5), Selu, AlphaDropout(0.1),
     residual(drop = 0.2) { Dense(4), SpatialDropout(0.2) }, StochasticDepth(0.1), GaussianDropout(0.3), Dense(2),
+} }
+network! { Uncertain: [4, 4, 1] -> [2] {
+    BayesConv2d(2, kernel = 3), Relu, Flatten, BayesDense(4, prior = mixture, estimator = flipout), Bottleneck(beta = 0.001),
+    Dense(4), InformationDropout(beta = 0.1),
 } }
 network! { Activations: [5] -> [5] {
     Dense(5), Identity, Dense(5), Selu, Dense(5), GeluTanh, Dense(5), Sigmoid, Dense(5), Tanh, Dense(5), HardSigmoid,
@@ -63,6 +67,7 @@ fn main() -> ! {
     run::<Images>("images");
     run::<Signals>("signals");
     run::<Noisy>("noisy");
+    run::<Uncertain>("uncertain");
     run::<Activations>("activations");
     run::<Others>("others");
     run::<Two>("two");
