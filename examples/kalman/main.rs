@@ -11,7 +11,27 @@
 //! A pendulum is not linear, and the extended filter is no longer the best. The learned filter keeps its equations,
 //! but a small GRU says by how much a surprise moves the estimate (G. Revach et al., *KalmanNet: neural network aided
 //! Kalman filtering for partially known dynamics*, 2022). In each round it runs over new measurements; then it learns
-//! the gains that would have been best there, step by step, as Kalman's are.
+//! the gains that would have been best there, step by step, as Kalman's are. It is better where the extended filter
+//! loses track of a swing, and so of all swings; in the median one, which stays small, the extended filter is ahead.
+//!
+//! After 20 seconds it prints (the times, and on other machines the last digits, differ):
+//!
+//! ```text
+//! a linear system: root mean square errors of the state
+//!   bound: no estimate has less     0.5000
+//!   Kalman filter                   0.4995
+//!   LSTM,  4546 parameters          0.4996  +0.0 %
+//!   R² of the filter's state, from the LSTM's: 0.9997   9 s
+//! a pendulum: root mean square errors of the angle, of all swings and of the median one
+//!   extended filter                 0.2332  0.1267
+//!   unscented filter                0.2143  0.1292
+//!   learned filter, 3906 parameters 0.1753  0.1344  -24.8 % of all
+//!   12 s; plot: target/kalman.svg
+//! filter 0.4995, network 0.4996, bound 0.5000
+//! ```
+//!
+//! The bound is the error that the filter expects; that of the measured sequences is below it by chance. The last line
+//! is the linear system's. The plot is of the swing in which the extended filter was furthest off.
 
 mod pendulum;
 mod plot;
@@ -37,7 +57,7 @@ pub const BATCH: usize = 32;
 const MEMORY: usize = 32;
 
 network! { pub Memory: [64, 1] -> [64, 32] { Lstm(32) } }
-network! { pub Learned: [64, 1] -> [64, 2] { memory: Memory, Dense(2) } }
+network! { pub Learned: [64, 1] -> [64, 2] { Lstm(32), Dense(2) } }
 
 /// Compares filters with networks.
 #[derive(Parser)]
@@ -167,6 +187,9 @@ fn compare(swing: &Swing, net: &Learned, options: &Options) -> Result<[f64; 4], 
     let mut noise = Noise::new(options.seed + 1);
     let (mut filter, mut network, mut bound) = (0.0, 0.0, 0.0);
     let mut linear = Linear { squares: SMatrix::zeros(), products: SMatrix::zeros() };
+    // What the LSTM hands on is the output of a network that ends with it.
+    let mut remembers = memory::boxed::<Memory>();
+    remembers.lstm1 = net.lstm1.clone();
     let (mut weights, mut unexplained, mut variance) = (SMatrix::zeros(), 0.0, 0.0);
     for test in 0..options.tests {
         if test == options.tests / 2 {
@@ -174,7 +197,7 @@ fn compare(swing: &Swing, net: &Learned, options: &Options) -> Result<[f64; 4], 
         }
         let (seen, states) = swing.sequence(&mut noise);
         let estimates = swing.filter(&seen)?;
-        let (memory, guesses) = (evaluate(&net.memory, &seen), evaluate(net, &seen));
+        let (memory, guesses) = (evaluate(&*remembers, &seen), evaluate(net, &seen));
         for step in 0..LENGTH {
             let ([guess, state], estimate) = ([guesses[step], states[step]].map(vector), estimates[step]);
             filter += (estimate.mean - state).norm_squared();
@@ -194,7 +217,7 @@ fn compare(swing: &Swing, net: &Learned, options: &Options) -> Result<[f64; 4], 
     Ok([error(filter), error(network), error(bound), 1.0 - unexplained / variance])
 }
 
-pub fn vector([x, y]: [f32; 2]) -> Vector2<f64> {
+fn vector([x, y]: [f32; 2]) -> Vector2<f64> {
     Vector2::new(x.into(), y.into())
 }
 

@@ -17,7 +17,7 @@ pub fn swing(path: &Path, series: &[(&str, &[[f64; 2]; LENGTH]); 3]) -> Result<(
     let root = SVGBackend::new(path, (960, 480)).into_drawing_area();
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&root)
-        .caption("A pendulum whose sine is measured", ("sans-serif", 22))
+        .caption("The swing in which the extended filter was furthest off", ("sans-serif", 22))
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(50)
