@@ -5,19 +5,28 @@
 //! cargo run --release --example second_order -- --quick
 //! ```
 //!
-//! The first table, measured on one core of an AMD EPYC with `--limit 3`:
+//! On one core of an AMD EPYC (Zen 4), with `--limit 3`, while another program was running:
 //!
 //! ```text
 //! curve, to a loss of 1e-10
 //! method                       reached      seconds    steps  Adam ÷ this
-//! Adam                          0 of 3    >  3.0000   536190          1.0
-//! L-BFGS                        3 of 3       0.0782     4980         38.4
-//! Newton-CG, Hessian            3 of 3       1.0568     1544          2.8
-//! Newton-CG, Gauss-Newton       1 of 3    >  3.0000     2207          1.0
-//! trust region, Hessian         3 of 3       0.2909      894         10.3
-//! trust region, Gauss-Newton    3 of 3       0.2483      848         12.1
-//! natural gradient, drawn       1 of 3    >  3.0000    11251          1.0
-//! Levenberg-Marquardt, QR       3 of 3       0.0297      261        101.2
+//! Adam                          0 of 3    >  3.0000   510567          1.0
+//! L-BFGS                        3 of 3       0.1124     5422         26.7
+//! Newton-CG, Hessian            3 of 3       0.6484     1450          4.6
+//! Newton-CG, Gauss-Newton       2 of 3       2.1857     3377          1.4
+//! trust region, Hessian         3 of 3       0.1518      893         19.8
+//! trust region, Gauss-Newton    3 of 3       0.1437      715         20.9
+//! natural gradient, drawn       2 of 3       1.7482    12669          1.7
+//! Levenberg-Marquardt, QR       3 of 3       0.0376      261         79.8
+//!
+//! autoencoder, to a loss of 2e-5
+//! method                       reached      seconds    steps  Adam ÷ this
+//! Adam                          3 of 3       0.6164    25431          1.0
+//! L-BFGS                        3 of 3       0.3436     8329          1.8
+//! Newton-CG, Gauss-Newton       3 of 3       0.3780      118          1.6
+//! trust region, Hessian         3 of 3       0.5790      189          1.1
+//! trust region, Gauss-Newton    3 of 3       0.4634      127          1.3
+//! K-FAC                         3 of 3       0.1711      349          3.6
 //! ```
 //!
 //! Where Adam does not arrive, the last column is the least that the ratio can be.
