@@ -8,6 +8,39 @@
 //! The network is 784-128-64-10. `rank`: its two large weights are replaced by the closest ones of that rank, which two
 //! declared layers each hold; `pruned`: that share of the weights is 0; `units`: a smaller declared network takes the
 //! units of the largest norm. `trained on` is after one more epoch. The plot is `compression.svg` in `--out`.
+//!
+//! Output, in ten seconds on one core:
+//!
+//! ```text
+//! 60000 digits to learn from; 109386 numbers: 97.98 %
+//!
+//! weight         outputs × inputs  spectral  Frobenius  condition  rank for 90 %
+//! dense1.weight        128 × 784      5.91      25.17      6.0e0             88
+//! dense2.weight         64 × 128      4.15      14.65      9.1e0             39
+//! dense3.weight          10 × 64      2.53       6.19      2.0e0              8
+//!
+//! rank  numbers left  error of the weights  test accuracy
+//!    4         4.8 %      0.910 and 0.856        38.44 %
+//!    8         8.8 %      0.842 and 0.757        74.34 %
+//!   12        12.9 %      0.785 and 0.677        85.24 %
+//!   16        16.9 %      0.741 and 0.610        92.24 %
+//!   24        25.0 %      0.669 and 0.492        95.63 %
+//!   32        33.1 %      0.612 and 0.390        97.36 %
+//!   64        65.4 %      0.435 and -0.000        97.99 %
+//! declared with rank 16, 18506 numbers: 92.24 %, trained on 96.60 %
+//!
+//! pruned  test accuracy  trained on
+//!   50 %        97.95 %     97.63 %
+//!   70 %        97.24 %     97.67 %
+//!   80 %        95.09 %     97.64 %
+//!   90 %        84.00 %     96.98 %
+//!   95 %        40.64 %     94.95 %
+//!   98 %        10.07 %     88.65 %
+//!
+//! units     numbers left  test accuracy  trained on
+//! 64 and 32       48.1 %        57.20 %     97.32 %
+//! 32 and 16       23.6 %        41.28 %     95.59 %
+//! ```
 
 use std::error::Error;
 use std::fs;
