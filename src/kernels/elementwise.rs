@@ -3,8 +3,16 @@
 //! If slices differ in length, the loop ends with the shortest.
 
 use crate::activation::Activation;
+use crate::noise::Noise;
 use crate::scalar::{Scalar, Vector, lanes};
 use crate::simd::{Simd, again, outline, share};
+
+/// Fills with independent standard normal numbers.
+pub(crate) fn draw_normal<T: Scalar>(x: &mut [T], noise: &mut Noise) {
+    for (x, normal) in x.iter_mut().zip(noise.normals()) {
+        *x = T::from_f64(normal);
+    }
+}
 
 /// `x ← f(x)`.
 #[inline(always)]

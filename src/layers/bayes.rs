@@ -161,9 +161,7 @@ impl<T: Real, X: Tensor<Element = T>, L: Layer<Scalar = T, Input = X> + Send, P:
                     #[inline(always)]
                     |x| x * x,
                 );
-                for (epsilon, normal) in batch_slice_mut(epsilon).iter_mut().zip(noise.normals()) {
-                    *epsilon = T::from_f64(normal);
-                }
+                elementwise::draw_normal(batch_slice_mut(epsilon), noise);
             },
         );
     }

@@ -23,7 +23,7 @@ use crate::kernels::{elementwise, reduce};
 use crate::layer::{Layer, Pass, Reads, outline_layer};
 use crate::noise::Noise;
 use crate::parameters::Parameters;
-use crate::scalar::{Real, Scalar, Vector, bits};
+use crate::scalar::{Real, Vector, bits};
 use crate::simd::Simd;
 use crate::streaming::step_by_step;
 use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
@@ -268,13 +268,6 @@ impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>, K: UnitNoise> Stoc
     }
 }
 
-/// Fills with standard normal numbers.
-fn draw<T: Scalar>(numbers: &mut [T], noise: &mut Noise) {
-    for (number, normal) in numbers.iter_mut().zip(noise.normals()) {
-        *number = T::from_f64(normal);
-    }
-}
-
 impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>, K: UnitNoise> StochasticUnits<X, Y, K> {
     /// `forward` with an `ε` that is there.
     #[inline(always)]
@@ -330,7 +323,7 @@ impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>, K: UnitNoise> Laye
             simd,
             #[inline(always)]
             || {
-                draw(batch_slice_mut(output), noise);
+                elementwise::draw_normal(batch_slice_mut(output), noise);
                 Self::noisy(simd, batch_slice(input), batch_slice_mut(output));
             },
         );
@@ -345,7 +338,7 @@ impl<T: Real, X: Tensor<Element = T>, Y: Tensor<Element = T>, K: UnitNoise> Laye
         epsilon: &mut [Y; B],
         pass: &mut Pass<T>,
     ) {
-        draw(batch_slice_mut(epsilon), &mut pass.noise);
+        elementwise::draw_normal(batch_slice_mut(epsilon), &mut pass.noise);
         Self::forward_with(simd, input, output, epsilon, pass);
     }
 

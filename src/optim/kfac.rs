@@ -6,8 +6,8 @@ mod factors;
 
 use factors::{Layer, factor, for_each_layer, solve};
 
-use super::vectors::{combine, dot};
-use super::{Matrix, Memory, Objective, Optimizer, OptimizerError, Part, update};
+use super::vectors::{combine, dot, walk};
+use super::{Matrix, Memory, Objective, Optimizer, OptimizerError, Part};
 use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::memory_parts;
 use crate::parameters::{Entry, Parameters};
@@ -235,15 +235,7 @@ impl<T: Scalar, const F: usize> Optimizer<T> for Kfac<F> {
         gradient: &N,
         memory: &mut KfacMemory<N, F>,
     ) {
-        update(
-            simd,
-            T::ONE,
-            parameters,
-            gradient,
-            &mut memory.step,
-            #[inline(always)]
-            |p, _, [d]| (p + d, [d]),
-        );
+        walk(simd, parameters, gradient, &mut memory.step);
     }
 
     #[inline(always)]

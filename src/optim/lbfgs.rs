@@ -2,8 +2,8 @@
 //! *Numerical Optimization* (2nd edition, 2006), Algorithms 7.4, 3.5 and 3.6.
 
 use super::line_search::{Line, Search, Wolfe};
-use super::vectors::{combine, dot};
-use super::{Memory, Objective, Optimizer, OptimizerError, Part, update};
+use super::vectors::{combine, dot, walk};
+use super::{Memory, Objective, Optimizer, OptimizerError, Part};
 use crate::hyperparameters::OutOfRange;
 use crate::memory_parts;
 use crate::parameters::Parameters;
@@ -109,15 +109,7 @@ impl<T: Scalar, const M: usize> Optimizer<T> for Lbfgs<M> {
         gradient: &N,
         memory: &mut LbfgsMemory<N, M>,
     ) {
-        update(
-            simd,
-            T::ONE,
-            parameters,
-            gradient,
-            &mut memory.line.direction,
-            #[inline(always)]
-            |p, _, [d]| (p + d, [d]),
-        );
+        walk(simd, parameters, gradient, &mut memory.line.direction);
     }
 
     #[inline(always)]

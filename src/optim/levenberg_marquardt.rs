@@ -1,7 +1,7 @@
 //! The method of Levenberg and Marquardt for small networks, by an orthogonal factorization.
 
-use super::vectors::{combine, dot};
-use super::{Memory, Objective, Optimizer, OptimizerError, Part, splat, update};
+use super::vectors::{combine, dot, walk};
+use super::{Memory, Objective, Optimizer, OptimizerError, Part, splat};
 use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::kernels::training;
 use crate::memory;
@@ -176,15 +176,7 @@ impl<T: Scalar, const P: usize> Optimizer<T> for LevenbergMarquardt<P> {
         gradient: &N,
         memory: &mut LevenbergMarquardtMemory<N, P>,
     ) {
-        update(
-            simd,
-            T::ONE,
-            parameters,
-            gradient,
-            &mut memory.step,
-            #[inline(always)]
-            |p, _, [h]| (p + h, [h]),
-        );
+        walk(simd, parameters, gradient, &mut memory.step);
     }
 
     #[inline(always)]

@@ -2,8 +2,8 @@
 
 use super::conjugate::{Conjugate, System, solve};
 use super::line_search::{Line, Search, Wolfe};
-use super::vectors::dot;
-use super::{Matrix, Memory, Objective, Optimizer, OptimizerError, Part, update};
+use super::vectors::{dot, walk};
+use super::{Matrix, Memory, Objective, Optimizer, OptimizerError, Part};
 use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::memory_parts;
 use crate::parameters::Parameters;
@@ -118,15 +118,7 @@ impl<T: Scalar> Optimizer<T> for NewtonCg {
         gradient: &N,
         memory: &mut NewtonCgMemory<N>,
     ) {
-        update(
-            simd,
-            T::ONE,
-            parameters,
-            gradient,
-            &mut memory.line.direction,
-            #[inline(always)]
-            |p, _, [d]| (p + d, [d]),
-        );
+        walk(simd, parameters, gradient, &mut memory.line.direction);
     }
 
     #[inline(always)]

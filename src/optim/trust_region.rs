@@ -1,8 +1,8 @@
 //! Trust regions: Nocedal and Wright, *Numerical Optimization* (2nd edition, 2006), Algorithms 4.1 and 7.2.
 
 use super::conjugate::{Conjugate, System, solve};
-use super::vectors::dot;
-use super::{Matrix, Memory, Objective, Optimizer, OptimizerError, Part, update};
+use super::vectors::{dot, walk};
+use super::{Matrix, Memory, Objective, Optimizer, OptimizerError, Part};
 use crate::hyperparameters::{OutOfRange, Range, check};
 use crate::memory_parts;
 use crate::parameters::Parameters;
@@ -108,15 +108,7 @@ impl<T: Scalar> Optimizer<T> for TrustRegion {
         gradient: &N,
         memory: &mut TrustRegionMemory<N>,
     ) {
-        update(
-            simd,
-            T::ONE,
-            parameters,
-            gradient,
-            &mut memory.step,
-            #[inline(always)]
-            |p, _, [d]| (p + d, [d]),
-        );
+        walk(simd, parameters, gradient, &mut memory.step);
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Values of the form of a network as vectors of their learned numbers.
 
-use super::{for_each_stretch, learned, splat};
+use super::{for_each_stretch, learned, splat, update};
 use crate::kernels::reduce;
 use crate::parameters::{Parameters, Role};
 use crate::scalar::{Scalar, Vector};
@@ -44,5 +44,24 @@ pub(super) fn combine<T: Scalar, N: Parameters<Scalar = T>, S: Simd>(
         from,
         #[inline(always)]
         move |to, from| from.mul_add(alpha, to * beta),
+    );
+}
+
+/// Adds the step that is kept to the parameters, once more; state falls by its gradient, as in every update.
+#[inline(always)]
+pub(super) fn walk<T: Scalar, N: Parameters<Scalar = T>, S: Simd>(
+    simd: S,
+    parameters: &mut N,
+    gradient: &N,
+    step: &mut [N; 1],
+) {
+    update(
+        simd,
+        T::ONE,
+        parameters,
+        gradient,
+        step,
+        #[inline(always)]
+        |p, _, [step]| (p + step, [step]),
     );
 }

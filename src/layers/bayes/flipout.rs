@@ -123,9 +123,7 @@ impl<T: Real, X: Tensor<Element = T>, L: Layer<Scalar = T, Input = X> + Send, P:
             || {
                 let Flipped { delta, s, r, input: flipped, .. } = flipped;
                 let delta = delta.as_mut_slice();
-                for (epsilon, normal) in delta.iter_mut().zip(noise.normals()) {
-                    *epsilon = T::from_f64(normal);
-                }
+                elementwise::draw_normal(delta, noise);
                 elementwise::zip(
                     simd,
                     delta,

@@ -178,9 +178,7 @@ fn drawn<T: Real, S: Simd>(
     let (mut weights, mut epsilon) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
     let mut start = 0;
     for (mean, rho) in mean.chunks(BLOCK).zip(rho.chunks(BLOCK)) {
-        for (epsilon, normal) in epsilon.iter_mut().zip(noise.normals()) {
-            *epsilon = T::from_f64(normal);
-        }
+        elementwise::draw_normal(&mut epsilon, noise);
         let len = rho.len();
         elementwise::zip3_to(
             simd,
