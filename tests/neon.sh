@@ -62,8 +62,7 @@ if [[ $toolchain == debian ]]; then
 fi
 echo "$("${RUSTC:-rustc}" --version), std from: $toolchain; $(qemu-aarch64 --version | head -n 1)"
 if [[ ${1-} == --all ]]; then
-    "$cargo" test --locked --lib --test suite "${options[@]}"
+    "$cargo" test --locked --lib --test reference --test suite "${options[@]}"
 else
-    "$cargo" test --locked --lib "${options[@]}"
-    "$cargo" test --locked --test suite "${options[@]}" reference
+    "$cargo" test --locked --lib --test reference "${options[@]}"
 fi

@@ -83,7 +83,39 @@ pub fn at<X: Shaped<T>, T: Element, const N: usize, const B: usize>(
     assert!(slot.end::<T>() <= N, "a value lies outside its arena");
     // SAFETY: the arenas have no padding, as was asserted, so the memory is `N * B` consecutive numbers, and the value
     // lies inside; a shape has the same length with any number type.
-    unsafe { &mut *(&raw mut *arena).cast::<T>().add(slot.offset * B).cast() }
+    unsafe { &mut *place((&raw mut *arena).cast::<T>(), slot.offset, B).cast() }
+}
+
+/// Where a value at an offset of the plan begins in the arenas of `samples` samples; a function in a debug build, like
+/// [`assert_apart`].
+///
+/// # Safety
+/// It must begin inside the arenas.
+#[cfg_attr(debug_assertions, inline(never))]
+#[cfg_attr(not(debug_assertions), inline(always))]
+unsafe fn place<T>(base: *mut T, offset: usize, samples: usize) -> *mut T {
+    // SAFETY: the caller guarantees exactly this.
+    unsafe { base.add(offset * samples) }
+}
+
+/// Panics if one of the places, from start to end, overlaps another or does not lie inside an arena of `len` numbers.
+///
+/// A debug build has it once instead of in every layer of every network.
+#[cfg_attr(debug_assertions, inline(never))]
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn assert_apart(places: &[(usize, usize)], len: usize) {
+    let mut index = 0;
+    while index < places.len() {
+        let (start, end) = places[index];
+        assert!(end <= len, "a value lies outside its arena");
+        let mut other = 0;
+        while other < index {
+            let apart = end <= places[other].0 || places[other].1 <= start;
+            assert!(apart, "two live values overlap");
+            other += 1;
+        }
+        index += 1;
+    }
 }
 
 /// Several values of an arena at once, which must not overlap.
@@ -101,22 +133,10 @@ macro_rules! apart {
             f: impl FnOnce($(&mut [$X::Value; B]),*) -> R,
         ) -> R {
             const { assert_whole::<T, N>() };
-            let places = [$(($slot.offset, $slot.end::<T>())),*];
-            let mut index = 0;
-            while index < places.len() {
-                let (start, end) = places[index];
-                assert!(end <= N, "a value lies outside its arena");
-                let mut other = 0;
-                while other < index {
-                    let apart = end <= places[other].0 || places[other].1 <= start;
-                    assert!(apart, "two live values overlap");
-                    other += 1;
-                }
-                index += 1;
-            }
+            assert_apart(&[$(($slot.offset, $slot.end::<T>())),*], N);
             let base = (&raw mut *arena).cast::<T>();
             // SAFETY: as in `at` for each, and they do not overlap.
-            unsafe { f($(&mut *base.add($slot.offset * B).cast()),*) }
+            unsafe { f($(&mut *place(base, $slot.offset, B).cast()),*) }
         }
     };
 }

@@ -69,21 +69,23 @@ pub fn dispatch<K: Task>(level: Level, mut task: K) -> K::Output {
             // SAFETY: as above.
             return unsafe { avx2::run(simd, &mut task) };
         }
-        // SSE4.2 adds nothing that these kernels use, so everything older runs the baseline.
-        #[cfg(all(target_feature = "sse2", target_feature = "fxsr"))]
-        {
-            let simd = const {
-                match Level::baseline() {
-                    Level::Sse2(simd) => Some(simd),
-                    _ => None,
-                }
-            };
-            if let Some(simd) = simd {
-                return baseline::run(simd, &mut task);
-            }
-        }
+    }
+    // SSE4.2 adds nothing that these kernels use, so everything older runs SSE2. It is said by `cfg`, because a debug
+    // build compiles what follows a constant condition too, and that is each network once more for every level.
+    #[cfg(all(
+        any(target_arch = "x86", target_arch = "x86_64"),
+        all(target_feature = "sse2", target_feature = "fxsr", not(target_feature = "avx2"))
+    ))]
+    {
+        // SAFETY: the whole program is compiled for these instructions.
+        let simd = unsafe { fearless_simd::x86::Sse2::assume_supported() };
+        baseline::run(simd, &mut task)
     }
     // Only one level is left to compile on the other targets.
+    #[cfg(not(all(
+        any(target_arch = "x86", target_arch = "x86_64"),
+        all(target_feature = "sse2", target_feature = "fxsr", not(target_feature = "avx2"))
+    )))]
     fearless_simd::dispatch!(level, simd => baseline::run(simd, &mut task))
 }
 

@@ -31,7 +31,6 @@ mod properties;
 mod readme;
 mod real_networks;
 mod recurrent;
-mod reference;
 mod refusals;
 mod sizes;
 mod small_stack;
