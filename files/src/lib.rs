@@ -1,9 +1,11 @@
 //! Reads model files of other programs: what network they describe, in the language of `network!`, and its parameters.
 //!
-//! The macro reads a file while it compiles, the library reads one while the program runs; both call [`read`].
+//! The macro reads a file while it compiles, the library reads one while the program runs; both call [`read`], or
+//! [`read_graph`] for files of graphs.
 //!
 //! | module | files |
 //! | --- | --- |
+//! | `import` | `.onnx` and `.tflite` files |
 //! | `nam` | `.nam` files of Neural Amp Modeler |
 //! | `rtneural` | RTNeural's JSON |
 //! | `guitarml` | the JSON of GuitarML's trainers, a PyTorch `state_dict` |
@@ -14,6 +16,7 @@
 
 mod builder;
 mod guitarml;
+mod import;
 mod json;
 mod nam;
 mod rtneural;
@@ -22,6 +25,7 @@ mod tests;
 
 use core::fmt;
 
+pub use import::read_graph;
 use json::Node;
 
 /// Why a file is not read.
@@ -39,9 +43,9 @@ impl core::error::Error for Error {}
 /// What a file describes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// The shape of the input; the first size is that of time.
+    /// The shape of the input; the first size of a sequence is that of time.
     pub input: Vec<usize>,
-    /// The shape of the output; the first size is that of time.
+    /// The shape of the output; the first size of a sequence is that of time.
     pub output: Vec<usize>,
     /// Whether it runs step by step. Its number of steps is arbitrary then: that of the shapes is a proposal.
     pub streaming: bool,
@@ -91,9 +95,11 @@ impl Model {
     /// The network in one text: two files whose texts are equal describe the same network, but for its parameters.
     pub fn structure(&self) -> String {
         let shape = |sizes: &[usize]| {
-            let first = if self.streaming { "_".to_owned() } else { sizes[0].to_string() };
-            let sizes: Vec<_> = sizes[1..].iter().map(usize::to_string).collect();
-            format!("[{first}, {}]", sizes.join(", "))
+            let mut sizes: Vec<_> = sizes.iter().map(usize::to_string).collect();
+            if self.streaming {
+                sizes[0] = "_".to_owned();
+            }
+            format!("[{}]", sizes.join(", "))
         };
         format!("{} -> {} {{\n{}}}", shape(&self.input), shape(&self.output), self.body)
     }

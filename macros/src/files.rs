@@ -1,4 +1,4 @@
-//! Networks that a model file describes: `pub Amp = "amp.nam";`.
+//! Networks that a model file describes: `pub Amp = "amp.nam";`, `pub Keywords = "keywords.onnx";`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -8,8 +8,8 @@ use syn::{LitStr, Result};
 pub(crate) struct File {
     /// Where it is, from the root of the file system.
     pub path: String,
-    /// Its text, so that a network can tell other files of the same structure.
-    pub structure: String,
+    /// Its text, so that a network can tell other files of the same structure, if they are read while a program runs.
+    pub structure: Option<String>,
     /// The parameters as a safetensors file, if it has any.
     pub weights: Option<Vec<u8>>,
     /// In samples a second.
@@ -25,23 +25,39 @@ pub(crate) struct Described {
     pub body: TokenStream,
 }
 
+/// Whether a path is one of a graph: ONNX or TensorFlow Lite.
+fn is_graph(path: &str) -> bool {
+    let path = path.to_lowercase();
+    path.ends_with(".onnx") || path.ends_with(".tflite")
+}
+
 /// Reads a file, whose path is relative to the folder of the package that is compiled.
-#[cfg(feature = "audio")]
+#[cfg(any(feature = "audio", feature = "import"))]
 pub(crate) fn read(literal: &LitStr) -> Result<Described> {
     use std::path::Path;
 
     use crate::spans::located;
 
     let error = |problem: String| syn::Error::new(literal.span(), format!("{}: {problem}", literal.value()));
+    let graph = is_graph(&literal.value());
+    let wanted = if graph { "import" } else { "audio" };
+    if !(if graph { cfg!(feature = "import") } else { cfg!(feature = "audio") }) {
+        return Err(missing(literal, wanted));
+    }
     let folder = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
     let path = Path::new(&folder).join(literal.value());
-    let text = std::fs::read_to_string(&path)
+    let bytes = std::fs::read(&path)
         .map_err(|problem| error(format!("{problem}; the path is relative to the folder of `Cargo.toml`")))?;
-    let model = monomorph_files::read(&text).map_err(|problem| error(problem.to_string()))?;
+    let model = if graph {
+        monomorph_files::read_graph(&bytes)
+    } else {
+        monomorph_files::read(&String::from_utf8_lossy(&bytes))
+    };
+    let model = model.map_err(|problem| error(problem.to_string()))?;
     let body = model.body.parse::<TokenStream>().map_err(|problem| error(problem.to_string()))?;
     let file = File {
         path: path.display().to_string(),
-        structure: model.structure(),
+        structure: (!graph).then(|| model.structure()),
         weights: model.safetensors(),
         sample_rate: model.sample_rate,
     };
@@ -49,10 +65,16 @@ pub(crate) fn read(literal: &LitStr) -> Result<Described> {
     Ok(Described { file, input, output, streaming, body: located(body, literal.span()) })
 }
 
-/// Without the feature there is no reader.
-#[cfg(not(feature = "audio"))]
+/// Without the features there is no reader.
+#[cfg(not(any(feature = "audio", feature = "import")))]
 pub(crate) fn read(literal: &LitStr) -> Result<Described> {
-    Err(syn::Error::new(literal.span(), "a network is read from a file with the feature `audio` of monomorph"))
+    Err(missing(literal, if is_graph(&literal.value()) { "import" } else { "audio" }))
+}
+
+/// That a feature is not there.
+fn missing(literal: &LitStr, feature: &str) -> syn::Error {
+    let message = format!("a network is read from such a file with the feature `{feature}` of monomorph");
+    syn::Error::new(literal.span(), message)
 }
 
 impl File {
@@ -73,13 +95,18 @@ impl File {
                 }
             }
         });
+        let described = structure.as_ref().map(|structure| {
+            quote! {
+                #[automatically_derived]
+                impl ::monomorph::audio::FromFile for #name {
+                    const DECLARATION: &'static str = #structure;
+                    const SAMPLE_RATE: ::core::option::Option<f64> = #rate;
+                }
+            }
+        });
         quote! {
             #trained
-            #[automatically_derived]
-            impl ::monomorph::audio::FromFile for #name {
-                const DECLARATION: &'static str = #structure;
-                const SAMPLE_RATE: ::core::option::Option<f64> = #rate;
-            }
+            #described
             // The compiler builds the network again when the file changes.
             const _: &[u8] = ::core::include_bytes!(#path);
         }

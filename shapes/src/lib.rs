@@ -365,6 +365,23 @@ pub const fn numbers(layer: &str, shape: &[usize]) -> Result<usize, Text> {
     }
 }
 
+/// Compares a shape with another view of the same numbers.
+///
+/// # Errors
+/// A message for the user if they do not hold equally many.
+#[doc(hidden)]
+pub const fn reshaped(layer: &str, from: &[usize], to: &[usize]) -> Result<(), Text> {
+    let (there, wanted) = match (numbers(layer, from), numbers(layer, to)) {
+        (Ok(there), Ok(wanted)) => (there, wanted),
+        (Err(text), _) | (_, Err(text)) => return Err(text),
+    };
+    if there == wanted {
+        return Ok(());
+    }
+    let text = Text::new().str(layer).str(": ").shape(to).str(" holds ").number(wanted).str(" numbers, but its input ");
+    Err(text.shape(from).str(" holds ").number(there))
+}
+
 /// Compares the declared output of a network with the computed one.
 ///
 /// # Errors

@@ -31,7 +31,7 @@ use crate::layers::rearrange::{blocks, flip, pad, slice, transpose};
 use crate::layers::recurrent::{gru, lstm, rnn};
 use crate::layers::simple::{
     activity_regularization, affine, bottleneck, dropout, flatten, glu, information_dropout, normalize, perturb,
-    reduce, rowwise,
+    reduce, reshape, rowwise,
 };
 use crate::layers::window::{adaptive_pool, global_pool, pool, upsample};
 use crate::parse::{Argument, Call};
@@ -138,6 +138,7 @@ const KINDS: &[Kind] = &[
     kind("Flip", "flip", &["axis"], &[], 1, flip),
     kind("Transpose", "transpose", &[], &["axes"], 0, transpose),
     kind("Flatten", "flatten", &[], &[], 0, flatten),
+    kind("Reshape", "reshape", &["shape"], &[], 1, reshape),
     kind("ReduceMean", "reduce", &["axis"], &["keepdim"], 1, |b, a, v| reduce(b, a, v, "ReduceMean")),
     kind("ReduceSum", "reduce", &["axis"], &["keepdim"], 1, |b, a, v| reduce(b, a, v, "ReduceSum")),
     kind("ReduceMax", "reduce", &["axis"], &["keepdim"], 1, |b, a, v| reduce(b, a, v, "ReduceMax")),
@@ -228,6 +229,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("Swish", "Silu"),
     ("Clip", "HardTanh"),
     ("Permute", "Transpose"),
+    ("View", "Reshape"),
+    ("Unflatten", "Reshape"),
     ("Resize", "Upsample2d"),
     ("ZeroPad2d", "Pad2d"),
     ("BatchNorm1d", "BatchNorm"),

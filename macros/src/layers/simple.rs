@@ -1,15 +1,17 @@
-//! Layers without parameters that need no window: `Flatten`, `Dropout`, softmax.
+//! Layers without parameters that need no window: `Flatten`, `Reshape`, `Dropout`, softmax.
 
 #![expect(clippy::result_large_err, reason = "a shape rule makes a text only after a mistake")]
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::Ident;
+use syn::spanned::Spanned;
 
 use crate::builder::Builder;
 use crate::graph::{Capabilities, Dim, Op, Shape, ValueId};
-use crate::layers::arguments::Arguments;
+use crate::layers::arguments::{Arguments, parts};
 use crate::layers::same_shape::{channels, same_shape, worked_out};
+use crate::parse::ungroup;
 use crate::shapes::{self, Range};
 
 pub(super) fn flatten(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
@@ -37,6 +39,31 @@ pub(super) fn flatten(builder: &mut Builder, arguments: &Arguments, input: Value
         }
     };
     Some(builder.node(Op::View, None, arguments.title(), input, flat))
+}
+
+/// The same numbers in another shape: `X → [..]`.
+pub(super) fn reshape(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
+    let (text, written) = (arguments.text(), arguments.get("shape")?);
+    let Some(sizes) = parts(ungroup(written)).filter(|sizes| !sizes.is_empty()) else {
+        builder.errors.at(written.span(), format!("{text}: its shape is a list of sizes: `Reshape([7, 7, 64])`"));
+        return None;
+    };
+    let sizes: Option<Vec<Dim>> = sizes.into_iter().map(|size| builder.dim(&text, "size", size)).collect();
+    let (shape, given) = (Shape::Known(sizes?), builder.values[input].shape.clone());
+    if matches!(given, Shape::Unknown) {
+        return None;
+    }
+    let now = |from: &[usize], to: &[usize]| shapes::reshaped(&text, from, to).err();
+    let later = |from, to| quote!(::monomorph::shapes::reshaped(#text, #from, #to));
+    match builder.compare(written.span(), [&given, &shape], now, later) {
+        Some(true) => Some(builder.node(Op::View, None, arguments.title(), input, shape)),
+        Some(false) => None,
+        None => {
+            let message = "Reshape multiplies a parameter of the network, which stable Rust cannot; make it a constant";
+            builder.errors.at(arguments.span, message);
+            None
+        }
+    }
 }
 
 pub(super) fn dropout(builder: &mut Builder, arguments: &Arguments, input: ValueId) -> Option<ValueId> {
