@@ -31,6 +31,8 @@ pub mod fixed;
 mod float;
 mod fpu;
 pub mod hyperparameters;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod init;
 pub mod interval;
 mod kernels;
@@ -88,6 +90,7 @@ pub use tensor::Tensor;
 ///     <attributes> <visibility> <Name> <generics>: <input> -> <output> { <body> }
 /// }
 /// or             pub Amp = "amp.nam";                   a network from a model file: see `audio`
+///                pub Keywords = "keywords.onnx";        from an ONNX or TensorFlow Lite file: see `import`
 /// input, output  [28, 28, 1]                            one value
 ///                [u8; 128]                              integers such as tokens, as an input
 ///                (policy: [6], value: [1])              several, fields of `NameInput`, `NameOutput`

@@ -86,6 +86,30 @@ fn mistakes(network: &str) -> String {
 }
 
 #[test]
+#[cfg(feature = "import")]
+fn graphs_that_are_none() {
+    for (network, words) in [
+        ("pub Net = \"no/such.onnx\";", "no/such.onnx: No such file"),
+        ("pub Net = \"no/such.TFLITE\";", "relative to the folder of `Cargo.toml`"),
+        ("pub Net<T> = \"net.onnx\";", "a network from a file has no generics"),
+    ] {
+        let found = mistakes(network);
+        assert!(found.contains(words), "`{network}`: `{found}` does not say `{words}`");
+    }
+    let path = std::env::temp_dir().join(format!("monomorph-{}.onnx", std::process::id()));
+    for (bytes, words) in [
+        (b"network".as_slice(), "the file is damaged"),
+        (b"\x3a\x00".as_slice(), "the model has 0 inputs, where one is known"),
+        (b"".as_slice(), "the file is no ONNX model: it has no graph"),
+    ] {
+        fs::write(&path, bytes).expect("written");
+        let found = mistakes(&format!("pub Net = {path:?};"));
+        fs::remove_file(&path).expect("removed");
+        assert!(found.contains(words), "`{found}` does not say `{words}`");
+    }
+}
+
+#[test]
 #[cfg(feature = "audio")]
 fn files_that_are_no_models() {
     for (network, words) in [

@@ -46,6 +46,7 @@ const FLOORS: &[&str] = &[
     "bounds",
     "weights",
     "audio",
+    "import",
     "data",
     "train",
     "parallel",

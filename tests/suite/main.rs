@@ -17,6 +17,7 @@ mod generic;
 mod gradients;
 mod graphs;
 mod hygiene;
+mod import;
 mod include;
 mod inputs;
 mod layers;

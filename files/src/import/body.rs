@@ -104,27 +104,44 @@ impl Step {
     }
 }
 
-/// The statements of a network that ends with the flow `last`, and the parameters of its layers.
-pub(super) fn write(flows: &[Flow], last: usize) -> (String, Vec<Tensor>) {
-    // Only what the output depends on.
-    let mut needed = vec![false; flows.len()];
-    needed[last] = true;
+/// Leaves out what the output does not depend on, and joins a flow with the only one that goes on with it.
+fn tidied(flows: Vec<Flow>, last: usize) -> Vec<Option<Flow>> {
+    let mut readers = vec![0; flows.len()];
+    readers[last] = 1;
     for index in (0..=last).rev() {
-        if needed[index] {
-            match &flows[index].source {
-                Source::Input => {}
-                Source::Flow(source) => needed[*source] = true,
-                Source::Combine(_, sources, _) => sources.iter().for_each(|source| needed[*source] = true),
-            }
+        if readers[index] == 0 {
+            continue;
+        }
+        match &flows[index].source {
+            Source::Input => {}
+            Source::Flow(source) => readers[*source] += 1,
+            Source::Combine(_, sources, _) => sources.iter().for_each(|source| readers[*source] += 1),
         }
     }
+    let mut tidied: Vec<Option<Flow>> = Vec::new();
+    for (index, mut flow) in flows.into_iter().enumerate() {
+        if let Source::Flow(source) = flow.source
+            && readers[index] > 0
+            && readers[source] == 1
+            && let Some(before) = tidied[source].take()
+        {
+            flow = Flow { source: before.source, steps: before.steps.into_iter().chain(flow.steps).collect() };
+        }
+        tidied.push((readers[index] > 0).then_some(flow));
+    }
+    tidied
+}
+
+/// The statements of a network that ends with the flow `last`, and the parameters of its layers.
+pub(super) fn write(flows: Vec<Flow>, last: usize) -> (String, Vec<Tensor>) {
+    let flows = tidied(flows, last);
     let name = |index: usize| match &flows[index] {
-        Flow { source: Source::Input, steps } if steps.is_empty() => "input".to_owned(),
+        Some(Flow { source: Source::Input, steps }) if steps.is_empty() => "input".to_owned(),
         _ => format!("x{index}"),
     };
     let (mut body, mut tensors, mut counts) = (String::new(), Vec::new(), Vec::<&str>::new());
-    let alone = matches!(flows[last].source, Source::Input);
-    for (index, flow) in flows.iter().enumerate().take(last + 1).filter(|(index, _)| needed[*index]) {
+    let alone = flows.iter().flatten().count() == 1 && matches!(&flows[last], Some(Flow { source: Source::Input, .. }));
+    for (index, flow) in flows.iter().enumerate().filter_map(|(index, flow)| Some((index, flow.as_ref()?))) {
         for step in flow.steps.iter().filter(|step| !step.field().is_empty()) {
             counts.push(step.field());
             let number = counts.iter().filter(|field| **field == step.field()).count();
@@ -147,10 +164,13 @@ pub(super) fn write(flows: &[Flow], last: usize) -> (String, Vec<Tensor>) {
                 format!("{kind}({}{axis})", names.join(", "))
             }
         };
-        let flow: String = flow.steps.iter().map(|step| format!(" |> {}", step.text())).collect();
+        let mut steps: String = flow.steps.iter().map(|step| format!(" |> {}", step.text())).collect();
+        if source.len() + steps.len() > 90 {
+            steps = flow.steps.iter().map(|step| format!("\n        |> {}", step.text())).collect();
+        }
         match index == last {
-            true => writeln!(body, "    {source}{flow}"),
-            false => writeln!(body, "    let {} = {source}{flow};", name(index)),
+            true => writeln!(body, "    {source}{steps}"),
+            false => writeln!(body, "    let {} = {source}{steps};", name(index)),
         }
         .expect("a string grows");
     }

@@ -4,6 +4,9 @@ use super::graph::{Array, Attribute, Node, Numbers, product};
 use super::operators::axis;
 use super::translate::{Known, Refusal};
 
+/// The operators that are known on constants only.
+pub(super) const KNOWN: &[&str] = &["Gather", "Sqrt", "Neg", "Exp", "Reciprocal"];
+
 /// What an operator gives, if all of its inputs are constants and it is one of those below.
 pub(super) fn fold(node: &Node, inputs: &[Option<Known>]) -> Option<Result<Array, Refusal>> {
     if node.kind == "Constant" {
@@ -33,7 +36,10 @@ pub(super) fn fold(node: &Node, inputs: &[Option<Known>]) -> Option<Result<Array
             let rank = first.shape.len() as i64;
             let order = node.wholes("perm").map_or_else(|| (0..rank).rev().collect(), <[i64]>::to_vec);
             let order: Result<Vec<usize>, _> = order.iter().map(|number| axis(*number, first.shape.len())).collect();
-            order.map(|order| first.transposed(&order))
+            order.and_then(|order| match (0..first.shape.len()).all(|axis| order.contains(&axis)) {
+                true if order.len() == first.shape.len() => Ok(first.transposed(&order)),
+                _ => Err(format!("it has the order {order:?}")),
+            })
         }
         ("Reshape", [_, shape]) => reshaped(first, shape.list().unwrap_or_default()),
         ("Squeeze", _) => {

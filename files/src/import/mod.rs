@@ -7,6 +7,8 @@ mod graph;
 mod onnx;
 mod operators;
 mod protobuf;
+#[cfg(test)]
+mod tests;
 mod tflite;
 mod translate;
 mod windows;

@@ -79,6 +79,13 @@ const KNOWN: &[&str] = &[
     "Clip",
 ];
 
+/// Whether an operator is known at all.
+pub(super) fn is_known(kind: &str) -> bool {
+    ["Constant", "Shape", "Add", "Sub", "Mul", "Div", "Concat"].contains(&kind)
+        || KNOWN.contains(&kind)
+        || super::fold::KNOWN.contains(&kind)
+}
+
 /// How a number is written in the language of networks.
 fn written(number: f32) -> String {
     format!("{number:?}")
@@ -145,6 +152,9 @@ impl<'a> Translator<'a> {
         if shape.first() != Some(&1) || shape.len() < 2 {
             return Err(format!("it gives the shape {shape:?}, where a batch of 1 comes first"));
         }
+        if product(&shape).ok() != product(&x.shape).ok() {
+            return Err(format!("it makes the shape {shape:?} of {:?}", x.shape));
+        }
         let all: Vec<usize> = (1..x.shape.len()).filter(|axis| x.shape[*axis] != 1).collect();
         let held: Vec<usize> = x.order.iter().copied().filter(|axis| x.shape[*axis] != 1).collect();
         let reader = node.outputs.first().and_then(|name| self.only_reader(name));
@@ -205,6 +215,11 @@ impl<'a> Translator<'a> {
                 };
                 if a.shape != b.shape {
                     return Err(format!("its inputs have the shapes {:?} and {:?}", a.shape, b.shape));
+                }
+                for (x, y) in [(a, b), (b, a)] {
+                    if kind == "Mul" && self.is_function_of(y, x, "Sigmoid") {
+                        return Ok(self.same(x, Step::new("Silu")));
+                    }
                 }
                 let b = self.arranged(b, &a.order.clone());
                 Ok(self.combined(word, &[a.clone(), b], None, a.shape.clone()))

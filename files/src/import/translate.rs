@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::body::{Flow, Source, Step, write};
 use super::graph::{Array, Graph, Node, product};
+use super::operators::is_known;
 use crate::{Error, Model};
 
 /// A value of the network, whose first axis in the file is that of the batch.
@@ -53,6 +54,9 @@ pub(super) enum Known {
     Nothing,
 }
 
+/// No value of a network has more numbers: a damaged file could claim any size.
+const MOST: usize = 1 << 24;
+
 /// The network so far.
 pub(super) struct Translator<'a> {
     graph: &'a Graph,
@@ -78,7 +82,9 @@ pub(super) fn translate(graph: &Graph) -> Result<Model, Error> {
     };
     let shape = batch_of_one(&input.name, &input.sizes)?;
     let mut uses = HashMap::new();
-    let read = graph.nodes.iter().flat_map(|node| &node.inputs).chain(&graph.outputs);
+    // Who asks for a shape reads no number.
+    let readers = graph.nodes.iter().filter(|node| node.kind != "Shape");
+    let read = readers.flat_map(|node| &node.inputs).chain(&graph.outputs);
     read.for_each(|name| *uses.entry(name.as_str()).or_insert(0) += 1);
     let mut translator = Translator { graph, values: HashMap::new(), uses, flows: Vec::new(), moved: HashMap::new() };
     for (name, array) in &graph.constants {
@@ -110,7 +116,7 @@ pub(super) fn translate(graph: &Graph) -> Result<Model, Error> {
             let live = live.clone();
             let all: Vec<usize> = (1..live.shape.len()).collect();
             let live = translator.arranged(&live, &all);
-            let (body, tensors) = write(&translator.flows, live.flow);
+            let (body, tensors) = write(translator.flows, live.flow);
             let sizes = |shape: &[usize]| if shape.len() > 1 { shape[1..].to_vec() } else { vec![1] };
             Ok(Model {
                 input: sizes(&shape),
@@ -163,6 +169,10 @@ impl<'a> Translator<'a> {
     }
 
     fn node(&mut self, node: &'a Node) -> Result<(), Refusal> {
+        let nowhere = node.inputs.iter().find(|name| !name.is_empty() && !self.values.contains_key(name.as_str()));
+        if let Some(name) = nowhere {
+            return Err(format!("{}: nothing before it computes its input `{name:.60}`", node.title()));
+        }
         let inputs: Vec<Option<Known>> = node
             .inputs
             .iter()
@@ -171,7 +181,9 @@ impl<'a> Translator<'a> {
         let unknown = inputs.iter().flatten().any(|known| matches!(known, Known::Nothing));
         let known = match self.operator(node, &inputs) {
             // What an operator behind an unknown one says of its inputs is no news.
-            Err(_) if unknown => Err(String::new()),
+            Err(_) if unknown && is_known(&node.kind) => Err(String::new()),
+            Ok(Known::Live(live)) if product(&live.shape).is_ok_and(|numbers| numbers <= MOST) => Ok(Known::Live(live)),
+            Ok(Known::Live(live)) => Err(format!("it gives the shape {:?}, which is absurd", live.shape)),
             other => other,
         };
         let (known, problem) = match known {
@@ -207,6 +219,19 @@ impl<'a> Translator<'a> {
         Live { shape, order, flow, shared: false }
     }
 
+    /// A view of a value, which takes the place of a view before it.
+    fn view(&mut self, live: &Live, shape: Vec<usize>, order: Vec<usize>) -> Live {
+        let sizes: Vec<usize> = order.iter().map(|axis| shape[*axis]).collect();
+        let step = match sizes.as_slice() {
+            [_] | [] => Step::new("Flatten"),
+            sizes => Step::new("Reshape").argument(format!("{sizes:?}")),
+        };
+        if self.last_step(live).is_some_and(|last| ["Flatten", "Reshape"].contains(&last.kind)) {
+            self.flows[live.flow].steps.pop();
+        }
+        self.then(live, step, shape, order)
+    }
+
     /// A value behind a layer that changes no shape.
     pub(super) fn same(&mut self, live: &Live, step: Step) -> Live {
         self.then(live, step, live.shape.clone(), live.order.clone())
@@ -224,6 +249,13 @@ impl<'a> Translator<'a> {
         self.flows.push(Flow { source: Source::Combine(kind, flows, axis), steps: Vec::new() });
         let order = lives.first().map(|live| live.order.clone()).unwrap_or_default();
         Live { shape, order, flow: self.flows.len() - 1, shared: false }
+    }
+
+    /// Whether a value is a function of another, number by number: `kind`, and nothing else reads it.
+    pub(super) fn is_function_of(&self, value: &Live, of: &Live, kind: &str) -> bool {
+        let Flow { source, steps } = &self.flows[value.flow];
+        let from = matches!(source, Source::Flow(source) if *source == of.flow);
+        from && !value.shared && matches!(steps.as_slice(), [step] if step.kind == kind)
     }
 
     /// The layer that gave a value, if it is this value's alone.
@@ -256,8 +288,7 @@ impl<'a> Translator<'a> {
         if sizes == live.sizes() {
             return live.seen_as(live.shape.clone(), order);
         }
-        let step = view(&sizes);
-        self.then(live, step, live.shape.clone(), order)
+        self.view(live, live.shape.clone(), order)
     }
 
     /// The value with another shape of the file, whose numbers have the same order in it.
@@ -280,8 +311,7 @@ impl<'a> Translator<'a> {
         if now.sizes() == shape[1..] {
             return now.seen_as(shape, order);
         }
-        let step = view(&shape[1..]);
-        self.then(&now, step, shape, order)
+        self.view(&now, shape, order)
     }
 
     /// Notes that an operator flattens a value in the network's order instead of the file's.
@@ -319,17 +349,6 @@ impl<'a> Translator<'a> {
         match self.values.get(name) {
             Some(Known::Constant(array)) => Some(array),
             _ => None,
-        }
-    }
-}
-
-/// The same numbers in another shape.
-fn view(sizes: &[usize]) -> Step {
-    match sizes {
-        [_] | [] => Step::new("Flatten"),
-        sizes => {
-            let sizes: Vec<_> = sizes.iter().map(usize::to_string).collect();
-            Step::new("Reshape").argument(format!("[{}]", sizes.join(", ")))
         }
     }
 }

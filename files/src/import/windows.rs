@@ -5,6 +5,9 @@ use super::graph::Node;
 use super::operators::constant;
 use super::translate::{Known, Live, Refusal, Translator};
 
+/// No window reaches farther: a damaged file could claim any number.
+const MOST: usize = 1 << 20;
+
 /// A window: for each axis of space its numbers.
 struct Window {
     kernel: Vec<usize>,
@@ -20,10 +23,13 @@ impl Window {
         if !(1..=2).contains(&rank) || sizes.len() != rank {
             return Err(format!("its window has {rank} axes over {}; one and two are known", sizes.len()));
         }
+        if kernel.iter().any(|size| !(1..=MOST).contains(size)) {
+            return Err(format!("its kernel is {kernel:?}"));
+        }
         let list = |name: &str| -> Result<Vec<usize>, Refusal> {
             let given = node.wholes(name).map_or_else(|| vec![1; rank], <[i64]>::to_vec);
             let numbers: Option<Vec<usize>> =
-                given.iter().map(|n| usize::try_from(*n).ok().filter(|n| *n > 0)).collect();
+                given.iter().map(|n| usize::try_from(*n).ok().filter(|n| (1..=MOST).contains(n))).collect();
             numbers.filter(|list| list.len() == rank).ok_or_else(|| format!("its `{name}` is {given:?}"))
         };
         let (stride, dilation) = (list("strides")?, list("dilations")?);
@@ -40,7 +46,7 @@ impl Window {
             "VALID" => vec![(0, 0); rank],
             _ => {
                 let given = node.wholes("pads").map_or_else(|| vec![0; 2 * rank], <[i64]>::to_vec);
-                let sides: Option<Vec<usize>> = given.iter().map(|side| usize::try_from(*side).ok()).collect();
+                let sides: Option<Vec<usize>> = given.iter().map(|side| side_of(*side)).collect();
                 let sides = sides.filter(|sides| sides.len() == 2 * rank);
                 let sides = sides.ok_or_else(|| format!("its `pads` are {given:?}"))?;
                 (0..rank).map(|axis| (sides[axis], sides[axis + rank])).collect()
@@ -100,6 +106,11 @@ impl Window {
     }
 }
 
+/// A number of zeros at a side.
+fn side_of(side: i64) -> Option<usize> {
+    usize::try_from(side).ok().filter(|side| *side <= MOST)
+}
+
 /// The sizes of space of an image, and its channels.
 fn image(node: &Node, x: &Live) -> Result<(Vec<usize>, usize), Refusal> {
     let rank = x.shape.len();
@@ -145,7 +156,8 @@ pub(super) fn conv(
         return Err(format!("its weights have the shape {:?}", weight.shape));
     }
     let (outputs, inside, groups) = (weight.shape[0], weight.shape[1], node.whole("group", 1));
-    let groups = usize::try_from(groups).ok().filter(|groups| *groups > 0).ok_or("its groups are no number")?;
+    let groups =
+        usize::try_from(groups).ok().filter(|groups| (1..=MOST).contains(groups)).ok_or("its groups are no number")?;
     if inside * groups != channels || !outputs.is_multiple_of(groups) {
         return Err(format!("its weights {:?} in {groups} groups do not fit {channels} channels", weight.shape));
     }
@@ -184,7 +196,7 @@ pub(super) fn conv_transpose(
     if weight.shape.len() != rank + 2 || weight.shape[0] != channels {
         return Err(format!("its weights have the shape {:?} for {channels} channels", weight.shape));
     }
-    let groups = usize::try_from(node.whole("group", 1)).ok().filter(|groups| *groups > 0);
+    let groups = usize::try_from(node.whole("group", 1)).ok().filter(|groups| (1..=MOST).contains(groups));
     let groups = groups.ok_or("its groups are no number")?;
     if !["", "NOTSET"].contains(&node.text("auto_pad")) || node.wholes("output_shape").is_some() {
         return Err("its padding is worked out from its output, which is not known".into());
@@ -196,8 +208,7 @@ pub(super) fn conv_transpose(
     for axis in 0..rank {
         let (before, after) = window.padding[axis];
         let full = (sizes[axis] - 1) * window.stride[axis] + (window.kernel[axis] - 1) * window.dilation[axis] + 1;
-        let more =
-            extra.get(axis).and_then(|extra| usize::try_from(*extra).ok()).ok_or("its output padding is damaged")?;
+        let more = extra.get(axis).and_then(|extra| side_of(*extra)).ok_or("its output padding is damaged")?;
         given.push((full + more).checked_sub(before + after).ok_or("its padding removes everything")?);
     }
     let order: Vec<usize> = (2..rank + 2).chain([1, 0]).collect();
@@ -221,7 +232,7 @@ pub(super) fn conv_transpose(
 pub(super) fn pool(translator: &mut Translator<'_>, node: &Node, x: &Live) -> Result<Live, Refusal> {
     let (sizes, channels) = image(node, x)?;
     let kernel = node.wholes("kernel_shape").unwrap_or_default();
-    let kernel: Option<Vec<usize>> = kernel.iter().map(|size| usize::try_from(*size).ok().filter(|n| *n > 0)).collect();
+    let kernel: Option<Vec<usize>> = kernel.iter().map(|size| usize::try_from(*size).ok()).collect();
     let window = Window::of(node, kernel.ok_or("its kernel is no list of sizes")?, &sizes)?;
     let (rank, rounds_up, largest) = (sizes.len(), node.whole("ceil_mode", 0) != 0, node.kind == "MaxPool");
     let given = window.output(&sizes, rounds_up)?;
@@ -273,7 +284,7 @@ pub(super) fn pad(
         (None, Some(pads)) => pads.list().unwrap_or_default().to_vec(),
         (None, None) => Vec::new(),
     };
-    let sides: Option<Vec<usize>> = given.iter().map(|side| usize::try_from(*side).ok()).collect();
+    let sides: Option<Vec<usize>> = given.iter().map(|side| side_of(*side)).collect();
     let sides = sides.filter(|sides| sides.len() == 2 * rank).ok_or_else(|| format!("its `pads` are {given:?}"))?;
     let order = Live::image(rank, node.channels_last);
     let spatial = &order[..order.len() - 1];

@@ -12,6 +12,9 @@ network! { pub Cut: [4, 6] -> [2, 6] { Slice(axis = 0, start = 2, end = 5) } }
 network! { pub Empty: [4, 6] -> [2, 6] { Slice(0, start = FRAME) } }
 network! { pub Turned: [4, 5, 6] -> [6, 5, 4] { Transpose } }
 network! { pub Twice: [4, 6] -> [6, 4] { Transpose(axes = (1, 1)) } }
+network! { pub Seen: [4, 6] -> [5, 5] { Reshape([5, 5]) } }
+network! { pub Viewed: [4, 6] -> [6, FRAME] { Reshape([7, FRAME]) } }
+network! { pub Shapeless: [4, 6] -> [24] { Reshape(24) } }
 network! { pub Grown: [4, 4, 6] -> [8, 8, 6] { Upsample2d } }
 network! { pub Mean: [4, 6] -> [4] { ReduceMean } }
 
