@@ -13,8 +13,15 @@
 //! with the deviation of the gap, in nats for a picture:
 //!
 //! ```text
-//! OUTPUT
+//! digits: 154.6 nats for a test image: 148.8 for the pixels, 5.81 for the code
+//! squares, in nats:
+//! beta  pixels   code  I(z; x)  total correlation  each number   gap
+//! 1      11.43   7.86     6.19              1.569         0.10  0.13 ± 0.12
+//! 4      17.99   4.10     3.96              0.121         0.02  0.27 ± 0.16
+//! 8      28.41   2.26     2.24              0.018         0.00  0.28 ± 0.08
 //! ```
+//!
+//! From β = 1 to 4 the numbers nearly stop sharing what they tell, and the gap doubles; with 8 they tell less of everything.
 //!
 //! In `--out`: `samples.png` of random codes, `manifold.png` of a grid of codes, `map.svg` of the codes of test images,
 //! `squares.png`, in whose rows one number of the code goes from −2 to 2: six rows with β = 1, then six with the largest β.
