@@ -97,7 +97,7 @@ fn lower_series<T: Real>(a: T, z: f64, power: T) -> T {
 fn upper_fraction<T: Real>(a: T, z: f64, power: T) -> T {
     let mut b = number::<T>(z + 1.0) - a;
     let mut d = T::ONE / b;
-    let (mut h, mut c, mut least) = (d, number::<T>(1e300), 4);
+    let (mut h, mut c, mut least) = (d, b, 4);
     for index in 1..TERMS {
         let n = number::<T>(f64::from(index));
         let factor = n * (a - n);
@@ -107,10 +107,11 @@ fn upper_fraction<T: Real>(a: T, z: f64, power: T) -> T {
         }
         b += number(2.0);
         d = T::ONE / (factor * d + b);
-        c = b + factor / c;
+        // Infinite before the first.
+        c = if index == 1 { b } else { b + factor / c };
         let change = d * c;
         h *= change;
-        if (change.to_f64() - 1.0).abs() < 1e-16 && index > least {
+        if libm::fabs(change.to_f64() - 1.0) < 1.5 * T::EPSILON.to_f64() && index > least {
             break;
         }
     }
