@@ -13,7 +13,13 @@
 //! shifted by up to a pixel:
 //!
 //! ```text
-//! OUTPUT
+//!             training, bits         test, bits             test error, %
+//! beta     I(Z; X)   I(Z; Y)   I(Z; X)   I(Z; Y)   one draw   mean of 12
+//! 1e-3       31.83     3.311     32.11     3.261       1.25       1.00
+//! 1e-2       13.09     3.289     13.04     3.232       1.66       1.04
+//! 3e-2        9.20     3.246      9.11     3.183       2.50       1.11
+//! 1e-1        6.41     3.124      6.35     3.060       5.16       1.30
+//! best error 1.00 % at beta 1e-3
 //! ```
 //!
 //! The plot is `bottleneck.svg` in `--out`.
@@ -57,7 +63,7 @@ const GROUP: usize = 50;
 #[derive(Parser)]
 struct Options {
     /// The weights of the information, in nats.
-    #[arg(long, value_delimiter = ',', default_value = "1e-4,1e-3,3e-3,0.01,0.03,0.1,0.3")]
+    #[arg(long, value_delimiter = ',', default_value = "1e-3,0.01,0.03,0.1")]
     betas: Vec<f64>,
     /// The learning rate at first.
     #[arg(long, default_value_t = 1e-3)]
