@@ -140,12 +140,16 @@ def main():
     for work in ours:
         batch = work["batch"]
         print(f"{batch:<6} {'monomorph':<18} {1e6 * work['seconds']:19.0f}")
-        others = {"PyTorch": lambda: torch(batch, False), "PyTorch, compiled": lambda: torch(batch, True), "JAX": lambda: jax(batch)}
+        others = {
+            "PyTorch": lambda: torch(batch, False),
+            "PyTorch, compiled": lambda: torch(batch, True),
+            "JAX": lambda: jax(batch),
+        }
         for name, run in others.items():
             try:
                 losses, seconds = run()
             except Exception as error:  # a library that is missing, or a compiler that it wants
-                print(f"{batch:<6} {name:<18} {type(error).__name__}: {str(error).splitlines()[0][:60] if str(error) else ''}")
+                print(f"{batch:<6} {name:<18} {type(error).__name__}: {str(error)[:60]!r}")
                 continue
             for mine, other in zip(work["losses"], losses):
                 if abs(mine - other) > 1e-3 * abs(mine):
