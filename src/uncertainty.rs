@@ -19,10 +19,10 @@
 //!     net
 //! };
 //! let (one, other) = (net(1), net(2));
-//! let dropped = Draws { network: &one, count: 20, noise: Noise::new(3) }.classes(&[1.0, -1.0]);
-//! let both = Ensemble(&[&one, &other]).classes(&[1.0, -1.0]);
+//! let dropped = Draws { network: &one, count: 20, noise: Noise::new(3) }.classes::<3>(&[1.0, -1.0]);
+//! let both = Ensemble(&[&one, &other]).classes::<3>(&[1.0, -1.0]);
 //! assert!(dropped.mutual_information() > 0.0 && both.mutual_information() > 0.0);
-//! assert_eq!(Ensemble(&[&one, &one]).numbers(&[1.0, -1.0]).variance(), [0.0; 3]);
+//! assert_eq!(Ensemble(&[&one, &one]).numbers::<3>(&[1.0, -1.0]).variance(), [0.0; 3]);
 //! ```
 
 use core::ops::Deref;

@@ -144,9 +144,9 @@ impl<T: Real, L: Layer<Scalar = T>, P: Prior> Bayes<L, P> {
     /// // σ = ½, as the prior's, and μ = 0: nothing was learned.
     /// net.bayes1.rho.0.weight = [[0.5_f32.exp_m1().ln()]; 2];
     /// net.bayes1.rho.0.bias = [0.5_f32.exp_m1().ln()];
-    /// assert!(net.bayes1.divergence(&mut Noise::new(1)).abs() < 1e-6);
+    /// assert!(net.bayes1.divergence(&mut Noise::new(1)).abs() < 1e-5);
     /// net.bayes1.mean.bias = [1.0];
-    /// assert!((net.bayes1.divergence(&mut Noise::new(1)) - 2.0).abs() < 1e-6); // ½ (μ / s)²
+    /// assert!((net.bayes1.divergence(&mut Noise::new(1)) - 2.0).abs() < 1e-5); // ½ (μ / s)²
     /// ```
     pub fn divergence(&self, noise: &mut Noise) -> T {
         prior::divergence::<T, P>(self.mean.as_slice(), self.rho.as_slice(), noise)
