@@ -1,4 +1,5 @@
-//! Error bars that widen where there are no data: Bayes by backprop, dropout and an ensemble, side by side.
+//! Error bars that widen where there are no data: Bayes by backprop, dropout, an ensemble, Langevin dynamics and the Laplace
+//! approximation, side by side.
 //!
 //! ```text
 //! cargo run --release --example error_bars
@@ -11,25 +12,33 @@
 //! The plot is `error_bars.svg` in `--out`.
 //!
 //! ```text
-//! model           data    gap  beyond  gap / data  truth within 2 deviations
-//! Bayes, tanh    0.097  0.476   0.095         4.9               44.2 %
-//! Bayes, ReLU    0.103  0.070   0.290         0.7               71.2 %
-//! dropout        0.057  0.102   0.073         1.8               56.3 %
-//! ensemble       0.011  0.300   0.227        27.4               79.8 %
+//! model            data    gap  beyond  gap / data  truth within 2 deviations
+//! Bayes, tanh     0.097  0.476   0.095         4.9               44.2 %
+//! Bayes, ReLU     0.103  0.070   0.290         0.7               71.2 %
+//! dropout         0.057  0.102   0.073         1.8               56.3 %
+//! ensemble        0.011  0.300   0.227        27.4               79.8 %
+//! Langevin        0.031  0.188   0.227         6.0               92.2 %
+//! Laplace         0.054  0.158   0.277         2.9               99.3 %
+//! Laplace, last   0.024  0.077   0.111         3.2               85.6 %
 //! ```
 //!
 //! Distributions that are independent for each weight cannot widen everywhere: with saturating units they do between
 //! data, with rectified ones beyond them (Foong et al., *On the expressiveness of approximate inference in Bayesian
-//! neural networks*, 2020). The ensemble widens in both places.
+//! neural networks*, 2020). All that keep the weights' correlations widen in both places: the ensemble; networks on the way of
+//! Langevin dynamics (Welling and Teh, 2011); the Laplace approximation, by Kronecker products for all layers and of the last
+//! layer alone, with the prior of the largest evidence.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use monomorph::distributions::{Distribution, Normal};
+use monomorph::linalg::{Laplace, Likelihood, Linearized, Structure};
 use monomorph::memory;
 use monomorph::metrics::Moments;
-use monomorph::network::{Trainable, sample};
+use monomorph::network::{Trainable, evaluate};
 use monomorph::prelude::*;
+use monomorph::uncertainty::{Draws, Ensemble, Predict};
 use plotters::prelude::*;
 
 network! { pub BayesTanh: [1] -> [1] {
@@ -39,12 +48,15 @@ network! { pub BayesRelu: [1] -> [1] {
     BayesDense(64, prior = 2.0), Relu, BayesDense(64, prior = 0.2), Relu, BayesDense(1, prior = 0.2)
 } }
 network! { pub Dropped: [1] -> [1] { Dense(64), Relu, Dropout(0.1), Dense(64), Relu, Dropout(0.1), Dense(1) } }
-network! { pub Member: [1] -> [1] { Dense(64), Tanh, Dense(64), Tanh, Dense(1) } }
+network! { pub Member: [1] -> [1] { Dense(64), Tanh, Dense(64), Tanh, last: Dense(1) } }
 
 /// The samples there are to learn from, all in one batch.
 const SAMPLES: usize = 80;
 /// The deviation of the noise in them.
 const NOISE: f64 = 0.1;
+/// The negative log-likelihood of a sample is its square / (2 σ²), so the divergence of a Bayesian network counts 2 σ² per sample,
+/// as do a standard normal prior, and the temperature of a posterior.
+const TEMPERATURE: f64 = 2.0 * NOISE * NOISE / SAMPLES as f64;
 /// The places of the predictions.
 const PLACES: usize = 161;
 /// The members of the ensemble.
@@ -90,8 +102,8 @@ fn data(seed: u64) -> ([[f32; 1]; SAMPLES], [[f32; 1]; SAMPLES]) {
     (x, y)
 }
 
-/// Trains a model and adds its predictions: `draws` samples, or the output if it is 1.
-fn learn<N>(steps: u64, seed: u64, member: u64, draws: usize, curve: &mut Curve) -> Result<(), Box<dyn Error>>
+/// Trains a model; also gives the noise that its draws begin with.
+fn train<N>(steps: u64, seed: u64, member: u64, decay: f64) -> Result<(Box<N>, Noise), Box<dyn Error>>
 where
     N: Trainable + Network<Scalar = f32, Input = [f32; 1], Output = [f32; 1]>,
 {
@@ -99,23 +111,71 @@ where
     let mut noise = Noise::new(1000 * seed + member);
     let mut net = memory::boxed::<N>();
     net.initialize(Init::XavierNormal, &mut noise);
-    let adam = Adam { learning_rate: 5e-3, ..Adam::default() };
+    let adam = Adam { learning_rate: 5e-3, weight_decay: decay, ..Adam::default() };
     let mut trainer =
         Trainer::<N, _, SAMPLES>::new(adam, Mse).schedule(Schedule::one_cycle(steps)).seed(noise.next_u64());
-    // The negative log-likelihood of a sample is its square / (2 σ²), so the divergence per sample counts 2 σ².
-    trainer.term_weight = 2.0 * NOISE * NOISE / SAMPLES as f64;
+    trainer.term_weight = TEMPERATURE;
     for _ in 0..steps {
         trainer.step(&mut net, &x, &y)?;
     }
-    for (index, moments) in curve.iter_mut().enumerate() {
-        for _ in 0..draws {
-            moments.add(&match draws {
-                1 => monomorph::network::evaluate(&*net, &[place(index)]),
-                _ => sample(&*net, &[place(index)], &mut noise),
-            });
+    Ok((net, noise))
+}
+
+/// Mean and variance at every place.
+fn curve<P>(mut predict: P) -> Curve
+where
+    P: Predict<Network: Network<Scalar = f32, Input = [f32; 1], Output = [f32; 1]>>,
+{
+    core::array::from_fn(|index| predict.numbers::<1>(&[place(index)]))
+}
+
+/// A model that draws.
+fn drawn<N>(steps: u64, seed: u64) -> Result<Curve, Box<dyn Error>>
+where
+    N: Trainable + Network<Scalar = f32, Input = [f32; 1], Output = [f32; 1]>,
+{
+    let (net, noise) = train::<N>(steps, seed, 0, 0.0)?;
+    Ok(curve(Draws { network: &*net, count: DRAWS, noise }))
+}
+
+/// The Laplace approximation, with the prior of the largest evidence.
+fn laplace(steps: u64, seed: u64, structure: Structure, pattern: &str) -> Result<Curve, Box<dyn Error>> {
+    let (net, noise) = train::<Member>(steps, seed, 0, TEMPERATURE)?;
+    let (x, y) = data(seed);
+    let mut laplace = Laplace::<Member>::new(structure, pattern);
+    laplace.observe(&net, Likelihood::Normal { deviation: NOISE }, &x);
+    let log_likelihood: f64 = x
+        .iter()
+        .zip(&y)
+        .map(|(x, [y])| {
+            let [mean] = evaluate(&*net, x);
+            Normal { mean: f64::from(mean), deviation: NOISE }.log_prob(f64::from(*y))
+        })
+        .sum();
+    let priors = (-4..=8).map(|index| 10_f64.powf(0.5 * f64::from(index)));
+    let mut posteriors = priors.filter_map(|prior| laplace.posterior(prior)).collect::<Vec<_>>();
+    posteriors.sort_by(|a, b| b.log_evidence(&net, log_likelihood).total_cmp(&a.log_evidence(&net, log_likelihood)));
+    let posterior = posteriors.first_mut().ok_or("the curvature is not finite")?;
+    Ok(curve(Linearized { network: &*net, posterior, count: DRAWS, noise }))
+}
+
+/// Networks on the way of Langevin dynamics, from a trained one on.
+fn langevin(steps: u64, seed: u64) -> Result<Curve, Box<dyn Error>> {
+    let (x, y) = data(seed);
+    let (mut net, mut noise) = train::<Member>(steps, seed, 0, TEMPERATURE)?;
+    let (temperature, weight_decay) = (TEMPERATURE, TEMPERATURE);
+    let sgld = Sgld { learning_rate: 5e-3, temperature, weight_decay, seed: noise.next_u64() };
+    let mut trainer = Trainer::<Member, _, SAMPLES>::new(sgld, Mse);
+    let mut members = Vec::new();
+    for step in 0..10 * steps {
+        trainer.step(&mut net, &x, &y)?;
+        if step >= 2 * steps && step % (8 * steps / DRAWS as u64).max(1) == 0 {
+            let mut member = memory::boxed::<Member>();
+            member.as_mut_slice().copy_from_slice(net.as_slice());
+            members.push(member);
         }
     }
-    Ok(())
+    Ok(curve(Ensemble(&members)))
 }
 
 /// Mean deviations where there are data, in the gap, and beyond; and the share of truths within two deviations.
@@ -139,18 +199,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         (options.steps, options.seeds) = (300, 1);
     }
     let steps = options.steps;
-    println!("model           data    gap  beyond  gap / data  truth within 2 deviations");
+    println!("model            data    gap  beyond  gap / data  truth within 2 deviations");
     let mut first = Vec::new();
-    for (kind, name) in ["Bayes, tanh", "Bayes, ReLU", "dropout", "ensemble"].into_iter().enumerate() {
+    let names = ["Bayes, tanh", "Bayes, ReLU", "dropout", "ensemble", "Langevin", "Laplace", "Laplace, last"];
+    for (kind, name) in names.into_iter().enumerate() {
         let mut sums = [0.0; 4];
         for seed in 1..=options.seeds {
-            let mut curve: Curve = core::array::from_fn(|_| Moments::default());
-            match kind {
-                0 => learn::<BayesTanh>(steps, seed, 0, DRAWS, &mut curve)?,
-                1 => learn::<BayesRelu>(steps, seed, 0, DRAWS, &mut curve)?,
-                2 => learn::<Dropped>(steps, seed, 0, DRAWS, &mut curve)?,
-                _ => (0..MEMBERS).try_for_each(|member| learn::<Member>(steps, seed, member, 1, &mut curve))?,
-            }
+            let curve = match kind {
+                0 => drawn::<BayesTanh>(steps, seed)?,
+                1 => drawn::<BayesRelu>(steps, seed)?,
+                2 => drawn::<Dropped>(steps, seed)?,
+                3 => {
+                    let members: Result<Vec<_>, Box<dyn Error>> =
+                        (0..MEMBERS).map(|member| Ok(train::<Member>(steps, seed, member, 0.0)?.0)).collect();
+                    curve(Ensemble(&members?))
+                }
+                4 => langevin(steps, seed)?,
+                5 => laplace(steps, seed, Structure::Kronecker, "*")?,
+                _ => laplace(steps, seed, Structure::Full, "last")?,
+            };
             for (sum, value) in sums.iter_mut().zip(judge(&curve)) {
                 *sum += value / options.seeds as f64;
             }
@@ -159,7 +226,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         let [near, gap, beyond, within] = sums;
-        println!("{name:12} {near:7.3} {gap:6.3} {beyond:7.3} {:11.1} {:18.1} %", gap / near, 100.0 * within);
+        println!("{name:13} {near:7.3} {gap:6.3} {beyond:7.3} {:11.1} {:18.1} %", gap / near, 100.0 * within);
     }
     plot(&options.out.join("error_bars.svg"), &first)
 }
@@ -168,7 +235,7 @@ fn plot(path: &Path, curves: &[(&str, Curve)]) -> Result<(), Box<dyn Error>> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let root = SVGBackend::new(path, (1500, 420)).into_drawing_area();
+    let root = SVGBackend::new(path, (2450, 420)).into_drawing_area();
     root.fill(&WHITE)?;
     let (x, y) = data(1);
     for (area, (name, curve)) in root.split_evenly((1, curves.len())).iter().zip(curves) {

@@ -64,6 +64,7 @@ pub mod tensor;
 #[cfg(feature = "alloc")]
 pub mod testing;
 pub mod train;
+pub mod uncertainty;
 #[cfg(feature = "alloc")]
 pub mod watch;
 pub mod weight;

@@ -1,5 +1,5 @@
 //! Linear algebra with trained networks: their weights as matrices of `nalgebra`, singular values, factors of lower rank,
-//! principal components of data, and the empirical Fisher information.
+//! principal components of data, the empirical Fisher information, and the Laplace approximation of the posterior.
 //!
 //! Every weight with more than one axis is a matrix from inputs to outputs: the last axis is the outputs, all axes before it
 //! are the inputs. That holds for dense layers (`[IN, OUT]`), convolutions (`[KH, KW, CG, OC]`: the taps of a window and their
@@ -20,10 +20,12 @@
 
 mod data;
 mod fisher;
+mod laplace;
 mod low_rank;
 
 pub use data::{Components, covariance, mean};
 pub use fisher::Fisher;
+pub use laplace::{Laplace, Likelihood, Linearized, Posterior, Structure};
 pub use low_rank::{Factored, factor, truncate};
 
 use alloc::vec::Vec;

@@ -3,6 +3,7 @@
 //! | | |
 //! | --- | --- |
 //! | [`Mask`] | single weights by magnitude (Han, Pool, Tran and Dally, *Learning both weights and connections*, 2015) |
+//! | [`round`] | numbers of few values, and the bits that they take then |
 //! | [`Units`] | whole units by their norm (Li and others, *Pruning filters for efficient ConvNets*, 2017): a smaller declared network is filled from a larger one |
 //!
 //! A network of fixed sizes is not faster for zeros in it; files of it compress better. One with fewer units is smaller and
@@ -82,6 +83,31 @@ impl<N: Network> Mask<N> {
     pub fn pruned(&self) -> usize {
         self.pruned
     }
+}
+
+/// Rounds numbers to multiples of `step`; gives the entropy of what becomes of them, in bits for each: what an entropy coder,
+/// such as an arithmetic one, takes to store it, without the table of how often each multiple is there.
+///
+/// Weights whose posterior is wide need few bits: a step that is as wide as their deviation adds a rounding error of
+/// `step / √12`, less than they vary anyway. `step` is more than 0.
+///
+/// ```
+/// let mut weights = [0.11_f32, 0.09, -0.31, 0.02];
+/// let bits = monomorph::prune::round(&mut weights, 0.1);
+/// assert_eq!(weights, [0.1, 0.1, -0.3, 0.0]);
+/// assert_eq!(bits, 1.5); // ½ · 1 bit + ½ · 2 bits
+/// ```
+pub fn round<T: Scalar>(numbers: &mut [T], step: f64) -> f64 {
+    let mut multiples: Vec<i64> = Vec::with_capacity(numbers.len());
+    for number in numbers.iter_mut() {
+        // The conversion saturates, and turns NaN into 0.
+        let multiple = libm::rint(number.to_f64() / step) as i64;
+        *number = T::from_f64(multiple as f64 * step);
+        multiples.push(multiple);
+    }
+    multiples.sort_unstable();
+    let shares = multiples.chunk_by(|a, b| a == b).map(|same| same.len() as f64 / multiples.len() as f64);
+    shares.map(|share| -share * libm::log2(share)).sum()
 }
 
 /// `K` units of a layer whose outputs are an `L`: what a smaller layer takes from a larger one.

@@ -111,6 +111,22 @@ pub struct Poisson<T> {
 }
 
 impl<T: Real> Poisson<T> {
+    /// `−Σ p·ln p` over all numbers that have a probability: the time it takes grows with the root of the rate.
+    /// NaN if that is not finite.
+    pub fn entropy(&self) -> T {
+        let rate = self.rate.to_f64();
+        if !rate.is_finite() {
+            return number(f64::NAN);
+        }
+        let (around, mut entropy) = (12.0 * libm::sqrt(rate) + 40.0, T::ZERO);
+        let (first, last) = ((rate - around).max(0.0) as u64, (rate + around) as u64);
+        for events in first..=last {
+            let log = self.log_prob(events);
+            entropy -= weighted(log, log);
+        }
+        entropy
+    }
+
     /// KL(self ‖ other): `r₁·ln(r₁/r₂) − r₁ + r₂`.
     pub fn divergence(&self, other: &Self) -> T {
         self.rate * (self.rate / other.rate).ln() - self.rate + other.rate

@@ -1,7 +1,8 @@
 //! Mixtures of distributions.
 
-use super::{Categorical, Distribution, log_sum_exp};
+use super::{Categorical, Distribution, Normal, log_sum_exp, number};
 use crate::noise::Noise;
+use crate::scalar::Real;
 
 /// One of `N` distributions of a kind, drawn by weight: `p(x) = Σ wᵢ·pᵢ(x)`. The prior of Bayes by backprop is one,
 /// and what a mixture density network answers.
@@ -20,7 +21,8 @@ use crate::noise::Noise;
 /// assert!(prior.sample(&mut Noise::new(1)).is_finite());
 /// ```
 ///
-/// Samples are reparameterized in the parameters of the components, if those are, and not in the weights.
+/// Samples are reparameterized in the parameters of the components, if those are, and not in the weights; of normal
+/// distributions, [`sample_reparameterized`](Self::sample_reparameterized) is in both.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mixture<D: Distribution, const N: usize> {
     /// How often each of them is drawn.
@@ -47,5 +49,21 @@ impl<D: Distribution<Value: Clone>, const N: usize> Distribution for Mixture<D, 
     fn sample(&self, noise: &mut Noise) -> D::Value {
         const { assert!(N > 0, "a mixture has at least one component") };
         self.components[self.weights.sample(noise).min(N - 1)].sample(noise)
+    }
+}
+
+impl<T: Real, const N: usize> Mixture<Normal<T>, N> {
+    /// A sample that moves with all parameters, the weights among them, so that it keeps its rank: `dx = −dF(x)/p(x)` with the
+    /// distribution function `F` (M. Figurnov, S. Mohamed and A. Mnih, *Implicit reparameterization gradients*, 2018). First
+    /// derivatives only.
+    pub fn sample_reparameterized(&self, noise: &mut Noise) -> T {
+        let x = number::<T>(self.sample(noise).to_f64());
+        let (mut function, mut density) = (T::ZERO, 0.0);
+        for (log, normal) in self.weights.log_probs().into_iter().zip(&self.components) {
+            let weight = log.exp();
+            function += weight * normal.cumulative(x);
+            density += weight.to_f64() * libm::exp(normal.log_prob(x).to_f64());
+        }
+        x - (function - number(function.to_f64())) / number(density)
     }
 }

@@ -1,6 +1,6 @@
 //! Distributions of positive numbers and of shares.
 
-use super::special::{digamma, ln_beta, ln_gamma};
+use super::special::{digamma, ln_beta, ln_gamma, moved};
 use super::{Distribution, exponential, number};
 use crate::noise::Noise;
 use crate::scalar::Real;
@@ -38,7 +38,9 @@ impl<T: Real> Distribution for Exponential<T> {
     }
 }
 
-/// Density `rᵃ/Γ(a)·x^(a − 1)·e^(−r·x)`, for `x > 0`. Samples are reparameterized in the rate, not in the shape.
+/// Density `rᵃ/Γ(a)·x^(a − 1)·e^(−r·x)`, for `x > 0`. Samples are reparameterized: in the shape implicitly, by how
+/// much a sample has to move to keep its rank (M. Figurnov, S. Mohamed and A. Mnih, *Implicit reparameterization gradients*,
+/// 2018), which gives first derivatives.
 ///
 /// G. Marsaglia and W. Tsang, *A simple method for generating gamma variables* (2000).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,7 +75,8 @@ impl<T: Real> Distribution for Gamma<T> {
     }
 
     fn sample(&self, noise: &mut Noise) -> T {
-        number::<T>(standard_gamma(self.shape.to_f64(), noise)) / self.rate
+        let z = standard_gamma(self.shape.to_f64(), noise);
+        number::<T>(z) * moved(self.shape, z) / self.rate
     }
 }
 
@@ -99,7 +102,8 @@ fn standard_gamma(shape: f64, noise: &mut Noise) -> f64 {
     }
 }
 
-/// Density `x^(a − 1)·(1 − x)^(b − 1)/B(a, b)`, for `0 < x < 1`. Samples are not reparameterized.
+/// Density `x^(a − 1)·(1 − x)^(b − 1)/B(a, b)`, for `0 < x < 1`. Samples are reparameterized
+/// as those of [`Dirichlet`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Beta<T> {
     /// `a`, more than 0.
@@ -134,7 +138,8 @@ impl<T: Real> Distribution for Beta<T> {
     }
 }
 
-/// `N` shares that sum to 1: density `Γ(Σa)·Π x^(a − 1)/Γ(a)`. Samples are not reparameterized.
+/// `N` shares that sum to 1: density `Γ(Σa)·Π x^(a − 1)/Γ(a)`. Samples are shares of [`Gamma`]s, and
+/// reparameterized as those.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dirichlet<T, const N: usize> {
     /// `a`, all more than 0.
@@ -189,6 +194,13 @@ impl<T: Real, const N: usize> Distribution for Dirichlet<T, N> {
     fn sample(&self, noise: &mut Noise) -> [T; N] {
         let shares = self.concentration.map(|a| standard_gamma(a.to_f64(), noise));
         let total: f64 = shares.iter().sum();
-        shares.map(|share| number(share / total))
+        let mut sum = T::ZERO;
+        let mut moving: [T; N] = core::array::from_fn(|k| {
+            let share = number::<T>(shares[k] / total) * moved(self.concentration[k], shares[k]);
+            sum += share;
+            share
+        });
+        moving.iter_mut().for_each(|share| *share /= sum);
+        moving
     }
 }

@@ -281,3 +281,74 @@ fn a_seed_gives_the_same_numbers_everywhere() {
     assert!(Gamma { shape: f64::NAN, rate: 1.0 }.sample(noise).is_nan());
     assert_eq!(Poisson { rate: f64::INFINITY }.sample(noise), 0);
 }
+
+/// Means of samples' derivatives are derivatives of means.
+#[test]
+fn implicit_derivatives_are_right_on_average() {
+    let mut noise = Noise::new(7);
+    let mut mean = |f: &mut dyn FnMut(&mut Noise) -> Dual<f64, 2>| -> [f64; 2] {
+        let mut sums = [0.0; 2];
+        for _ in 0..DRAWS {
+            let derivatives = f(&mut noise).derivatives;
+            sums = core::array::from_fn(|k| sums[k] + derivatives[k] / DRAWS as f64);
+        }
+        sums
+    };
+    let at = |a: f64, b: f64| [Dual::<f64, 2>::variable(a, 0), Dual::variable(b, 1)];
+    for (a, r) in [(0.4, 1.3), (2.5, 0.7), (20.0, 2.0)] {
+        let [shape, rate] = at(a, r);
+        let found = mean(&mut |noise| Gamma { shape, rate }.sample(noise));
+        close(found[0], 1.0 / r, 0.03, "of a/r by a");
+        close(found[1], -a / (r * r), 0.03, "of a/r by r");
+        // E ln x = ψ(a) − ln r.
+        let found = mean(&mut |noise| Gamma { shape, rate }.sample(noise).ln());
+        close(found[0], digamma(Dual::<f64, 1>::variable(a, 0)).derivatives[0], 0.05, "of E ln x by a");
+    }
+    let [a, b] = at(2.5, 1.2);
+    let found = mean(&mut |noise| Beta { a, b }.sample(noise));
+    close(found[0], 1.2 / (3.7 * 3.7), 0.01, "of a/(a + b) by a");
+    close(found[1], -2.5 / (3.7 * 3.7), 0.01, "of a/(a + b) by b");
+    // E x² = σ²·ν/(ν − 2).
+    let [freedom, scale] = at(12.0, 0.7);
+    let student = StudentT { freedom, mean: Dual::constant(0.0), scale };
+    let found = mean(&mut |noise| {
+        let x = student.sample(noise);
+        x * x
+    });
+    close(found[0], -0.49 * 2.0 / 100.0, 0.005, "of the variance by ν");
+    close(found[1], 1.4 * 1.2, 0.05, "of the variance by σ");
+    // E x = Σ w·μ.
+    let [logit, place] = at(0.4, -1.0);
+    let mixture = Mixture {
+        weights: Categorical { logits: [logit, Dual::constant(0.0)] },
+        components: [place, Dual::constant(2.0)].map(|mean| Normal { mean, deviation: Dual::constant(0.5) }),
+    };
+    let weight = Bernoulli { logit: 0.4 }.probability();
+    let found = mean(&mut |noise| mixture.sample_reparameterized(noise));
+    close(found[0], -3.0 * weight * (1.0 - weight), 0.03, "of the mean by a weight");
+    close(found[1], weight, 0.03, "of the mean by a component");
+}
+
+#[test]
+fn entropies_without_a_formula() {
+    let poisson = Poisson { rate: 0.8_f64 };
+    let direct: f64 = (0..60).map(|k| poisson.log_prob(k)).map(|log| -log * log.exp()).sum();
+    close(poisson.entropy(), direct, 1e-12, "Poisson");
+    // ½ ln 2πe·r − 1/12r − 1/24r² − ..
+    let large = 0.5 * (core::f64::consts::TAU * core::f64::consts::E * 1e4).ln() - 1.0 / 12e4 - 1.0 / 24e8;
+    close(Poisson { rate: 1e4 }.entropy(), large, 1e-10, "Poisson");
+    differentiable!("Poisson", [3.0], |x| Poisson { rate: x[0] }.entropy());
+    // −E ln p over samples, and the divergence of the normal distributions.
+    for (mean, deviation) in [(0.0, 0.05), (0.4, 0.7), (-2.0, 3.0), (0.0, 40.0)] {
+        let of = TanhNormal { mean, deviation };
+        let mut noise = Noise::new(4);
+        let found = (0..DRAWS).map(|_| -of.sample_with_log_prob(&mut noise).1).sum::<f64>() / DRAWS as f64;
+        close(of.entropy(), found, 0.04, "tanh normal");
+    }
+    let wide = TanhNormal { mean: 0.3_f64, deviation: 0.7 };
+    differentiable!("tanh normal", [0.3, 0.7], |x| TanhNormal { mean: x[0], deviation: x[1] }.entropy());
+    close(wide.divergence(&wide), 0.0, 1e-15, "tanh normal");
+    let normal = Normal { mean: 0.3, deviation: 0.7 };
+    close(normal.cumulative(0.3 + 0.7 * 1.959_963_984_540_054), 0.975, 1e-12, "the normal distribution function");
+    differentiable!("cumulative", [0.3, 0.7, 1.1], |x| Normal { mean: x[0], deviation: x[1] }.cumulative(x[2]));
+}

@@ -130,6 +130,29 @@ pub struct Saved<L: Layer<Input: Tensor>, const B: usize> {
     grad_squares: [L::Input; B],
 }
 
+impl<T: Real, L: Layer<Scalar = T>, P: Prior> Bayes<L, P> {
+    /// `Σ KL(q(w) ‖ p(w))` over all weights and biases, in nats: what they cost. Divided by `ln 2`, it is the bits of a message
+    /// that tells them to someone who knows the prior, as exactly as the data determine them, when the bits that choose
+    /// among all that fit are used for something else ("bits back": G. Hinton and D. van Camp, *Keeping neural networks simple
+    /// by minimizing the description length of the weights*, 1993). A mixture's is estimated by a draw.
+    ///
+    /// ```
+    /// use monomorph::prelude::*;
+    ///
+    /// network! { Net: [2] -> [1] { BayesDense(1, prior = 0.5) } }
+    /// let mut net = Net::zeroed();
+    /// // σ = ½, as the prior's, and μ = 0: nothing was learned.
+    /// net.bayes1.rho.0.weight = [[0.5_f32.exp_m1().ln()]; 2];
+    /// net.bayes1.rho.0.bias = [0.5_f32.exp_m1().ln()];
+    /// assert!(net.bayes1.divergence(&mut Noise::new(1)).abs() < 1e-5);
+    /// net.bayes1.mean.bias = [1.0];
+    /// assert!((net.bayes1.divergence(&mut Noise::new(1)) - 2.0).abs() < 1e-5); // ½ (μ / s)²
+    /// ```
+    pub fn divergence(&self, noise: &mut Noise) -> T {
+        prior::divergence::<T, P>(self.mean.as_slice(), self.rho.as_slice(), noise)
+    }
+}
+
 impl<T: Real, X: Tensor<Element = T>, L: Layer<Scalar = T, Input = X> + Send, P: Prior> Bayes<L, P> {
     const LINEAR: () = {
         assert!(L::BACKWARD_READS.input && !L::BACKWARD_READS.output, "Bayes: takes a Dense, a Conv1d or a Conv2d");

@@ -145,13 +145,14 @@ impl<T: Real, X: Tensor<Element = T>> Loss<T, X, ()> for Triplet {
 }
 
 /// InfoNCE: each query `q` is to find its key `k` among those of the whole batch. The mean over the samples of
-/// `−ln softmax(z)ᵢ` with the cosines `zⱼ = q̂ᵢ·k̂ⱼ/τ`, where `x̂ = x/‖x‖`.
+/// `−ln softmax(z)ᵢ` with the cosines `zⱼ = q̂ᵢ·k̂ⱼ/τ`, where `x̂ = x/‖x‖`; or with `x̂ = x`, if lengths count.
 ///
 /// With `c = (softmax(z)ⱼ − [i = j])/(B·τ)` its gradient is `Σⱼ c·k̂ⱼ` to `q̂ᵢ` and `Σᵢ c·q̂ᵢ` to `k̂ⱼ`; a gradient `g`
 /// to `x̂` is `(g − x̂(x̂·g))/‖x‖` to `x`.
 ///
 /// The output is a query, then its key, of the same length, such as `(query: [32], key: [32])`; the target is `()`. The
-/// loss of keys that tell nothing is `ln B`, so larger batches teach more. Van den Oord, Li and Vinyals,
+/// loss of keys that tell nothing is `ln B`, so larger batches teach more: what it is less than that is a lower bound of the
+/// [mutual information](Self::information) of what the two are made of. Van den Oord, Li and Vinyals,
 /// *Representation learning with contrastive predictive coding* (2018); cosines as in SimCLR (2020).
 ///
 /// It is a function of the [whole batch](Reduction::Batch), not a mean over samples: it works with the
@@ -162,7 +163,7 @@ impl<T: Real, X: Tensor<Element = T>> Loss<T, X, ()> for Triplet {
 /// use monomorph::loss::{InfoNce, Loss};
 ///
 /// let pairs = [[1.0_f64, 0.0, 2.0, 0.0], [0.0, 3.0, 0.0, 1.0]];
-/// let (loss, _) = InfoNce { temperature: 0.05 }.loss_and_gradient(&pairs, &[(); 2])?;
+/// let (loss, _) = InfoNce { temperature: 0.05, ..InfoNce::default() }.loss_and_gradient(&pairs, &[(); 2])?;
 /// assert!(loss < 1e-8); // each query has the direction of its key
 /// # Ok::<(), monomorph::loss::LossError>(())
 /// ```
@@ -181,11 +182,28 @@ impl<T: Real, X: Tensor<Element = T>> Loss<T, X, ()> for Triplet {
 pub struct InfoNce {
     /// τ; above 0, by default 0.1.
     pub temperature: f64,
+    /// Whether directions are compared and not lengths, by default so. Without, scores are as large as they need to be, which
+    /// an estimate of [information](Self::information) takes; with a temperature of 1, then.
+    pub normalize: bool,
 }
 
 impl Default for InfoNce {
     fn default() -> Self {
-        Self { temperature: 0.1 }
+        Self { temperature: 0.1, normalize: true }
+    }
+}
+
+impl InfoNce {
+    /// `ln B − L`: what a loss over batches of `B` pairs says of the mutual information of query and key, in nats. It is
+    /// not above the true one but for chance, if the pairs are others than those that were learned from, and never above
+    /// `ln B`.
+    ///
+    /// ```
+    /// use monomorph::loss::InfoNce;
+    /// assert!((InfoNce::information(0.5, 64) - (64.0_f64.ln() - 0.5)).abs() < 1e-12);
+    /// ```
+    pub fn information(loss: f64, batch: usize) -> f64 {
+        libm::log(batch as f64) - loss
     }
 }
 
@@ -214,6 +232,9 @@ impl InfoNce {
             #[inline(always)]
             move || {
                 let inverse = |x: &[T]| {
+                    if !self.normalize {
+                        return T::ONE;
+                    }
                     let norm = reduce::sum_of_squares(simd, x).sqrt();
                     T::ONE / norm.max(T::from_f64(SHORTEST))
                 };
@@ -256,7 +277,7 @@ impl InfoNce {
                     }
                 }
                 // From the directions to the vectors.
-                if let Some(gradient) = gradient {
+                if let Some(gradient) = gradient.filter(|_| self.normalize) {
                     let scales = of_queries.iter().zip(&of_keys);
                     for ((to, sample), (of_query, of_key)) in gradient.iter_mut().zip(output).zip(scales) {
                         let (to_query, to_key) = to.numbers_mut().split_at_mut(X::LEN / 2);
@@ -317,7 +338,8 @@ mod tests {
         fn every<const M: usize>() {
             let mut output = random::<[f64; M], 3>(1);
             check::differences(&Triplet { margin: 0.3, ..Triplet::default() }, &mut output, &[(); 3]);
-            check::differences(&InfoNce { temperature: 0.5 }, &mut output, &[(); 3]);
+            check::differences(&InfoNce { temperature: 0.5, normalize: true }, &mut output, &[(); 3]);
+            check::differences(&InfoNce { temperature: 0.5, normalize: false }, &mut output, &[(); 3]);
             let mut one = random::<[f64; M], 1>(2);
             check::differences(&InfoNce::default(), &mut one, &[()]);
         }
@@ -333,6 +355,8 @@ mod tests {
         assert_eq!(same.loss_and_gradient(&[[0.5_f64; 3]], &[()]).unwrap(), (1.0, [[0.0; 3]]));
         let (loss, gradient) = InfoNce::default().loss_and_gradient(&[[0.0_f64; 4]; 2], &[(); 2]).unwrap();
         assert!((loss - 2.0_f64.ln()).abs() < 1e-12 && gradient == [[0.0; 4]; 2]);
-        assert!(InfoNce { temperature: 0.0 }.loss_and_gradient(&[[0.0_f64; 4]; 2], &[(); 2]).is_err());
+        assert!(
+            InfoNce { temperature: 0.0, ..InfoNce::default() }.loss_and_gradient(&[[0.0_f64; 4]; 2], &[(); 2]).is_err()
+        );
     }
 }

@@ -21,6 +21,7 @@
 //! | [`Dice`] | any tensor of logits | 0 and 1 | `1 − (2 Σ p·t + s)/(Σ p + Σ t + s)`, over the whole batch |
 //! | [`Triplet`] | anchor, positive, negative | `()` | `max(0, d(a, p) − d(a, n) + margin)` |
 //! | [`InfoNce`] | query, key | `()` | `−ln softmax(q̂·k̂/τ)`, over all keys of the batch |
+//! | [`Mine`] | `[T; 1]` of pairs | whether they belong together | `ln mean eᵗ − mean t`, of the whole batch |
 //! | [`Ctc`] | `[[T; C]; N]` of logits | [`Labels`] | `−ln p(labels)/length` |
 //!
 //! The loss of a batch is the mean over its samples; [`Sum`] makes it their sum. [`Weighted`] gives classes weights. A
@@ -55,6 +56,7 @@ mod contrastive;
 mod ctc;
 mod dice;
 mod gaussian;
+mod information;
 mod outputs;
 mod pointwise;
 mod reduction;
@@ -66,6 +68,7 @@ pub use contrastive::*;
 pub use ctc::*;
 pub use dice::*;
 pub use gaussian::*;
+pub use information::*;
 pub use reduction::*;
 pub use regression::*;
 

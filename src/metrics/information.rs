@@ -5,6 +5,13 @@
 //! | [`entropy`], [`divergence`], [`mutual_information`], [`conditional_entropy`] | probabilities |
 //! | [`gaussian_information`], [`total_correlation`] | normal distributions |
 //! | [`binned_information`], [`nearest_neighbor_information`] | samples of two variables |
+//! | [`Codes`], [`information_gap`] | codes of a variational autoencoder |
+//!
+//! Critics that learn estimates are losses: [`Mine`](crate::loss::Mine), [`InfoNce`](crate::loss::InfoNce).
+
+mod codes;
+
+pub use codes::{Codes, information_gap};
 
 use crate::scalar::Real;
 
@@ -115,19 +122,31 @@ pub fn total_correlation<const N: usize>(covariance: &[[f64; N]; N]) -> Option<f
 /// # Ok::<(), &str>(())
 /// ```
 pub fn binned_information<const BINS: usize>(x: &[f64], y: &[f64]) -> Option<f64> {
+    if x.len() != y.len() { None } else { binned::<BINS>(x.iter().copied().zip(y.iter().copied())) }
+}
+
+/// [`binned_information`] of pairs.
+fn binned<const BINS: usize>(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> Option<f64> {
     const { assert!(BINS > 0, "there is at least one bin") };
-    if x.is_empty() || x.len() != y.len() || x.iter().chain(y).any(|number| !number.is_finite()) {
+    let none = (f64::INFINITY, f64::NEG_INFINITY);
+    let wider = |(low, high): (f64, f64), x: f64| (low.min(x), high.max(x));
+    let (mut of_x, mut of_y, mut count) = (none, none, 0_usize);
+    for (x, y) in pairs.clone() {
+        if !x.is_finite() || !y.is_finite() {
+            return None;
+        }
+        (of_x, of_y, count) = (wider(of_x, x), wider(of_y, y), count + 1);
+    }
+    if count == 0 {
         return None;
     }
-    let range = |of: &[f64]| of.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(*x), b.max(*x)));
     let bin = |x: f64, (low, high): (f64, f64)| {
         if high > low { (((x - low) / (high - low) * BINS as f64) as usize).min(BINS - 1) } else { 0 }
     };
-    let (of_x, of_y) = (range(x), range(y));
     let mut joint = [[0.0; BINS]; BINS];
-    let each = 1.0 / x.len() as f64;
-    for (x, y) in x.iter().zip(y) {
-        joint[bin(*x, of_x)][bin(*y, of_y)] += each;
+    let each = 1.0 / count as f64;
+    for (x, y) in pairs {
+        joint[bin(x, of_x)][bin(y, of_y)] += each;
     }
     let filled = |of: &dyn Fn(usize, usize) -> f64| {
         (0..BINS).filter(|first| (0..BINS).any(|second| of(*first, second) > 0.0)).count() as f64

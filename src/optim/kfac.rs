@@ -4,6 +4,8 @@
 
 mod factors;
 
+#[cfg(all(feature = "nalgebra", feature = "alloc"))]
+pub(crate) use factors::sizes;
 use factors::{Layer, factor, for_each_layer, solve};
 
 use super::vectors::{combine, dot, walk};

@@ -23,6 +23,7 @@
 //! | [`Lion`] | `m` | `θ ← θ − η·sign(β₁·m + (1−β₁)·g)` |
 //! | [`Muon`] | `m`, `v` | momentum of matrices, made orthogonal; [`AdamW`] for all else |
 //! | [`ScheduleFreeSgd`], [`ScheduleFreeAdamW`] | `z`, (`v`) | gradients near the average of the parameters, which is the result |
+//! | [`Sgld`] | – | SGD with noise, which draws from the posterior: `θ ← θ − η·g + √(2ηT)·ε` |
 //! | [`GradientDescent`] | the last `α` | `θ ← θ − α·g`, with an `α` that makes the loss smaller |
 //!
 //! [`NewtonCg`], [`TrustRegion`], [`LevenbergMarquardt`] and [`Kfac`] need second derivatives: train with
@@ -73,6 +74,7 @@ mod sam;
 mod schedule;
 mod schedule_free;
 mod sgd;
+mod sgld;
 #[cfg(all(test, feature = "safetensors", feature = "std"))]
 mod testing;
 mod trust_region;
@@ -88,6 +90,8 @@ pub use asgd::*;
 pub use averaged::*;
 pub use finite_sums::*;
 pub use gradient_descent::*;
+#[cfg(all(feature = "nalgebra", feature = "alloc"))]
+pub(crate) use kfac::sizes as kfac_sizes;
 pub use kfac::{Kfac, KfacMemory, kfac_numbers};
 pub use lbfgs::*;
 pub use levenberg_marquardt::*;
@@ -111,6 +115,7 @@ pub use sam::*;
 pub use schedule::*;
 pub use schedule_free::*;
 pub use sgd::*;
+pub use sgld::*;
 pub use trust_region::*;
 
 pub use crate::{layer_rates, memory_parts};

@@ -232,11 +232,11 @@ impl<D: Network, L: Loss<D::Scalar, D::Output, Y>, Y, const B: usize> Task for O
 }
 
 /// From the gradient of the outputs to that of the parameters.
-pub(super) struct Back<'a, N: Network, const B: usize> {
-    pub(super) shard: &'a mut Shard<N, B>,
-    pub(super) network: &'a N,
-    pub(super) input: &'a [N::Input; B],
-    pub(super) pass: Pass<N::Scalar>,
+pub(crate) struct Back<'a, N: Network, const B: usize> {
+    pub(crate) shard: &'a mut Shard<N, B>,
+    pub(crate) network: &'a N,
+    pub(crate) input: &'a [N::Input; B],
+    pub(crate) pass: Pass<N::Scalar>,
 }
 
 impl<N: Network, const B: usize> Task for Back<'_, N, B> {

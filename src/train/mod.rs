@@ -14,6 +14,8 @@ mod shard;
 mod stopping;
 mod trainer;
 
+#[cfg(all(feature = "nalgebra", feature = "alloc"))]
+pub(crate) use self::curvature::Back;
 #[cfg(feature = "std")]
 pub use self::fit::{Epoch, Fit, FitError, NaturalLoss, TrainStep, fit};
 pub(crate) use self::shard::{Settings, Shard, finish};

@@ -24,7 +24,7 @@ pub(crate) struct Shard<N: Network, const B: usize> {
     pub(crate) gradient: N,
     pub(crate) saved: <N as Layer>::Saved<B>,
     pub(crate) output: [N::Output; B],
-    pub(super) grad_output: [N::Output; B],
+    pub(crate) grad_output: [N::Output; B],
 }
 
 impl<N: Network, const B: usize> Shard<N, B> {

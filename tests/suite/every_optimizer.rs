@@ -77,6 +77,8 @@ fn trains_and_resumes<O: Optimizer<f32>>(name: &str, optimizer: impl Fn() -> O, 
 #[test]
 fn every_optimizer_trains_and_resumes() {
     let learning_rate = 0.01;
+    let sgld = Sgld { learning_rate: 0.2, temperature: 1e-6, ..Sgld::default() };
+    trains_and_resumes("sgld", || sgld, &[]);
     let sgd = Sgd { learning_rate: 0.2, ..Sgd::default() };
     let adam = Adam { learning_rate, ..Adam::default() };
     trains_and_resumes("sgd", || sgd, &[]);

@@ -43,6 +43,7 @@ const FLOORS: &[&str] = &[
     "optim",
     "summary",
     "network",
+    "uncertainty",
     "bounds",
     "weights",
     "audio",

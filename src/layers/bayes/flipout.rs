@@ -13,7 +13,7 @@
 
 use core::marker::PhantomData;
 
-use super::prior::{Gaussian, Prior, sigma};
+use super::prior::{self, Gaussian, Prior, sigma};
 use super::{Rho, learn};
 use crate::kernels::elementwise;
 use crate::layer::{Layer, Pass, Reads, outline_layer};
@@ -47,6 +47,13 @@ pub struct Flipout<L: Layer, P = Gaussian> {
     pub rho: Rho<L>,
     /// The prior.
     pub prior: PhantomData<P>,
+}
+
+impl<T: Real, L: Layer<Scalar = T>, P: Prior> Flipout<L, P> {
+    /// As [`Bayes::divergence`](super::Bayes::divergence).
+    pub fn divergence(&self, noise: &mut Noise) -> T {
+        prior::divergence::<T, P>(self.mean.as_slice(), self.rho.as_slice(), noise)
+    }
 }
 
 /// What `sample` and the passes of training compute with.

@@ -7,10 +7,12 @@
 //! | [`Gaussian`] | `N(0, s²)` | `ln(s / σ) + (σ² + μ²) / 2s² − ½` |
 //! | [`ScaleMixture`] | `π N(0, s₁²) + (1 − π) N(0, s₂²)` | `−ln σ − ½ ln 2πe − ln p(w)`, estimated by one `w = μ + σ ε` |
 
+use core::marker::PhantomData;
+
 use crate::kernels::{elementwise, reduce};
 use crate::noise::Noise;
 use crate::scalar::{Real, Vector, bits};
-use crate::simd::Simd;
+use crate::simd::{Simd, Task, dispatch, level};
 
 /// `σ = softplus(ρ)`.
 #[inline(always)]
@@ -32,6 +34,20 @@ pub trait Prior: 'static {
         by_mean: &mut [T],
         by_deviation: &mut [T],
     );
+}
+
+/// [`Prior::divergence`] at the best SIMD level.
+pub(super) fn divergence<T: Real, P: Prior>(mean: &[T], rho: &[T], noise: &mut Noise) -> T {
+    struct Divergence<'a, T, P>(&'a [T], &'a [T], &'a mut Noise, PhantomData<P>);
+    impl<T: Real, P: Prior> Task for Divergence<'_, T, P> {
+        type Output = T;
+
+        #[inline(always)]
+        fn run<S: Simd>(&mut self, simd: S) -> T {
+            P::divergence(simd, self.0, self.1, self.2)
+        }
+    }
+    dispatch(level(), Divergence(mean, rho, noise, PhantomData::<P>))
 }
 
 /// Weights are normally distributed with mean 0; `DEVIATION` is the [`bits`] of the standard deviation.

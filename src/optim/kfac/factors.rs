@@ -27,7 +27,7 @@ const fn is(a: &str, b: &str) -> bool {
 }
 
 /// The rows and columns of the matrix, if the entries begin with a weight of at least two axes and its bias.
-pub(super) const fn sizes(entries: &[Entry]) -> Option<(usize, usize)> {
+pub(crate) const fn sizes(entries: &[Entry]) -> Option<(usize, usize)> {
     let [Entry::Tensor(weight), Entry::Tensor(bias), ..] = entries else { return None };
     if !is(weight.name, "weight") || !is(bias.name, "bias") || weight.shape.len() < 2 {
         return None;
