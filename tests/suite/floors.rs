@@ -54,6 +54,7 @@ const FLOORS: &[&str] = &[
     "prune",
     "linalg",
     "augment",
+    "rl",
     "testing",
     "prelude",
     "__private",
