@@ -10,8 +10,11 @@ use crate::train::TrainError;
 pub trait Agent {
     /// Where it acts.
     type Environment: Environment;
+    /// In how many environments it acts at a time.
+    const ENVIRONMENTS: u64 = 1;
 
-    /// One step in the environment, and what is to be learned from it. Returns the episode that ended with it, if one did.
+    /// One step in each of its environments, and what is to be learned from it. Returns the episode that ended with it, if one
+    /// did; the last one, if several did.
     ///
     /// # Errors
     /// A loss or a gradient that is not finite, or a hyperparameter out of its range.

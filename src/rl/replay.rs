@@ -41,6 +41,16 @@ impl<E: Environment> Experience<E> {
     }
 }
 
+impl<E: Environment> Persist for Experience<E> {
+    fn persist(&mut self, word: &mut Word<'_>) {
+        persist_numbers(self.observation.numbers_mut(), word);
+        self.action.persist(word);
+        self.reward.persist(word);
+        persist_numbers(self.next.numbers_mut(), word);
+        self.discount.persist(word);
+    }
+}
+
 /// Memory of experience from which batches are drawn.
 pub trait Buffer<E: Environment>: Plain {
     /// Keeps an experience, in the place of the oldest one if there is no other.
@@ -161,12 +171,6 @@ impl<E: Environment, const N: usize> Persist for Replay<E, N> {
     fn persist(&mut self, word: &mut Word<'_>) {
         self.len.persist(word);
         self.at.persist(word);
-        for item in &mut self.items {
-            persist_numbers(item.observation.numbers_mut(), word);
-            item.action.persist(word);
-            item.reward.persist(word);
-            persist_numbers(item.next.numbers_mut(), word);
-            item.discount.persist(word);
-        }
+        self.items.persist(word);
     }
 }
