@@ -20,6 +20,9 @@ pub trait Agent {
     /// A loss or a gradient that is not finite, or a hyperparameter out of its range.
     fn step(&mut self) -> Result<Option<Finished>, TrainError>;
 
+    /// How many steps it has taken, in all its environments together.
+    fn steps(&self) -> u64;
+
     /// What it has learned to do, without the randomness of exploration.
     fn act(
         &self,

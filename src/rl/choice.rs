@@ -1,7 +1,6 @@
 //! How an action is chosen from what a network gives, with its probability: for policy gradients.
 
 use super::environment::clip;
-use super::squashed::tanh;
 use super::{Continuous, Discrete, Environment};
 use crate::Parameters;
 use crate::noise::Noise;
@@ -211,13 +210,4 @@ impl<E: Continuous> Choice<E> for Gaussian {
         }
         scaled
     }
-}
-
-/// The action of a deterministic policy: `tanh` of the output, in the units of the environment.
-pub(super) fn bounded<E: Continuous>(output: &[E::Number]) -> E::Action {
-    let mut action = crate::memory::zeroed::<E::Action>();
-    for (action, number) in action.numbers_mut().iter_mut().zip(output) {
-        *action = tanh(*number) * E::Number::from_f64(E::BOUND);
-    }
-    action
 }

@@ -65,6 +65,11 @@ impl<N: Network<Scalar: Persist>, O: Optimizer<N::Scalar>> Persist for Learner<N
     }
 }
 
+/// What is left of a learning rate that falls in a straight line, to 0 after `all` steps; for 0, everything.
+pub(super) fn falling(steps: u64, all: u64) -> f64 {
+    if all == 0 { 1.0 } else { (1.0 - steps as f64 / all as f64).max(0.0) }
+}
+
 /// `target ← target + share·(network − target)`.
 #[inline(always)]
 pub(super) fn follow<N: Network, S: Simd>(simd: S, share: f64, network: &N, target: &mut N) {

@@ -49,6 +49,8 @@ pub struct DqnSettings {
     pub target_every: u64,
     /// The norm to which gradients are clipped; by default 10.
     pub clip: f64,
+    /// After how many steps the learning rate is 0, to which it falls in a straight line; 0, the default, for never.
+    pub steps: u64,
 }
 
 impl Default for DqnSettings {
@@ -64,6 +66,7 @@ impl Default for DqnSettings {
             updates: 1,
             target_every: 500,
             clip: 10.0,
+            steps: 0,
         }
     }
 }
@@ -160,11 +163,6 @@ impl<E: Discrete, Q: Policy<E>, R: Buffer<E>, const B: usize> Dqn<E, Q, R, B> {
         self.noise = noise;
     }
 
-    /// How many steps it has taken.
-    pub fn steps(&self) -> u64 {
-        self.steps
-    }
-
     /// ε.
     pub fn exploration(&self) -> f64 {
         let passed = (self.steps as f64 / self.settings.decay.max(1) as f64).min(1.0);
@@ -198,6 +196,10 @@ impl<E: Discrete, Q: Policy<E>, R: Buffer<E>, const B: usize> Agent for Dqn<E, Q
         Ok(self.episode.finished())
     }
 
+    fn steps(&self) -> u64 {
+        self.steps
+    }
+
     fn act(&self, observation: &E::Observation) -> usize {
         best::<E, Q>(&evaluate(&self.network.network, observation))
     }
@@ -206,6 +208,7 @@ impl<E: Discrete, Q: Policy<E>, R: Buffer<E>, const B: usize> Agent for Dqn<E, Q
 impl<E: Discrete, Q: Policy<E>, R: Buffer<E>, const B: usize> Learn for Dqn<E, Q, R, B> {
     #[inline(always)]
     fn learn<S: Simd>(&mut self, simd: S) -> Result<(), TrainError> {
+        let rate = crate::rl::learner::falling(self.steps, self.settings.steps);
         let Self { settings, network, target, batch, errors, wanted, judged, work, passes, .. } = self;
 
         // a' = argmax Q(s', ·) if double, else argmax Q̄(s', ·);  y = r + γ Q̄(s', a')
@@ -239,7 +242,7 @@ impl<E: Discrete, Q: Policy<E>, R: Buffer<E>, const B: usize> Learn for Dqn<E, Q
         }
         passes.backward(simd, &network.network, &batch.observations, false);
         let adam = Adam { learning_rate: settings.learning_rate, ..Adam::default() };
-        network.descend(simd, &adam, 1.0, Some(settings.clip), &passes.gradient)
+        network.descend(simd, &adam, rate, Some(settings.clip), &passes.gradient)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::parameters::Parameters;
 use crate::plain::Plain;
 use crate::rl::agent::{Learn, learn};
 use crate::rl::environment::clip;
+use crate::rl::learner::falling;
 use crate::rl::surrogate::{standardize, surrogate, value_loss};
 use crate::rl::{
     Agent, Choice, Environment, Episode, Finished, Learner, Normalizer, Persist, Policy, Value, Word, advantages,
@@ -68,6 +69,30 @@ impl Default for PpoSettings {
             steps: 0,
             normalize: false,
         }
+    }
+}
+
+impl PpoSettings {
+    /// A2C, the synchronous form of Mnih et al., *Asynchronous methods for deep reinforcement learning* (2016): one epoch, in which
+    /// the batch is all that was collected, `B = N T`. Then every `ρ` is 1, nothing is clipped, and the gradient is that of
+    /// `A log π(a)`: Huang et al., *A2C is a special case of PPO* (2022).
+    ///
+    /// ```
+    /// use monomorph::prelude::*;
+    /// use monomorph::rl::{Agent, CartPole, Categorical, Ppo, PpoSettings};
+    ///
+    /// network! { Actor: [4] -> [2] { Dense(32), Tanh, Dense(2) } }
+    /// network! { Critic: [4] -> [1] { Dense(32), Tanh, Dense(1) } }
+    /// type A2c = Ppo<CartPole, Actor, Critic, Categorical, 8, 8, 64>;
+    ///
+    /// let mut agent = A2c::boxed(PpoSettings::a2c(), 1);
+    /// for _ in 0..100 {
+    ///     agent.step()?;
+    /// }
+    /// # Ok::<(), monomorph::train::TrainError>(())
+    /// ```
+    pub fn a2c() -> Self {
+        Self { lambda: 1.0, learning_rate: 7e-4, epochs: 1, ..Self::default() }
     }
 }
 
@@ -172,19 +197,6 @@ impl<E: Environment, A: Policy<E>, V: Policy<E>, D: Choice<E>, const N: usize, c
             *place = index;
         }
         self.noise = noise;
-    }
-
-    /// How many steps it has taken, in all environments together.
-    pub fn steps(&self) -> u64 {
-        self.steps
-    }
-
-    /// What is left of the learning rate.
-    fn rate(&self) -> f64 {
-        match self.settings.steps {
-            0 => 1.0,
-            steps => (1.0 - self.steps as f64 / steps as f64).max(0.0),
-        }
     }
 
     /// What is seen, as the networks take it.
@@ -307,6 +319,10 @@ impl<E: Environment, A: Policy<E>, V: Policy<E>, D: Choice<E>, const N: usize, c
         Ok(finished)
     }
 
+    fn steps(&self) -> u64 {
+        self.steps
+    }
+
     fn act(&self, observation: &E::Observation) -> E::Action {
         let output = evaluate(&self.actor.network, &self.seen(observation));
         D::in_environment(&D::best(output.numbers()))
@@ -319,7 +335,7 @@ impl<E: Environment, A: Policy<E>, V: Policy<E>, D: Choice<E>, const N: usize, c
 {
     #[inline(always)]
     fn learn<S: Simd>(&mut self, simd: S) -> Result<(), TrainError> {
-        let rate = self.rate();
+        let rate = falling(self.steps, self.settings.steps);
         let Self { settings, actor, critic, choice, moments, batch, scores, acting, judging, .. } = self;
         let (seen, done) = (self.seen.as_flattened(), self.done.as_flattened());
         let (log_probs, values) = (self.log_probs.as_flattened(), self.values.as_flattened());

@@ -43,6 +43,9 @@ pub struct SacSettings {
     pub temperature_rate: f64,
     /// α at first; by default 1.
     pub temperature: f64,
+    /// How much of the noise of an action remains at the next step, from 0 to 1; by default 0. Each action has the same
+    /// distribution, but several in a row go the same way, which finds what lies far off.
+    pub persistence: f64,
     /// τ, by which share the targets follow the critics; by default 0.005.
     pub follow: f64,
     /// How many actions are drawn at random before learning begins; by default 100.
@@ -61,6 +64,7 @@ impl Default for SacSettings {
             critic_rate: 1e-3,
             temperature_rate: 1e-3,
             temperature: 1.0,
+            persistence: 0.0,
             follow: 0.005,
             starts: 100,
             every: 1,
@@ -106,6 +110,8 @@ pub struct Sac<E: Continuous, A: Policy<E>, C: Critic<E>, R: Buffer<E>, const B:
     temperature: [Temperature<E::Number>; 2],
     moments: [Temperature<E::Number>; 2],
     noise: Noise,
+    /// The ε of the last action.
+    wander: E::Action,
     steps: u64,
     batch: Batch<E, B>,
     drawn: SquashedGaussian<E::Action, B>,
@@ -150,11 +156,6 @@ impl<E: Continuous, A: Policy<E>, C: Critic<E>, R: Buffer<E>, const B: usize> Sa
         self.noise = noise;
     }
 
-    /// How many steps it has taken.
-    pub fn steps(&self) -> u64 {
-        self.steps
-    }
-
     /// α.
     pub fn temperature(&self) -> E::Number {
         self.temperature[0].log[0].exp()
@@ -169,11 +170,15 @@ impl<E: Continuous, A: Policy<E>, C: Critic<E>, R: Buffer<E>, const B: usize> Sa
         }
         let output = evaluate(&self.actor.network, self.episode.observation());
         let (means, log_stds) = output.numbers().split_at(E::Action::LEN);
-        for (((action, mean), log_std), epsilon) in
-            action.numbers_mut().iter_mut().zip(means).zip(log_stds).zip(self.noise.normals())
+        let (kept, fresh) =
+            (self.settings.persistence, libm::sqrt(1.0 - self.settings.persistence * self.settings.persistence));
+        let wander = self.wander.numbers_mut().iter_mut().zip(self.noise.normals());
+        for (((action, mean), log_std), (epsilon, normal)) in
+            action.numbers_mut().iter_mut().zip(means).zip(log_stds).zip(wander)
         {
+            *epsilon = E::Number::from_f64(kept) * *epsilon + E::Number::from_f64(fresh * normal);
             let log_std = log_std.max(E::Number::from_f64(-5.0)).min(E::Number::from_f64(2.0));
-            *action = crate::rl::squashed::tanh(*mean + log_std.exp() * E::Number::from_f64(epsilon));
+            *action = crate::rl::squashed::tanh(*mean + log_std.exp() * *epsilon);
         }
         action
     }
@@ -196,6 +201,10 @@ impl<E: Continuous, A: Policy<E>, C: Critic<E>, R: Buffer<E>, const B: usize> Ag
             }
         }
         Ok(self.episode.finished())
+    }
+
+    fn steps(&self) -> u64 {
+        self.steps
     }
 
     fn act(&self, observation: &E::Observation) -> E::Action {
@@ -291,6 +300,7 @@ impl<E: Continuous, A: Policy<E>, C: Critic<E>, R: Buffer<E> + Persist, const B:
         self.temperature[0].log.persist(word);
         persist_moments::<Temperature<E::Number>, Adam>(&mut self.moments, word);
         self.noise.persist(word);
+        crate::rl::persist::persist_numbers(self.wander.numbers_mut(), word);
         self.steps.persist(word);
     }
 }

@@ -148,11 +148,6 @@ impl<E: Continuous, A: Policy<E>, C: Critic<E>, R: Buffer<E>, const B: usize> Td
         self.noise = noise;
     }
 
-    /// How many steps it has taken.
-    pub fn steps(&self) -> u64 {
-        self.steps
-    }
-
     /// `π(s)`, without and with noise.
     fn explore(&mut self) -> E::Action {
         let mut action = memory::zeroed::<E::Action>();
@@ -233,6 +228,10 @@ impl<E: Continuous, A: Policy<E>, C: Critic<E>, R: Buffer<E>, const B: usize> Ag
             }
         }
         Ok(self.episode.finished())
+    }
+
+    fn steps(&self) -> u64 {
+        self.steps
     }
 
     fn act(&self, observation: &E::Observation) -> E::Action {
