@@ -5,17 +5,18 @@
 //! cargo run --release --example control -- --table
 //! ```
 //!
-//! The environments are `cart-pole`, `acrobot`, `mountain-car`, `pendulum` and `mountain-car-continuous`; the algorithms `dqn` and `ppo`
-//! for the first three, `sac`, `td3` and `ppo` for the pendulum, `sac` for the last. The command ends with
+//! The environments are `cart-pole`, `acrobot`, `mountain-car`, `pendulum` and `mountain-car-continuous`; the
+//! algorithms `dqn` and `ppo` for the first three, `sac`, `td3` and `ppo` for the pendulum, `sac` for the last. The
+//! command ends with
 //!
 //! ```text
 //! mean return of 20 episodes: -127.3 after 10000 steps, 1.9 s
 //! ```
 //!
-//! and leaves in `target`: `control.svg`, the returns of all episodes; `control-episode.svg`, an animation of one episode, which a
-//! browser plays; `control.safetensors`, the weights of the policy, for `include_weights!`. `--table` trains everything with five seeds.
-//! With `--checkpoint FILE` the training is written there when it ends, or when it is stopped by `--stop-at STEPS`; called again, it
-//! goes on from there bit by bit.
+//! and leaves in `target`: `control.svg`, the returns of all episodes; `control-episode.svg`, an animation of one
+//! episode, which a browser plays; `control.safetensors`, the weights of the policy, for `include_weights!`. `--table`
+//! trains everything with five seeds. With `--checkpoint FILE` the training is written there when it ends, or when it
+//! is stopped by `--stop-at STEPS`; called again, it goes on from there bit by bit.
 
 mod animation;
 mod presets;

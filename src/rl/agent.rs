@@ -13,8 +13,8 @@ pub trait Agent {
     /// In how many environments it acts at a time.
     const ENVIRONMENTS: u64 = 1;
 
-    /// One step in each of its environments, and what is to be learned from it. Returns the episode that ended with it, if one
-    /// did; the last one, if several did.
+    /// One step in each of its environments, and what is to be learned from it. Returns the episode that ended with it,
+    /// if one did; the last one, if several did.
     ///
     /// # Errors
     /// A loss or a gradient that is not finite, or a hyperparameter out of its range.
@@ -39,8 +39,8 @@ pub trait Policy<E: Environment>: Trainable + Network<Scalar = E::Number, Input 
 
 impl<E: Environment, N: Trainable + Network<Scalar = E::Number, Input = E::Observation>> Policy<E> for N {}
 
-/// A network that says what an action is worth: any whose input is as many numbers as what is seen and what is done together,
-/// in one array or in two, and whose output is one number.
+/// A network that says what an action is worth: any whose input is as many numbers as what is seen and what is done
+/// together, in one array or in two, and whose output is one number.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a network for what is seen and done in `{E}`",
     note = "its input is an array of the numbers of the environment's `Observation` and `Action` together, or both as \

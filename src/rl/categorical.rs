@@ -1,10 +1,11 @@
-//! Distributions of returns: Bellemare, Dabney and Munos, *A distributional perspective on reinforcement learning* (2017).
+//! Distributions of returns: Bellemare, Dabney and Munos, *A distributional perspective on reinforcement learning*
+//! (2017).
 
 use crate::scalar::Scalar;
 
-/// Projects the distribution of `r + γ Z` onto the atoms of `Z`, which lie evenly from `least` to `most`: the probability of each is
-/// shared by the two atoms beside where it comes to lie, in proportion to how near they are. `discount` is `γ`, or 0 if the task
-/// ended.
+/// Projects the distribution of `r + γ Z` onto the atoms of `Z`, which lie evenly from `least` to `most`: the
+/// probability of each is shared by the two atoms beside where it comes to lie, in proportion to how near they are.
+/// `discount` is `γ`, or 0 if the task ended.
 ///
 /// ```
 /// use monomorph::rl::project;

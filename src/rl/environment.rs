@@ -95,7 +95,8 @@ pub trait Environment: Plain + Send {
     /// After how many steps an episode is cut off. [`Limit`](super::Limit) sets another number.
     const STEPS: u32;
 
-    /// The environment with a random source that is determined by `seed`; call [`reset`](Self::reset) before the first step.
+    /// The environment with a random source that is determined by `seed`; call [`reset`](Self::reset) before the first
+    /// step.
     fn seeded(seed: u64) -> Self;
     /// Begins an episode.
     fn reset(&mut self);

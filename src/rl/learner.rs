@@ -31,7 +31,8 @@ impl<N: Network<Scalar: Real>, O: Optimizer<N::Scalar>> Learner<N, O> {
         self.steps
     }
 
-    /// A step along this gradient, whose norm is clipped to `norm` if there is one; `rate` multiplies the learning rate.
+    /// A step along this gradient, whose norm is clipped to `norm` if there is one; `rate` multiplies the learning
+    /// rate.
     ///
     /// # Errors
     /// A gradient that is not finite, a hyperparameter out of its range; the network is then unchanged.

@@ -1,4 +1,5 @@
-//! Reinforcement learning: environments, and agents that learn in them, on a PC and on a microcontroller. Nothing allocates.
+//! Reinforcement learning: environments, and agents that learn in them, on a PC and on a microcontroller. Nothing
+//! allocates.
 //!
 //! ```
 //! use monomorph::prelude::*;
@@ -21,7 +22,7 @@
 //! | [`CartPole`], [`MountainCar`], [`Acrobot`] | one of 2 or 3 | 4, 2, 6 numbers |
 //! | [`Pendulum`], [`MountainCarContinuous`] | a number | 3, 2 numbers |
 //! | [`Recall`] | one of 2 | a hint at first, and later nothing: only memory solves it |
-//! | [`Limit`], [`Repeat`], [`Stack`] | another environment | another time limit, actions that are repeated, several observations at once |
+//! | [`Limit`], [`Repeat`], [`Stack`] | as inside | another time limit, repeated actions, several steps at once |
 //!
 //! | agents | actions | learn from |
 //! | --- | --- | --- |
@@ -31,9 +32,10 @@
 //! | [`CrossEntropyMethod`], [`Evolution`] | both, by a [`Choice`] | returns alone |
 //! | [`Cloning`] | both, by a [`Choice`] | what someone else did |
 //!
-//! An agent is a plain value with all that it needs: networks, optimizers, what it remembers, its environment and its random source.
-//! It is made in place, in a box or in a `static`, and [written to a file](save) and read so that it goes on bit by bit.
-//! Its networks are ordinary ones: their weights are saved, packed, and built into programs as those of any other.
+//! An agent is a plain value with all that it needs: networks, optimizers, what it remembers, its environment and its
+//! random source. It is made in place, in a box or in a `static`, and [written to a file](save) and read so that it
+//! goes on bit by bit. Its networks are ordinary ones: their weights are saved, packed, and built into programs as
+//! those of any other.
 //!
 //! A time limit is not an end: where time is up, the value of what is seen last still counts.
 //!

@@ -6,8 +6,8 @@ use crate::plain::Plain;
 use crate::scalar::{Real, Scalar};
 use crate::tensor::Tensor;
 
-/// The running mean and variance of each number of a tensor: B. Welford, *Note on a method for calculating corrected sums of
-/// squares and products* (1962).
+/// The running mean and variance of each number of a tensor: B. Welford, *Note on a method for calculating corrected
+/// sums of squares and products* (1962).
 ///
 /// It belongs to the policy that learned behind it, and is part of checkpoints.
 ///

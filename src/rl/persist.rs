@@ -11,8 +11,8 @@ pub type Word<'a> = dyn FnMut(&mut u64) + 'a;
 
 /// State of which a training consists: environments, replay buffers, agents.
 ///
-/// One method both saves and restores, so the two cannot disagree: it calls `word` with each part of the state as 64 bits, always in
-/// the same order, and takes what `word` leaves there. A training that is restored goes on bit by bit.
+/// One method both saves and restores, so the two cannot disagree: it calls `word` with each part of the state as 64
+/// bits, always in the same order, and takes what `word` leaves there. A training that is restored goes on bit by bit.
 ///
 /// ```
 /// use monomorph::rl::{CartPole, Environment};

@@ -1,6 +1,6 @@
-//! Settings with which the agents learn the environments here: those of the RL Zoo (A. Raffin, 2020) where it has some, and
-//! others where they do better with our networks. The example `control` names the networks, batches and buffers that go with
-//! them, and the steps that they take.
+//! Settings with which the agents learn the environments here: those of the RL Zoo (A. Raffin, 2020) where it has some,
+//! and others where they do better with our networks. The example `control` names the networks, batches and buffers
+//! that go with them, and the steps that they take.
 
 use super::{DqnSettings, PpoSettings, SacSettings, Td3Settings};
 

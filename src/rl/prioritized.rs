@@ -1,12 +1,12 @@
 //! Experience drawn by how much there is to learn from it: Schaul et al., *Prioritized experience replay* (2016).
 
 use super::{Batch, Buffer, Environment, Experience, Persist, Replay, Word};
-use crate::memory::clear;
 use crate::noise::Noise;
 use crate::plain::Plain;
 use crate::scalar::{Real, Scalar};
 
-/// The sums of a binary tree over `N` numbers: each can be changed, and one drawn by its share of the sum, in `log N` steps.
+/// The sums of a binary tree over `N` numbers: each can be changed, and one drawn by its share of the sum, in `log N`
+/// steps.
 ///
 /// ```
 /// use monomorph::rl::SumTree;
@@ -74,11 +74,11 @@ impl<T: Scalar, const N: usize> SumTree<T, N> {
     }
 }
 
-/// The last `N` experiences, each drawn with a probability proportional to `(|error| + ε)^α` of when it was last learned from, and
-/// weighted by `(N P)^−β`, divided by the largest weight of the batch.
+/// The last `N` experiences, each drawn with a probability proportional to `(|error| + ε)^α` of when it was last
+/// learned from, and weighted by `(N P)^−β`, divided by the largest weight of the batch.
 ///
-/// New experience has the largest priority so far. Set [`alpha`](Self::alpha) and [`beta`](Self::beta), which are 0 at first: then all
-/// count alike.
+/// New experience has the largest priority so far. Set [`alpha`](Self::alpha) and [`beta`](Self::beta), which are 0 at
+/// first: then all count alike.
 ///
 /// ```
 /// use monomorph::memory::boxed;
@@ -161,8 +161,9 @@ impl<E: Environment, const N: usize> Persist for Prioritized<E, N> {
     }
 }
 
-/// A buffer that keeps, for each step, what `K` steps in a row brought: `r₁ + γ r₂ + … + γᴷ⁻¹ r_K`, with what was seen after the
-/// last of them; fewer at the end of an episode. R. Sutton, *Learning to predict by the methods of temporal differences* (1988).
+/// A buffer that keeps, for each step, what `K` steps in a row brought: `r₁ + γ r₂ + … + γᴷ⁻¹ r_K`, with what was seen
+/// after the last of them; fewer at the end of an episode. R. Sutton, *Learning to predict by the methods of temporal
+/// differences* (1988).
 ///
 /// ```
 /// use monomorph::memory::boxed;
@@ -207,7 +208,11 @@ impl<E: Environment, R: Buffer<E>, const K: usize> Buffer<E> for NStep<E, R, K> 
             self.inner.insert(open);
         }
         if complete > 0 {
-            self.open.rotate_left(complete);
+            for index in 0..K {
+                if let Some(later) = self.open.get(index + complete).copied() {
+                    self.open[index] = later;
+                }
+            }
             self.len -= complete;
         }
     }
@@ -231,9 +236,6 @@ impl<E: Environment, R: Buffer<E> + Persist, const K: usize> Persist for NStep<E
         self.len.persist(word);
         for open in &mut self.open {
             open.persist(word);
-        }
-        if self.len > K {
-            clear(&mut self.len);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Experience that is learned from again and again: L.-J. Lin, *Self-improving reactive agents based on reinforcement learning,
-//! planning and teaching* (1992).
+//! Experience that is learned from again and again: L.-J. Lin, *Self-improving reactive agents based on reinforcement
+//! learning, planning and teaching* (1992).
 
 use super::persist::persist_numbers;
 use super::{Environment, Persist, Transition, Word};

@@ -1,5 +1,5 @@
-//! Actions drawn from a normal distribution and squashed into −1 to 1: appendix C of Haarnoja et al., *Soft actor-critic:
-//! off-policy maximum entropy deep reinforcement learning with a stochastic actor* (2018).
+//! Actions drawn from a normal distribution and squashed into −1 to 1: appendix C of Haarnoja et al., *Soft
+//! actor-critic: off-policy maximum entropy deep reinforcement learning with a stochastic actor* (2018).
 //!
 //! `u = μ + σ ε`, `a = tanh u`, `log π(a) = Σ −ε²/2 − log σ − ½ log 2π − log(1 − a²)`, and
 //! `log(1 − tanh² u) = 2 (log 2 − u − softplus(−2u))`, which is exact where `1 − a²` is 0 to the last digit.
@@ -14,8 +14,8 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 /// The range of `log σ`.
 const LOG_STD: [f64; 2] = [-5.0, 2.0];
 
-/// `B` actions of the form `X`, drawn from what a network gives: the means `μ`, and then as many `log σ`, which are clamped to
-/// −5 to 2.
+/// `B` actions of the form `X`, drawn from what a network gives: the means `μ`, and then as many `log σ`, which are
+/// clamped to −5 to 2.
 #[derive(Plain)]
 pub struct SquashedGaussian<X: Tensor<Element: Scalar>, const B: usize> {
     /// The actions, between −1 and 1.
@@ -71,8 +71,8 @@ impl<X: Tensor<Element: Real>, const B: usize> SquashedGaussian<X, B> {
         }
     }
 
-    /// From ∂L/∂a in `grad_actions`, which is overwritten, and ∂L/∂(log π) computes ∂L/∂output. With `∂u = (1 − a²) ∂a + 2a ∂(log π)`:
-    /// `∂μ = ∂u`, `∂(log σ) = σ ε ∂u − ∂(log π)`, which is 0 where log σ was clamped.
+    /// From ∂L/∂a in `grad_actions`, which is overwritten, and ∂L/∂(log π) computes ∂L/∂output. With `∂u = (1 − a²) ∂a
+    /// + 2a ∂(log π)`: `∂μ = ∂u`, `∂(log σ) = σ ε ∂u − ∂(log π)`, which is 0 where log σ was clamped.
     #[inline(always)]
     pub fn backward<S: Simd, Y: Tensor<Element = X::Element>>(
         &mut self,

@@ -8,8 +8,8 @@ use crate::plain::Plain;
 use crate::scalar::Scalar;
 use crate::simd::{Simd, Task, dispatch, level};
 
-/// What a [`Trainer`](super::Trainer) does before it takes a step, with the gradient `∂L/∂y` of the outputs from the caller: for
-/// losses that are no function of an output and a target, such as one network's opinion of another.
+/// What a [`Trainer`](super::Trainer) does before it takes a step, with the gradient `∂L/∂y` of the outputs from the
+/// caller: for losses that are no function of an output and a target, such as one network's opinion of another.
 ///
 /// It is the memory of the passes over `B` samples: zeros, in a `static`, a box or a field.
 ///
@@ -82,8 +82,8 @@ impl<N: Network, const B: usize> Passes<N, B> {
         network.backward(simd, N::batch(input), output, saved, grad_output, grad_input, gradient, pass);
     }
 
-    /// Both passes at the best SIMD level, with all gradients: `loss` is given the outputs, writes ∂L/∂y, and what it returns is
-    /// returned.
+    /// Both passes at the best SIMD level, with all gradients: `loss` is given the outputs, writes ∂L/∂y, and what it
+    /// returns is returned.
     pub fn differentiate<R>(
         &mut self,
         network: &N,

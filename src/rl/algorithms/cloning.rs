@@ -16,15 +16,16 @@ use crate::simd::Simd;
 use crate::tensor::Tensor;
 use crate::train::{Passes, TrainError};
 
-/// A policy `A` that imitates what someone did in the environment `E`, in batches of `B`; `D` says how probable an action is by what the
-/// network gives, with deviations of 1 where it is continuous, so that it learns by squared errors.
+/// A policy `A` that imitates what someone did in the environment `E`, in batches of `B`; `D` says how probable an
+/// action is by what the network gives, with deviations of 1 where it is continuous, so that it learns by squared
+/// errors.
 ///
 /// ```
 /// use monomorph::prelude::*;
 /// use monomorph::rl::{CartPole, Categorical, Cloning, Episode, evaluate};
 ///
 /// // Someone who knows how.
-/// let expert = |[x, velocity, angle, turn]: &[f32; 4]| usize::from(0.1 * x + 0.2 * velocity + 3.0 * angle + turn > 0.0);
+/// let expert = |[x, speed, angle, turn]: &[f32; 4]| usize::from(0.1 * x + 0.2 * speed + 3.0 * angle + turn > 0.0);
 /// let (mut seen, mut done) = (Vec::new(), Vec::new());
 /// let mut episode = Episode::<CartPole>::seeded(1);
 /// for _ in 0..2000 {
@@ -67,7 +68,7 @@ impl<E: Environment, A: Policy<E>, D: Choice<E>, const B: usize> Cloning<E, A, D
 
     /// Begins anew, with a random network.
     pub fn start(&mut self, learning_rate: f64, seed: u64) {
-        const { assert!(<A::Output as Tensor>::LEN == D::OUTPUTS, "the actor gives as many numbers as the choice needs") };
+        const { assert!(<A::Output as Tensor>::LEN == D::OUTPUTS, "the choice needs another number of outputs") };
         memory::clear(self);
         (self.learning_rate, self.noise) = (learning_rate, Noise::new(seed));
         self.actor.start(&mut self.noise);

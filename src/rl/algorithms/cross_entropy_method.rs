@@ -1,5 +1,5 @@
-//! The cross-entropy method: R. Rubinstein, *The cross-entropy method for combinatorial and continuous optimization* (1999); for
-//! policies: Mannor, Rubinstein and Gat, *The cross entropy method for fast policy search* (2003).
+//! The cross-entropy method: R. Rubinstein, *The cross-entropy method for combinatorial and continuous optimization*
+//! (1999); for policies: Mannor, Rubinstein and Gat, *The cross entropy method for fast policy search* (2003).
 //!
 //! ```text
 //! for each generation
@@ -16,8 +16,8 @@ use crate::rl::{Choice, Environment, Episode, Persist, Policy, Word};
 use crate::scalar::{Real, Scalar};
 use crate::tensor::Tensor;
 
-/// A search among policies `A` without gradients, `P` at a time, in the environment `E`; `D` says how actions follow from what a
-/// network gives.
+/// A search among policies `A` without gradients, `P` at a time, in the environment `E`; `D` says how actions follow
+/// from what a network gives.
 ///
 /// ```
 /// use monomorph::prelude::*;
@@ -70,7 +70,7 @@ impl<E: Environment, A: Policy<E>, D: Choice<E>, const P: usize> CrossEntropyMet
 
     /// Begins anew, around zeros with deviations of 1.
     pub fn start(&mut self, seed: u64) {
-        const { assert!(<A::Output as Tensor>::LEN == D::OUTPUTS, "the network gives as many numbers as the choice needs") };
+        const { assert!(<A::Output as Tensor>::LEN == D::OUTPUTS, "the choice needs another number of outputs") };
         memory::clear(self);
         self.deviation.as_mut_slice().fill(A::Scalar::ONE);
         (self.elites, self.extra, self.noise) = ((P / 8).max(2), 0.1, Noise::new(seed));

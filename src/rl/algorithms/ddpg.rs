@@ -1,5 +1,5 @@
-//! DDPG: Lillicrap et al., *Continuous control with deep reinforcement learning* (2016), with independent noise instead of a
-//! process's.
+//! DDPG: Lillicrap et al., *Continuous control with deep reinforcement learning* (2016), with independent noise instead
+//! of a process's.
 //!
 //! ```text
 //! for each step
@@ -51,8 +51,8 @@ impl Default for DdpgSettings {
     }
 }
 
-/// Deep deterministic policy gradients in the environment `E`: the actor `A` gives actions, which are squashed by a tangent here, the
-/// critic `C` judges them, the buffer `R` keeps experience, and batches are of `B`.
+/// Deep deterministic policy gradients in the environment `E`: the actor `A` gives actions, which are squashed by a
+/// tangent here, the critic `C` judges them, the buffer `R` keeps experience, and batches are of `B`.
 ///
 /// [`Td3`](super::Td3) is what became of it, and does better nearly everywhere.
 ///

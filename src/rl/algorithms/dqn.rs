@@ -1,6 +1,6 @@
-//! DQN: Mnih et al., *Human-level control through deep reinforcement learning* (2015); double: van Hasselt, Guez and Silver, *Deep
-//! reinforcement learning with double Q-learning* (2016); dueling: Wang et al., *Dueling network architectures for deep
-//! reinforcement learning* (2016).
+//! DQN: Mnih et al., *Human-level control through deep reinforcement learning* (2015); double: van Hasselt, Guez and
+//! Silver, *Deep reinforcement learning with double Q-learning* (2016); dueling: Wang et al., *Dueling network
+//! architectures for deep reinforcement learning* (2016).
 //!
 //! ```text
 //! for each step
@@ -71,12 +71,12 @@ impl Default for DqnSettings {
     }
 }
 
-/// Deep Q-learning in the environment `E`: the network `Q` gives what each action is worth, the buffer `R` keeps experience, and
-/// batches are of `B`.
+/// Deep Q-learning in the environment `E`: the network `Q` gives what each action is worth, the buffer `R` keeps
+/// experience, and batches are of `B`.
 ///
-/// A network that gives one number more is a dueling one: the first is the value `V` of what is seen, the others are advantages,
-/// and `Q = V + A − mean A`. With [`Prioritized`](crate::rl::Prioritized) and [`NStep`](crate::rl::NStep) buffers it is
-/// the DQN of those papers.
+/// A network that gives one number more is a dueling one: the first is the value `V` of what is seen, the others are
+/// advantages, and `Q = V + A − mean A`. With [`Prioritized`](crate::rl::Prioritized) and [`NStep`](crate::rl::NStep)
+/// buffers it is the DQN of those papers.
 ///
 /// ```
 /// use monomorph::prelude::*;

@@ -1,4 +1,5 @@
-//! Evolution strategies: Salimans et al., *Evolution strategies as a scalable alternative to reinforcement learning* (2017).
+//! Evolution strategies: Salimans et al., *Evolution strategies as a scalable alternative to reinforcement learning*
+//! (2017).
 //!
 //! ```text
 //! for each generation
@@ -19,8 +20,8 @@ use crate::rl::{Choice, Environment, Persist, Policy, Word};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
-/// A search among policies `A` by differences of returns, `2P` at a time, in the environment `E`; `D` says how actions follow from
-/// what a network gives.
+/// A search among policies `A` by differences of returns, `2P` at a time, in the environment `E`; `D` says how actions
+/// follow from what a network gives.
 ///
 /// ```
 /// use monomorph::prelude::*;
@@ -64,7 +65,7 @@ impl<E: Environment, A: Policy<E>, D: Choice<E>, const P: usize> Evolution<E, A,
 
     /// Begins anew, with a random policy.
     pub fn start(&mut self, seed: u64) {
-        const { assert!(<A::Output as Tensor>::LEN == D::OUTPUTS, "the network gives as many numbers as the choice needs") };
+        const { assert!(<A::Output as Tensor>::LEN == D::OUTPUTS, "the choice needs another number of outputs") };
         memory::clear(self);
         (self.learning_rate, self.deviation, self.noise) = (0.01, 0.1, Noise::new(seed));
         self.policy.initialize(Init::default(), &mut self.noise);

@@ -49,7 +49,8 @@ pub struct PpoSettings {
     pub norm: f64,
     /// `log σ` at first, where actions are continuous; by default 0.
     pub log_std: f64,
-    /// After how many steps learning rate and `c` are 0, to which they fall in a straight line; 0, the default, for never.
+    /// After how many steps learning rate and `c` are 0, to which they fall in a straight line; 0, the default, for
+    /// never.
     pub steps: u64,
     /// Whether what is seen and rewards are [normalized](Normalizer); by default they are not.
     pub normalize: bool,
@@ -73,9 +74,9 @@ impl Default for PpoSettings {
 }
 
 impl PpoSettings {
-    /// A2C, the synchronous form of Mnih et al., *Asynchronous methods for deep reinforcement learning* (2016): one epoch, in which
-    /// the batch is all that was collected, `B = N T`. Then every `ρ` is 1, nothing is clipped, and the gradient is that of
-    /// `A log π(a)`: Huang et al., *A2C is a special case of PPO* (2022).
+    /// A2C, the synchronous form of Mnih et al., *Asynchronous methods for deep reinforcement learning* (2016): one
+    /// epoch, in which the batch is all that was collected, `B = N T`. Then every `ρ` is 1, nothing is clipped, and the
+    /// gradient is that of `A log π(a)`: Huang et al., *A2C is a special case of PPO* (2022).
     ///
     /// ```
     /// use monomorph::prelude::*;
@@ -96,8 +97,8 @@ impl PpoSettings {
     }
 }
 
-/// Proximal policy optimization in `N` environments `E` of which `T` steps are taken at a time: the actor `A` gives what the choice
-/// `D` makes actions of, the critic `V` what a state is worth; batches are of `B`.
+/// Proximal policy optimization in `N` environments `E` of which `T` steps are taken at a time: the actor `A` gives
+/// what the choice `D` makes actions of, the critic `V` what a state is worth; batches are of `B`.
 ///
 /// `D` is [`Categorical`](crate::rl::Categorical) or [`Gaussian`](crate::rl::Gaussian).
 ///

@@ -1,4 +1,5 @@
-//! REINFORCE: R. Williams, *Simple statistical gradient-following algorithms for connectionist reinforcement learning* (1992).
+//! REINFORCE: R. Williams, *Simple statistical gradient-following algorithms for connectionist reinforcement learning*
+//! (1992).
 //!
 //! ```text
 //! for each episode
@@ -37,8 +38,8 @@ impl Default for ReinforceSettings {
     }
 }
 
-/// Policy gradients from whole episodes, of which at most `T` steps are learned from: the network `A` gives what the choice `D` makes
-/// actions of.
+/// Policy gradients from whole episodes, of which at most `T` steps are learned from: the network `A` gives what the
+/// choice `D` makes actions of.
 ///
 /// ```
 /// use monomorph::prelude::*;
@@ -81,7 +82,7 @@ impl<E: Environment, A: Policy<E>, D: Choice<E>, const T: usize> Reinforce<E, A,
 
     /// Begins anew, with a random network.
     pub fn start(&mut self, settings: ReinforceSettings, seed: u64) {
-        const { assert!(<A::Output as Tensor>::LEN == D::OUTPUTS, "the actor gives as many numbers as the choice needs") };
+        const { assert!(<A::Output as Tensor>::LEN == D::OUTPUTS, "the choice needs another number of outputs") };
         memory::clear(self);
         let mut noise = Noise::new(seed);
         self.settings = settings;

@@ -1,4 +1,5 @@
-//! SAC: Haarnoja et al., *Soft actor-critic algorithms and applications* (2018), with two critics and a temperature that is learned.
+//! SAC: Haarnoja et al., *Soft actor-critic algorithms and applications* (2018), with two critics and a temperature
+//! that is learned.
 //!
 //! ```text
 //! for each step
@@ -73,8 +74,8 @@ impl Default for SacSettings {
     }
 }
 
-/// Soft actor-critic in the environment `E`: the actor `A` gives a mean and a `log σ` for each number of an action, two critics
-/// `C` judge actions, the buffer `R` keeps experience, and batches are of `B`.
+/// Soft actor-critic in the environment `E`: the actor `A` gives a mean and a `log σ` for each number of an action, two
+/// critics `C` judge actions, the buffer `R` keeps experience, and batches are of `B`.
 ///
 /// The agent is plain memory: zeros in a `static` or a box, until [`start`](Self::start).
 ///

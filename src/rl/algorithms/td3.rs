@@ -76,8 +76,8 @@ impl Default for Td3Settings {
     }
 }
 
-/// Twin delayed deterministic policy gradients in the environment `E`: the actor `A` gives actions, which are squashed by a tangent
-/// here, two critics `C` judge them, the buffer `R` keeps experience, and batches are of `B`.
+/// Twin delayed deterministic policy gradients in the environment `E`: the actor `A` gives actions, which are squashed
+/// by a tangent here, two critics `C` judge them, the buffer `R` keeps experience, and batches are of `B`.
 ///
 /// The agent is plain memory: zeros in a `static` or a box, until [`start`](Self::start).
 ///

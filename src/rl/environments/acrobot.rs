@@ -1,5 +1,5 @@
-//! Two rods that hang in a chain: R. Sutton, *Generalization in reinforcement learning: successful examples using sparse coarse
-//! coding* (1996), with the equations of Sutton and Barto's book; step for step Gymnasium's `Acrobot-v1`.
+//! Two rods that hang in a chain: R. Sutton, *Generalization in reinforcement learning: successful examples using
+//! sparse coarse coding* (1996), with the equations of Sutton and Barto's book; step for step Gymnasium's `Acrobot-v1`.
 
 use core::f64::consts::{PI, TAU};
 
@@ -8,14 +8,14 @@ use crate::plain::Plain;
 use crate::rl::environment::{clip, uniform};
 use crate::rl::{Discrete, Environment, Number, Outcome, Persist, Word};
 
-/// Two rods, the second one hanging from the first, with a motor between them: its end is to swing above the line that is one
-/// rod's length above the pivot.
+/// Two rods, the second one hanging from the first, with a motor between them: its end is to swing above the line that
+/// is one rod's length above the pivot.
 ///
-/// Both rods have 1 kg and 1 m, the center of mass in the middle and the moment of inertia 1. The motor turns by −1, 0 or 1 Nm
-/// (actions 0, 1, 2), one Runge–Kutta step of 0.2 s.
+/// Both rods have 1 kg and 1 m, the center of mass in the middle and the moment of inertia 1. The motor turns by −1, 0
+/// or 1 Nm (actions 0, 1, 2), one Runge–Kutta step of 0.2 s.
 ///
-/// Seen are `cos θ₁`, `sin θ₁`, `cos θ₂`, `sin θ₂` and both angular velocities, where 0 hangs straight down and `θ₂` counts from the first
-/// rod. Every step costs 1, except the last one. An episode takes 500 steps at most.
+/// Seen are `cos θ₁`, `sin θ₁`, `cos θ₂`, `sin θ₂` and both angular velocities, where 0 hangs straight down and `θ₂`
+/// counts from the first rod. Every step costs 1, except the last one. An episode takes 500 steps at most.
 #[derive(Clone, Copy, Debug, PartialEq, Plain)]
 pub struct Acrobot<T: Number = f32> {
     /// `θ₁`, `θ₂` and their velocities.

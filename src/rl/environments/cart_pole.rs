@@ -1,5 +1,5 @@
-//! A pole on a cart: Barto, Sutton and Anderson, *Neuronlike adaptive elements that can solve difficult learning control
-//! problems* (1983); step for step Gymnasium's `CartPole-v1`.
+//! A pole on a cart: Barto, Sutton and Anderson, *Neuronlike adaptive elements that can solve difficult learning
+//! control problems* (1983); step for step Gymnasium's `CartPole-v1`.
 
 use crate::noise::Noise;
 use crate::plain::Plain;
@@ -8,11 +8,11 @@ use crate::rl::{Discrete, Environment, Number, Outcome, Persist, Word};
 
 /// A pole that stands on a cart, which is pushed to the left (0) or to the right (1), 50 times a second.
 ///
-/// `a = (F + m l ω² sin θ)/M`, `ω̇ = (g sin θ − a cos θ)/(l (4/3 − m cos² θ/M))`, `ẍ = a − m l ω̇ cos θ/M`, by explicit Euler steps
-/// of 0.02 s; `F = ±10` N, `m = 0.1` kg, `M = 1.1` kg with the cart, `l = 0.5` m is half of the pole.
+/// `a = (F + m l ω² sin θ)/M`, `ω̇ = (g sin θ − a cos θ)/(l (4/3 − m cos² θ/M))`, `ẍ = a − m l ω̇ cos θ/M`, by explicit
+/// Euler steps of 0.02 s; `F = ±10` N, `m = 0.1` kg, `M = 1.1` kg with the cart, `l = 0.5` m is half of the pole.
 ///
-/// Seen are position, velocity, angle and angular velocity, in m, s and rad. Every step is worth 1. The task ends where the cart
-/// has left ±2.4 m, or the pole ±12°. An episode takes 500 steps at most.
+/// Seen are position, velocity, angle and angular velocity, in m, s and rad. Every step is worth 1. The task ends where
+/// the cart has left ±2.4 m, or the pole ±12°. An episode takes 500 steps at most.
 #[derive(Clone, Copy, Debug, PartialEq, Plain)]
 pub struct CartPole<T: Number = f32> {
     /// Position, velocity, angle, angular velocity.

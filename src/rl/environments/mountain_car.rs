@@ -8,8 +8,8 @@ use crate::rl::{Discrete, Environment, Number, Outcome, Persist, Word};
 
 /// A car in a valley whose motor is too weak for the hill: it has to gain speed on the other side.
 ///
-/// `v ← v + 0.001 (a − 1) − 0.0025 cos 3x`, clipped to ±0.07, where `a` is 0, 1 or 2: backward, nothing, forward. `x ← x + v`, from −1.2,
-/// where a wall stops it, to 0.6.
+/// `v ← v + 0.001 (a − 1) − 0.0025 cos 3x`, clipped to ±0.07, where `a` is 0, 1 or 2: backward, nothing, forward. `x ←
+/// x + v`, from −1.2, where a wall stops it, to 0.6.
 ///
 /// Seen are position and velocity. Every step costs 1, until the car is at 0.5. An episode takes 200 steps at most.
 #[derive(Clone, Copy, Debug, PartialEq, Plain)]

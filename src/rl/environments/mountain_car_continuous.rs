@@ -1,4 +1,5 @@
-//! The [car in a valley](super::MountainCar) with a motor of any power; step for step Gymnasium's `MountainCarContinuous-v0`.
+//! The [car in a valley](super::MountainCar) with a motor of any power; step for step Gymnasium's
+//! `MountainCarContinuous-v0`.
 
 use super::mountain_car::drive;
 use crate::noise::Noise;
@@ -6,10 +7,11 @@ use crate::plain::Plain;
 use crate::rl::environment::{clip, uniform};
 use crate::rl::{Continuous, Environment, Number, Outcome, Persist, Word};
 
-/// A car in a valley: `v ← v + 0.0015 a − 0.0025 cos 3x`, with `a` from −1 to 1, and all else as in [`MountainCar`](super::MountainCar).
+/// A car in a valley: `v ← v + 0.0015 a − 0.0025 cos 3x`, with `a` from −1 to 1, and all else as in
+/// [`MountainCar`](super::MountainCar).
 ///
-/// Seen are position and velocity. A step costs `0.1 a²`; to reach 0.45 is worth 100. So whoever has never been there learns to do
-/// nothing. An episode takes 999 steps at most.
+/// Seen are position and velocity. A step costs `0.1 a²`; to reach 0.45 is worth 100. So whoever has never been there
+/// learns to do nothing. An episode takes 999 steps at most.
 #[derive(Clone, Copy, Debug, PartialEq, Plain)]
 pub struct MountainCarContinuous<T: Number = f32> {
     /// Position and velocity.

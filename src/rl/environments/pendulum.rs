@@ -7,8 +7,8 @@ use crate::rl::{Continuous, Environment, Number, Outcome, Persist, Word};
 
 /// A rod that hangs from a motor too weak to lift it at once: it has to swing.
 ///
-/// `ω ← ω + (15 sin θ + 3u)·0.05`, clipped to ±8; `θ ← θ + 0.05 ω`, where `θ = 0` is upright. The torque `u` is clipped to ±2.
-/// A step is worth `−(θ² + 0.1 ω² + 0.001 u²)` of the state before it, with `θ` from −π to π.
+/// `ω ← ω + (15 sin θ + 3u)·0.05`, clipped to ±8; `θ ← θ + 0.05 ω`, where `θ = 0` is upright. The torque `u` is clipped
+/// to ±2. A step is worth `−(θ² + 0.1 ω² + 0.001 u²)` of the state before it, with `θ` from −π to π.
 ///
 /// Seen are `cos θ`, `sin θ` and `ω`. The task never ends; an episode takes 200 steps.
 #[derive(Clone, Copy, Debug, PartialEq, Plain)]

@@ -1,5 +1,5 @@
-//! A task for memory: the T-maze of B. Bakker, *Reinforcement learning with long short-term memory* (2002), without the corridor's
-//! other actions.
+//! A task for memory: the T-maze of B. Bakker, *Reinforcement learning with long short-term memory* (2002), without the
+//! corridor's other actions.
 
 use crate::noise::Noise;
 use crate::plain::Plain;
@@ -7,8 +7,9 @@ use crate::rl::{Discrete, Environment, Number, Outcome, Persist, Word};
 
 /// A hint, and `DELAY` steps later the question what it was.
 ///
-/// Seen are the hint, 1 or −1 at the first step and 0 later; and 1 at the last step, when the answer counts, 0 before. The right
-/// answer, 1 for a hint of 1 and 0 for one of −1, is worth 1, the other −1. Whoever acts by what is seen now gets 0 on average.
+/// Seen are the hint, 1 or −1 at the first step and 0 later; and 1 at the last step, when the answer counts, 0 before.
+/// The right answer, 1 for a hint of 1 and 0 for one of −1, is worth 1, the other −1. Whoever acts by what is seen now
+/// gets 0 on average.
 #[derive(Clone, Copy, Debug, PartialEq, Plain)]
 pub struct Recall<T: Number = f32, const DELAY: u32 = 5> {
     hint: T,
