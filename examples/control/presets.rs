@@ -113,7 +113,7 @@ pub fn with(environment: &str, algorithm: &str, seed: u64, visit: &mut impl Visi
             actor
         ),
         ("pendulum", "ppo") => agent!(
-            Ppo<Pendulum, PendulumPpoActor, PendulumPpoCritic, Gaussian, 4, 1024, 64>,
+            Ppo<Pendulum, PendulumPpoActor, PendulumPpoCritic, Gaussian, 16, 128, 64>,
             presets::pendulum_ppo(),
             200_000,
             actor

@@ -7,7 +7,7 @@ use super::{DqnSettings, PpoSettings, SacSettings, Td3Settings};
 /// DQN on [`CartPole`](super::CartPole): 50,000 steps with batches of 64.
 pub fn cart_pole_dqn() -> DqnSettings {
     DqnSettings {
-        learning_rate: 1e-3,
+        learning_rate: 2.3e-3,
         exploration: 0.04,
         decay: 8000,
         every: 256,
@@ -80,9 +80,9 @@ pub fn pendulum_td3() -> Td3Settings {
     Td3Settings { discount: 0.98, ..Td3Settings::default() }
 }
 
-/// PPO on [`Pendulum`](super::Pendulum): 200,000 steps in 4 environments, 1024 at a time, with batches of 64.
+/// PPO on [`Pendulum`](super::Pendulum): 200,000 steps in 16 environments, 128 at a time, with batches of 64.
 pub fn pendulum_ppo() -> PpoSettings {
-    PpoSettings { discount: 0.9, learning_rate: 1e-3, steps: 200_000, normalize: true, ..PpoSettings::default() }
+    PpoSettings { discount: 0.95, learning_rate: 1e-3, steps: 200_000, normalize: true, ..PpoSettings::default() }
 }
 
 /// SAC on [`MountainCarContinuous`](super::MountainCarContinuous): 50,000 steps with batches of 128.
