@@ -18,6 +18,22 @@
 //! trains everything with five seeds. With `--checkpoint FILE` the training is written there when it ends, or when it
 //! is stopped by `--stop-at STEPS`; called again, it goes on from there bit by bit.
 
+//!
+//! What the presets have reached, with as many seeds as there are numbers (the mean returns of 20 episodes):
+//!
+//! | environment | algorithm | steps | returns |
+//! | --- | --- | ---: | --- |
+//! | cart-pole | ppo | 100,000 | 500, 500, 500, 466.8, 500 |
+//! | cart-pole | dqn | 50,000 | 500, 335, 205, 455: it forgets again what it knew, and depends on the seed |
+//! | acrobot | dqn | 100,000 | -75.3, -77.2 |
+//! | acrobot | ppo | 300,000 | -78.6, -74.8 |
+//! | mountain-car | dqn | 120,000 | -105.5, -113.8 |
+//! | mountain-car | ppo | 500,000 | -105.2, -103.7 |
+//! | pendulum | sac | 10,000 | -127.3, -128.5, -127.2, -125.9, -127.2 |
+//! | pendulum | td3 | 20,000 | -129.2, -128.0, -121.3, -130.6, -122.0 |
+//! | pendulum | ppo | 200,000 | -139.1, -136.6, -134.7, -260.4, -134.7 |
+//! | mountain-car-continuous | sac | 50,000 | 93.8, 92.8 |
+
 mod animation;
 mod presets;
 

@@ -77,7 +77,7 @@ pub fn pendulum_sac() -> SacSettings {
 
 /// TD3 on [`Pendulum`](super::Pendulum): 20,000 steps with batches of 100.
 pub fn pendulum_td3() -> Td3Settings {
-    Td3Settings { discount: 0.98, ..Td3Settings::default() }
+    Td3Settings { discount: 0.98, follow: 0.01, ..Td3Settings::default() }
 }
 
 /// PPO on [`Pendulum`](super::Pendulum): 200,000 steps in 16 environments, 128 at a time, with batches of 64.
