@@ -293,6 +293,8 @@ pub struct Pass<T> {
     pub noise: Noise,
     /// The weight of the [terms](Self::add_term) that layers add to the loss.
     pub term_weight: T,
+    /// Whether only the gradient of the input is wanted: `backward` may then leave out that of the parameters.
+    pub input_only: bool,
     terms: T,
     error: Option<InputError>,
 }
@@ -300,7 +302,7 @@ pub struct Pass<T> {
 impl<T: Scalar> Pass<T> {
     /// A pass that draws from `noise`, with terms of this weight.
     pub fn new(noise: Noise, term_weight: T) -> Self {
-        Self { noise, term_weight, terms: T::ZERO, error: None }
+        Self { noise, term_weight, input_only: false, terms: T::ZERO, error: None }
     }
 
     /// Adds a term to the loss, a mean over the batch; called in `forward`.

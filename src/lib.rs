@@ -54,6 +54,7 @@ mod plain;
 pub mod prelude;
 #[cfg(feature = "alloc")]
 pub mod prune;
+pub mod rl;
 pub mod sampling;
 pub mod scalar;
 pub mod simd;

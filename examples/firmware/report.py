@@ -173,6 +173,21 @@ def emulate(job):
     return path, run([*emulator, "-M", machine, *QEMU, "-kernel", path])
 
 
+def swing_up():
+    """Checks that an agent learns on the device: episodes come to cost less."""
+    path, output = emulate(("pendulum", MACHINES[1]))
+    check(output is not None, "pendulum: failed or did not finish")
+    if output is None:
+        return
+    results, measured = lines(output)
+    costs = [int(line[1]) for line in results if line[0] == "cost"]
+    first, last = sum(costs[:3]) / 3, sum(costs[-5:]) / 5
+    check(len(costs) == 18 and last < 0.6 * first, f"pendulum: does not learn: {costs}")
+    check(not can_panic(path), f"pendulum: can panic or allocate: {can_panic(path)}")
+    flash, ram = sizes(path)
+    print(f"pendulum on {MACHINES[1][0]}: an episode cost {first:.0f} at first and {last:.0f} after {200 * len(costs)} steps; {flash} bytes of flash, {ram} of RAM, {measured['instructions'][0]} instructions per step")
+
+
 def tell_a_story():
     """Compares the text of the language model with the one that its authors' program writes."""
     if "STORIES" not in os.environ:
@@ -249,6 +264,7 @@ def main():
     for kind in re.findall(r'^    kind\("(\w+)"', table, re.M):
         check(re.search(rf"\b{kind}\b", used), f"neither of {EVERY} uses {kind}")
 
+    swing_up()
     tell_a_story()
     print("flash, RAM (statics) and stack in bytes; instructions and stack of one inference or one training step")
     print("cycles of one inference are an estimate: see cycles.py")

@@ -77,6 +77,8 @@ for architecture in thumb riscv; do
     "$cargo" build --quiet --locked --release "${flags[@]}" "${group[@]}" -p firmware --features firmware/defmt
 done
 "$cargo" build --quiet --locked --release "${flags[@]}" "--target=${targets[0]}" -p digits-c
+# Reinforcement learning; it needs more RAM than the others.
+"$cargo" build --quiet --locked --release "${flags[@]}" "--target=${targets[0]}" -p pendulum
 # A language model, if it is there. (It is not ours to give.)
 models=${MONOMORPH_MODELS:-../../../shared/models}
 if [[ -f $models/llama/stories260K.bin ]]; then

@@ -153,19 +153,21 @@ where
         grad_output: &mut [Y; B],
         grad_input: Option<&mut [X; B]>,
         gradient: &mut Self,
-        _pass: &Pass<T>,
+        pass: &Pass<T>,
     ) {
         const { assert!(!W::PACKED, "Dense: a packed weight is not trained; train the layer that it is packed from") };
         let () = Self::SHAPE;
-        outline_layer::<Self, B, _, _>(
-            simd,
-            #[inline(always)]
-            || {
-                let (weight, bias) = (gradient.weight.trained_mut(), gradient.bias.numbers_mut());
-                let (x, grad_y) = (batch_slice(input), batch_slice(grad_output));
-                gemm::dense_weight_gradient::<T, S, Sizes<X, Y, Bias, B>>(simd, x, grad_y, weight, bias);
-            },
-        );
+        if !pass.input_only {
+            outline_layer::<Self, B, _, _>(
+                simd,
+                #[inline(always)]
+                || {
+                    let (weight, bias) = (gradient.weight.trained_mut(), gradient.bias.numbers_mut());
+                    let (x, grad_y) = (batch_slice(input), batch_slice(grad_output));
+                    gemm::dense_weight_gradient::<T, S, Sizes<X, Y, Bias, B>>(simd, x, grad_y, weight, bias);
+                },
+            );
+        }
         if let Some(grad_input) = grad_input {
             outline_layer::<Self, B, _, _>(
                 simd,

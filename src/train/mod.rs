@@ -7,6 +7,7 @@ mod error;
 mod evaluator;
 #[cfg(feature = "std")]
 mod fit;
+mod passes;
 #[cfg(feature = "alloc")]
 mod second_order;
 mod shard;
@@ -30,6 +31,7 @@ pub use self::{
 };
 pub use self::{
     error::{ScoreError, TrainError},
+    passes::Passes,
     trainer::Trainer,
 };
 

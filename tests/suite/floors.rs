@@ -56,6 +56,7 @@ const FLOORS: &[&str] = &[
     "prune",
     "linalg",
     "augment",
+    "rl",
     "testing",
     "prelude",
     "__private",

@@ -8,6 +8,7 @@ use super::tile::{Columns, accumulate, add_rows, collect, dot, nothing, only, st
 use super::tiling::{Tiles, copy, cover, with};
 use super::write::add;
 use crate::activation::Activation;
+use crate::kernels::elementwise::map_to;
 use crate::kernels::run::Run;
 use crate::scalar::{Scalar, Storage, Vector, lanes};
 use crate::simd::{SCALAR, Simd};
@@ -225,6 +226,20 @@ pub(crate) fn dense_input_gradient<T: Scalar, S: Simd, P: Product>(
     grad_x: &mut [T],
 ) {
     check::<P>(grad_x.len(), weight.len(), P::BIAS, grad_y.len());
+    if const { P::OUT == 1 } {
+        // The weight is one row, so nothing is summed.
+        for (grad_y, grad_x) in grad_y.iter().zip(grad_x.chunks_exact_mut(P::IN)) {
+            let grad_y = T::Vector::<S>::splat(simd, *grad_y);
+            map_to(
+                simd,
+                weight,
+                grad_x,
+                #[inline(always)]
+                |weight| grad_y * weight,
+            );
+        }
+        return;
+    }
     if const { Panel::<P>::PAYS } {
         return by_panels::<T, S, P>(simd, grad_y, weight, grad_x);
     }
