@@ -54,6 +54,8 @@ pub mod prelude;
 pub mod prune;
 pub mod sampling;
 pub mod scalar;
+#[cfg(feature = "alloc")]
+pub mod scattering;
 pub mod simd;
 pub mod storage;
 pub mod streaming;
