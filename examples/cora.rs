@@ -113,12 +113,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             let optimizer = Adam { learning_rate: 0.01, ..Adam::default() };
             // As in the paper, only the first layer is regularized.
             let rules = [Penalty::L2(5e-4).on("sparse1.*")];
-            run::<Gcn, _>(&options, &cora, &input!(GcnInput), Regularized::new(optimizer, rules), 200)
+            let input = input!(GcnInput);
+            run::<Gcn, _>(&options, &cora, &input, Regularized::new(optimizer, rules), 200)
         }
         Model::Gat => {
             let optimizer = Adam { learning_rate: 0.005, ..Adam::default() };
             let rules: [Rule; 1] = [Penalty::L2(5e-4).everywhere()];
-            run::<Gat, _>(&options, &cora, &input!(GatInput), Regularized::new(optimizer, rules), 300)
+            let input = input!(GatInput);
+            run::<Gat, _>(&options, &cora, &input, Regularized::new(optimizer, rules), 300)
         }
     }
 }

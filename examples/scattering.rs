@@ -58,6 +58,15 @@ struct Options {
     /// Few images.
     #[arg(long)]
     quick: bool,
+    /// The penalty on the weights of the classifier, for 1,000 images.
+    #[arg(long, default_value_t = 1e-3)]
+    penalty: f64,
+    /// What is added to a feature's deviation before it is scaled to 1, so that what hardly changes stays small.
+    #[arg(long, default_value_t = 1e-3)]
+    floor: f32,
+    /// The passes over 1,000 images.
+    #[arg(long, default_value_t = 100)]
+    passes: u64,
     /// Print the seconds that an image takes on one thread and nothing else, for benches/peers/graphs.sh.
     #[arg(long)]
     time: bool,
@@ -94,9 +103,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let few = if options.quick { 200 } else { 1000 };
     let inputs = scatter(&scattering, &train.inputs()[..few]);
-    let passes = if options.quick { 5 } else { 100 };
-    let error = learn(&options, inputs, &train.targets()[..few], &mut test, mnist.test.targets(), (passes, 1e-3))?;
-    println!("error with {} images: {error:.1} %", if few == 1000 { "1,000".to_owned() } else { few.to_string() });
+    let passes = if options.quick { 5 } else { options.passes };
+    let error =
+        learn(&options, inputs, &train.targets()[..few], &mut test, mnist.test.targets(), (passes, options.penalty))?;
+    println!("error with {} images: {error:.2} %", if few == 1000 { "1,000".to_owned() } else { few.to_string() });
     Ok(())
 }
 
@@ -148,7 +158,7 @@ fn learn(
         .iter()
         .map(|[sum, squares]| {
             let mean = sum / count;
-            [mean as f32, 1.0 / ((squares / count - mean * mean).max(0.0).sqrt() as f32 + 1e-3)]
+            [mean as f32, 1.0 / ((squares / count - mean * mean).max(0.0).sqrt() as f32 + options.floor)]
         })
         .collect();
     for input in inputs.iter_mut().chain(tests.iter_mut()) {
@@ -239,11 +249,11 @@ impl Deformation {
 fn stability(options: &Options, scattering: &Scattering2d<f32>, images: &[Image]) -> Result<(), Box<dyn Error>> {
     let mut net: Box<Convolution> = boxed();
     net.initialize(Init::default(), &mut Noise::new(options.seed));
-    let mut scattering = scattering.clone();
+    let (mut scattering, mut evaluator) = (scattering.clone(), Evaluator::<Convolution, 1>::new());
     let mut features = |image: &Image| -> [Vec<f32>; 3] {
-        let mut scattered = vec![0.0; FEATURES];
+        let (mut scattered, mut plain) = (vec![0.0; FEATURES], Vec::new());
         scattering.scatter(image.as_flattened().as_flattened(), &mut scattered);
-        let plain = net.evaluate(image).as_flattened().as_flattened().to_vec();
+        evaluator.for_each(&net, std::slice::from_ref(image), |_, y| plain = y.as_flattened().as_flattened().to_vec());
         [scattered, plain, image.as_flattened().as_flattened().to_vec()]
     };
     let change = |a: &[f32], b: &[f32]| -> f64 {

@@ -62,17 +62,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     let mnist = Mnist::open(&options.data)?;
     let digit = &mnist.test.inputs()[0];
-    let (plain, turning, flipping) = (made::<Plain>(), made::<Turning>(), made::<Flipping>());
-    let networks: [(&str, &dyn Fn(&Image) -> [f32; 16]); 3] = [
-        ("plain", &|image| plain.evaluate(image)),
-        ("p4", &|image| turning.evaluate(image)),
-        ("p4m", &|image| flipping.evaluate(image)),
-    ];
+    let networks = [("plain", seeing::<Plain>()), ("p4", seeing::<Turning>()), ("p4m", seeing::<Flipping>())];
     println!("        changed by a quarter turn, by a reflection, by 45 degrees");
     let mut curves = Vec::new();
-    for (name, network) in networks {
+    for (name, mut network) in networks {
         let upright = network(&seen(digit, 0, false));
-        let change = |degrees: u32, flip: bool| {
+        let mut change = |degrees: u32, flip: bool| {
             let other = network(&seen(digit, degrees, flip));
             let norm = |x: [f32; 16]| x.iter().map(|x| f64::from(x * x)).sum::<f64>().sqrt();
             norm(core::array::from_fn(|index| upright[index] - other[index])) / norm(upright)
@@ -87,11 +82,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A network with random weights.
-fn made<N: Network<Scalar = f32>>() -> Box<N> {
+/// What a network with random weights makes of an image.
+fn seeing<N: Network<Scalar = f32, Input = Image, Output = [f32; 16]>>() -> Box<dyn FnMut(&Image) -> [f32; 16]> {
     let mut net: Box<N> = boxed();
     monomorph::init::initialize(&mut *net, Init::default(), &mut Noise::new(1));
-    net
+    let mut evaluator = Evaluator::<N, 1>::new();
+    Box::new(move |image| {
+        let mut output = [0.0; 16];
+        evaluator.for_each(&net, std::slice::from_ref(image), |_, y| output = *y);
+        output
+    })
 }
 
 /// The digit at an angle, and reflected, between pixels by the four around; exact for quarter turns.

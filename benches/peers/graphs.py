@@ -20,7 +20,7 @@ torch.set_num_threads(1)
 ROUNDS = 3
 
 
-def least(step, seconds=10.0):
+def least(step, seconds=5.0):
     """The least time of a call, in seconds."""
     step()
     best, until = float("inf"), time.perf_counter() + seconds

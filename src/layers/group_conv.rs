@@ -453,20 +453,20 @@ mod tests {
         follows::<8, 16, Group8>(8, false);
     }
 
-    fn check<L: Layer<Scalar = f64, Input: Tensor<Element = f64>>>() {
+    fn check<X: Tensor<Element = f64>, L: Layer<Scalar = f64, Input = X>>() {
         let mut layer = random::<L>();
-        let input = random_batch::<L::Input, 2>(7);
+        let input = random_batch::<X, 2>(7);
         check_gradients::<L, 2>(&mut layer, &input, 1e-6).unwrap();
         passes::<L, 2>(&layer, &input, &random_batch::<L::Output, 2>(8)).unwrap();
     }
 
     #[test]
     fn gradients_agree_with_finite_differences() {
-        check::<Lift4>();
-        check::<Group4>();
-        check::<Lift8>();
-        check::<Group8>();
-        check::<GroupPool<Image<8>, Image<1>, P4m, true>>();
-        check::<GroupPool<Image<12>, Image<3>, P4, false>>();
+        check::<_, Lift4>();
+        check::<_, Group4>();
+        check::<_, Lift8>();
+        check::<_, Group8>();
+        check::<_, GroupPool<Image<8>, Image<1>, P4m, true>>();
+        check::<_, GroupPool<Image<12>, Image<3>, P4, false>>();
     }
 }

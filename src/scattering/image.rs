@@ -12,6 +12,10 @@ use crate::kernels::reduce::dot;
 use crate::scalar::Real;
 use crate::simd::{Simd, Task, dispatch, level};
 
+/// What Kymatio divides filters by, so that features are its own to the last digits.
+#[expect(clippy::approx_constant, reason = "it is not π")]
+const ROUNDED_PI: f64 = 3.1415;
+
 /// The scattering transform of images of one size.
 ///
 /// With `J` scales and `L` directions an image has `1 + J·L + L²·J·(J - 1)/2` features at each `2^J`-th place of both axes:
@@ -33,7 +37,7 @@ use crate::simd::{Simd, Task, dispatch, level};
 /// let (image, mut features) = (vec![0.5; 28 * 28], vec![0.0; 7 * 7 * 81]);
 /// scattering.scatter(&image, &mut features);
 /// // Nothing but grey has no waves.
-/// assert!((features[0] - 0.5).abs() < 1e-5 && features[1..81].iter().all(|wave| wave.abs() < 1e-5));
+/// assert!((features[0] - 0.5).abs() < 1e-4 && features[1..81].iter().all(|wave| wave.abs() < 1e-5));
 /// # Ok::<(), monomorph::scattering::ScatteringError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -335,7 +339,7 @@ fn exchanged<T>([re, im]: &mut [Vec<T>; 2], area: usize) -> Planes<'_, T> {
 
 /// The transform of a Gaussian of one dimension whose width is `width`.
 fn gauss(length: usize, width: f64) -> Vec<f64> {
-    let at = |place: f64| libm::exp(-place * place / (2.0 * width * width)) / (libm::sqrt(2.0 * PI) * width);
+    let at = |place: f64| libm::exp(-place * place / (2.0 * width * width)) / (libm::sqrt(2.0 * ROUNDED_PI) * width);
     let copies =
         |place: usize| -> f64 { (-2..=2).map(|copy| at(place as f64 + f64::from(copy) * length as f64)).sum() };
     let filter: Vec<Complex> = (0..length).map(|place| [copies(place), 0.0]).collect();
@@ -368,7 +372,7 @@ fn wave([height, width]: [usize; 2], scale: usize, direction: usize, directions:
     }
     // As much of the envelope is taken away as makes the sum 0.
     let [re, im] = sums[0].map(|part| part / sums[1][0]);
-    let norm = 2.0 * PI * sigma * sigma / slant;
+    let norm = 2.0 * ROUNDED_PI * sigma * sigma / slant;
     let mut filter = filters[0].clone();
     for (number, [envelope, _]) in filter.iter_mut().zip(&filters[1]) {
         *number = [(number[0] - re * envelope) / norm, (number[1] - im * envelope) / norm];

@@ -289,9 +289,10 @@ pub(super) fn collect<A: Aggregation, T: Scalar, S: Simd>(
         return add_assign(simd, sum, message);
     }
     for ((message, sum), winner) in message.iter().zip(sum).zip(winner) {
-        if *winner == 0 || *message > *sum {
-            (*sum, *winner) = (*message, index as u32 + 1);
-        }
+        // Without a jump, so that it takes the same time for all numbers.
+        let larger = (*winner == 0) | (*message > *sum);
+        *sum = if larger { *message } else { *sum };
+        *winner = if larger { index as u32 + 1 } else { *winner };
     }
 }
 
@@ -302,19 +303,18 @@ pub(super) fn shares<A: Aggregation, G: Graph, const B: usize>(
     sample: usize,
     shares: &mut [Number<G>],
 ) {
-    type Of<G> = Number<G>;
     if !A::MEAN {
-        return shares.fill(Of::<G>::ONE);
+        return shares.fill(Number::<G>::ONE);
     }
-    shares.fill(Of::<G>::ZERO);
+    shares.fill(Number::<G>::ZERO);
     for link in Links::<G, B>::of(input, sample) {
         if let Some(count) = shares.get_mut(link.to) {
-            *count += Of::<G>::ONE;
+            *count += Number::<G>::ONE;
         }
     }
     for share in shares {
-        if *share > Of::<G>::ZERO {
-            *share = Of::<G>::ONE / *share;
+        if *share > Number::<G>::ZERO {
+            *share = Number::<G>::ONE / *share;
         }
     }
 }
