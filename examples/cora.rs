@@ -1,6 +1,6 @@
-//! Cora: 2,708 papers about machine learning, of seven kinds, and who cites whom. From 140 labels, 20 of each kind, a graph
-//! convolutional network (Kipf and Welling 2017) or graph attention (Veličković et al. 2018) says what the others are
-//! about, on the split of Yang et al., *Revisiting semi-supervised learning with graph embeddings* (2016).
+//! Cora: 2,708 papers about machine learning, of seven kinds, and who cites whom. From 140 labels, 20 of each kind, a
+//! graph convolutional network (Kipf and Welling 2017) or graph attention (Veličković et al. 2018) says what the others
+//! are about, on the split of Yang et al., *Revisiting semi-supervised learning with graph embeddings* (2016).
 //!
 //! ```text
 //! cargo run --release --example cora -- folder                # the graph convolutional network
@@ -9,10 +9,10 @@
 //! cargo run --release --example cora -- folder --time         # seconds of an epoch, for benches/peers/cora.py
 //! ```
 //!
-//! The folder holds the data set in four files: `features_2708x1433_packbits.bin` (a bit for each word of each paper, 180
-//! bytes a paper, the most significant bit first), `labels_u8.bin`, `edges_u16_pairs.bin` (5,278 citations, little endian)
-//! and `test_index_u16.bin`. The first 140 papers are learned from, the next 500 choose the epoch whose weights are kept,
-//! and the 1,000 papers of the last file are the test, on which nothing depends.
+//! The folder holds the data set in four files: `features_2708x1433_packbits.bin` (a bit for each word of each paper,
+//! 180 bytes a paper, the most significant bit first), `labels_u8.bin`, `edges_u16_pairs.bin` (5,278 citations, little
+//! endian) and `test_index_u16.bin`. The first 140 papers are learned from, the next 500 choose the epoch whose weights
+//! are kept, and the 1,000 papers of the last file are the test, on which nothing depends.
 //!
 //! A paper has 18 of 1,433 words, so the first product is sparse, and words are dropped by dropping the values of its
 //! entries. Everything large is made in place, on the heap.

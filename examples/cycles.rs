@@ -6,17 +6,18 @@
 //! cargo run --release --example cycles -- --quick
 //! ```
 //!
-//! A connected graph of `n` nodes and `e` undirected edges has `e - n + 1` independent cycles. Nodes have no features but
-//! a 1. Two tasks, made at random, each with graphs of their own to learn from and to be tested on:
+//! A connected graph of `n` nodes and `e` undirected edges has `e - n + 1` independent cycles. Nodes have no features
+//! but a 1. Two tasks, made at random, each with graphs of their own to learn from and to be tested on:
 //!
 //! | task | graphs |
 //! | --- | --- |
 //! | regular | 12 nodes; all have 2, 3 or 4 neighbors: 1, 7 or 13 cycles |
 //! | grown | a tree of 8 to 14 nodes and up to 3 further edges: 0 to 3 cycles |
 //!
-//! Both networks have the same layers and add up their nodes at the end; only how a node looks at its neighbors differs.
-//! The weights of a graph convolution, `1/√(d[i]·d[j])`, sum to 1 in a graph whose nodes have equally many neighbors: there
-//! it gives every node the same number, however many neighbors they are, and can but guess. A sum counts them.
+//! Both networks have the same layers and add up their nodes at the end; only how a node looks at its neighbors
+//! differs. The weights of a graph convolution, `1/√(d[i]·d[j])`, sum to 1 in a graph whose nodes have equally many
+//! neighbors: there it gives every node the same number, however many neighbors they are, and can but guess. A sum
+//! counts them.
 
 use std::error::Error;
 

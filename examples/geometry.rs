@@ -11,8 +11,8 @@
 //! | squared distance | `½‖x - y‖² - ‖x‖‖y‖ (sin θ - θ cos θ)/π` |
 //! | angle `θ′` behind it | `cos θ′ = (sin θ + (π - θ) cos θ)/π` (Cho and Saul, *Kernel methods for deep learning*, 2009) |
 //!
-//! So neighbors keep half of their squared distance, and opposite points a quarter: the larger the angle, the stronger the
-//! shrinkage. (It is sometimes stated the other way round.) Layer by layer all angles shrink towards 0.
+//! So neighbors keep half of their squared distance, and opposite points a quarter: the larger the angle, the stronger
+//! the shrinkage. (It is sometimes stated the other way round.) Layer by layer all angles shrink towards 0.
 //! `out/geometry/distances.svg` and `angles.svg` show what is measured and the curves.
 
 #[path = "support/curves.rs"]

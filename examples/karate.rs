@@ -1,14 +1,14 @@
-//! Zachary's karate club: after a quarrel between the teacher and the president its 34 members split into two clubs. From
-//! their friendships and the labels of these two alone, a graph convolutional network says who goes with whom.
+//! Zachary's karate club: after a quarrel between the teacher and the president its 34 members split into two clubs.
+//! From their friendships and the labels of these two alone, a graph convolutional network says who goes with whom.
 //!
 //! ```text
 //! cargo run --release --example karate                       # writes out/karate/club.svg
 //! cargo run --release --example karate -- --out elsewhere
 //! ```
 //!
-//! The graph is part of the network's type: the compiler reads the file of friendships, and an edge of a member that does
-//! not exist would not compile. Members have no features, so each is told apart by a number of its own. The only targets
-//! of the loss are those of the teacher and of the president; all others are left out.
+//! The graph is part of the network's type: the compiler reads the file of friendships, and an edge of a member that
+//! does not exist would not compile. Members have no features, so each is told apart by a number of its own. The only
+//! targets of the loss are those of the teacher and of the president; all others are left out.
 
 use std::error::Error;
 use std::fmt::Write as _;

@@ -1,5 +1,5 @@
-//! Handwritten digits by scattering: features that need no training, and a linear classifier behind them (Bruna and Mallat
-//! 2013). And how little they change when an image is deformed, beside a plain convolution and the raw pixels.
+//! Handwritten digits by scattering: features that need no training, and a linear classifier behind them (Bruna and
+//! Mallat 2013). And how little they change when an image is deformed, beside a plain convolution and the raw pixels.
 //!
 //! ```text
 //! cargo run --release --example scattering                 # 1,000 training images
@@ -8,12 +8,13 @@
 //! cargo run --release --example scattering -- --time       # seconds of an image
 //! ```
 //!
-//! Each image has 81 features at 7 × 7 places: two scales, eight directions. They are scaled by what the training images
-//! have, and a dense layer with a penalty on its weights does the rest.
+//! Each image has 81 features at 7 × 7 places: two scales, eight directions. They are scaled by what the training
+//! images have, and a dense layer with a penalty on its weights does the rest.
 //!
 //! The picture, `out/scattering/stability.svg`, shows by how much features change with the size of a deformation
-//! `x(u - τ(u))`. Mallat's theorem bounds that of scattering by `C·(max |∇τ| + 2^-J max |τ|)·‖x‖`, where the theorem says
-//! that there is a `C` and not which; the line in the picture has the least that fits the smallest of the deformations.
+//! `x(u - τ(u))`. Mallat's theorem bounds that of scattering by `C·(max |∇τ| + 2^-J max |τ|)·‖x‖`, where the theorem
+//! says that there is a `C` and not which; the line in the picture has the least that fits the smallest of the
+//! deformations.
 
 #[path = "support/curves.rs"]
 mod curves;

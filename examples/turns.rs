@@ -1,13 +1,13 @@
-//! What turns and reflections of an image change: in a plain convolutional network, and in networks of group convolutions
-//! (Cohen and Welling, *Group equivariant convolutional networks*, 2016).
+//! What turns and reflections of an image change: in a plain convolutional network, and in networks of group
+//! convolutions (Cohen and Welling, *Group equivariant convolutional networks*, 2016).
 //!
 //! ```text
 //! cargo run --release --example turns
 //! ```
 //!
-//! Three networks of the same layers with random weights see a digit at every angle. Quarter turns change nothing in the
-//! networks over p4 and p4m; reflections change nothing over p4m alone; angles in between change all of them, as the group
-//! has no such element. `out/turns/angles.svg` shows by how much.
+//! Three networks of the same layers with random weights see a digit at every angle. Quarter turns change nothing in
+//! the networks over p4 and p4m; reflections change nothing over p4m alone; angles in between change all of them, as
+//! the group has no such element. `out/turns/angles.svg` shows by how much.
 
 #[path = "support/curves.rs"]
 mod curves;

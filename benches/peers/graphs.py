@@ -88,7 +88,8 @@ def geometric(features, edges):
 
 def epoch(net, labels):
     parameters = list(net.parameters())
-    optimizer = torch.optim.Adam([{"params": parameters[:1], "weight_decay": 5e-4}, {"params": parameters[1:]}], lr=0.01)
+    groups = [{"params": parameters[:1], "weight_decay": 5e-4}, {"params": parameters[1:]}]
+    optimizer = torch.optim.Adam(groups, lr=0.01)
 
     def step():
         optimizer.zero_grad(set_to_none=True)

@@ -19,7 +19,7 @@ export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 RAYON_NUM_THRE
 if [[ ! -x $venv/bin/python ]]; then
     python3 -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        numpy==2.4.6 scipy torch==2.15.0 torch_geometric==2.8.1 kymatio==0.3.0
+        numpy==2.4.6 scipy==1.16.3 torch==2.15.0 torch_geometric==2.8.1 kymatio==0.3.0
 fi
 taskset -c "$core" "$venv/bin/python" graphs.py "$cora" "$target/release/examples" ../../data/mnist
 printf 'Processor: %s\n' "$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)"

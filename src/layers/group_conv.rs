@@ -2,8 +2,8 @@
 //! orientation, so what the layer gives turns and flips with its input.
 //!
 //! `y[u, g, o] = b[o] + Σ x[u + v, c]·W[g⁻¹v, c, o]` for an image: lifting; and behind it
-//! `y[u, g, o] = b[o] + Σ x[u + v, h, c]·W[g⁻¹v, g⁻¹h, c, o]`, over the taps `v`, the channels `c` and the elements `h` of
-//! the group
+//! `y[u, g, o] = b[o] + Σ x[u + v, h, c]·W[g⁻¹v, g⁻¹h, c, o]`, over the taps `v`, the channels `c` and the elements `h`
+//! of the group
 //!
 //! | group | elements | index |
 //! | --- | --- | --- |
@@ -17,9 +17,9 @@
 //! | `bias` (b) | `[O]`, or `[0]`: none | 0 |
 //! | `y` | `[OH, OW, G·O]` | |
 //!
-//! It is computed as one ordinary convolution, whose weight every pass makes of `W`. Where windows lie symmetrically, as
-//! with stride 1 and `same` padding of an odd kernel, `y` of a turned `x` is `y` turned, with the elements in the order that
-//! the turn gives them; [`GroupPool`] and then a global pool make that invariant.
+//! It is computed as one ordinary convolution, whose weight every pass makes of `W`. Where windows lie symmetrically,
+//! as with stride 1 and `same` padding of an odd kernel, `y` of a turned `x` is `y` turned, with the elements in the
+//! order that the turn gives them; [`GroupPool`] and then a global pool make that invariant.
 
 use core::marker::PhantomData;
 
@@ -80,8 +80,8 @@ const fn moved(g: usize, [mut row, mut column]: [usize; 2], side: usize) -> [usi
 /// A convolution that uses its filters `W` in every orientation of the group `G`, computed by the convolution `C`; the
 /// first one (`LIFT`) takes an image, those behind it what another gives.
 ///
-/// In a network, write `LiftConv2d(8, kernel = 3, padding = same)`, then `GroupConv2d(8, ..)`, and at the end `GroupPool`.
-/// Options: `group = p4m`, and those of `Conv2d` but `groups`.
+/// In a network, write `LiftConv2d(8, kernel = 3, padding = same)`, then `GroupConv2d(8, ..)`, and at the end
+/// `GroupPool`. Options: `group = p4m`, and those of `Conv2d` but `groups`.
 ///
 /// ```
 /// use monomorph::prelude::*;
@@ -94,7 +94,8 @@ const fn moved(g: usize, [mut row, mut column]: [usize; 2], side: usize) -> [usi
 /// }
 /// let mut net = Turned::zeroed();
 /// net.initialize(Init::default(), &mut Noise::new(1));
-/// let image: [[[f32; 1]; 9]; 9] = core::array::from_fn(|row| core::array::from_fn(|column| [(row * column % 7) as f32]));
+/// let pixel = |row: usize, column: usize| [(row * column % 7) as f32];
+/// let image: [[[f32; 1]; 9]; 9] = core::array::from_fn(|row| core::array::from_fn(|column| pixel(row, column)));
 /// let turned = core::array::from_fn(|row| core::array::from_fn(|column| image[column][8 - row]));
 /// let (a, b) = (net.evaluate(&image), net.evaluate(&turned));
 /// assert!((a[0] - b[0]).abs() < 1e-4 && (a[1] - b[1]).abs() < 1e-4);

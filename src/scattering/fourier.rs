@@ -1,7 +1,8 @@
 //! The discrete Fourier transform of many columns at once, for sizes that are products of small primes.
 //!
 //! `X[k] = Σ x[n] e^(-2πikn/N)`. Stockham's order of Cooley and Tukey's method: each stage combines `R` parts of equal
-//! length and leaves its results in the other memory, so nothing is reordered and inner loops are over adjacent numbers.
+//! length and leaves its results in the other memory, so nothing is reordered and inner loops are over adjacent
+//! numbers.
 
 use alloc::vec::Vec;
 use core::f64::consts::TAU;
@@ -70,8 +71,8 @@ impl<T: Real> Fourier<T> {
         (size > 0).then_some(Self { size, stages })
     }
 
-    /// Transforms each of `columns` columns of `x`, a matrix with a row for each number. Where the result is, in `x` or in
-    /// `other`, is what it returns: `false` for `x`.
+    /// Transforms each of `columns` columns of `x`, a matrix with a row for each number. Where the result is, in `x` or
+    /// in `other`, is what it returns: `false` for `x`.
     ///
     /// With real and imaginary parts exchanged, before and behind, it is the inverse but for a factor of the size.
     #[inline(always)]

@@ -18,13 +18,13 @@ const ROUNDED_PI: f64 = 3.1415;
 
 /// The scattering transform of images of one size.
 ///
-/// With `J` scales and `L` directions an image has `1 + J·L + L²·J·(J - 1)/2` features at each `2^J`-th place of both axes:
-/// first `S₀`, then `S₁` by scale and direction, then `S₂` by the scale and direction of the first wavelet and those of
-/// the second.
+/// With `J` scales and `L` directions an image has `1 + J·L + L²·J·(J - 1)/2` features at each `2^J`-th place of both
+/// axes: first `S₀`, then `S₁` by scale and direction, then `S₂` by the scale and direction of the first wavelet and
+/// those of the second.
 ///
 /// | | |
 /// | --- | --- |
-/// | `ψ` of scale `j`, direction `θ` | Morlet wavelet of width `0.8·2^j` and frequency `3π/4 / 2^j`, `L/4` times as wide along its waves as across |
+/// | `ψ` of scale `j` | Morlet wavelet of width `0.8·2^j` and frequency `3π/4 / 2^j`, `L/4` times as wide along its crests |
 /// | `φ` | Gaussian of width `0.8·2^(J-1)` |
 /// | border | the image, reflected; then periodic |
 ///

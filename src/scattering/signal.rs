@@ -183,8 +183,8 @@ impl<T: Real> Steps<'_, T> {
         }
     }
 
-    /// The product of a spectrum at the resolution `from` with a filter, thinned to the resolution `to`: the mean of its
-    /// periods.
+    /// The product of a spectrum at the resolution `from` with a filter, thinned to the resolution `to`: the mean of
+    /// its periods.
     #[inline(always)]
     fn product<S: Simd>(
         &self,
@@ -332,7 +332,8 @@ fn wavelets(narrowest: f64, octave: usize) -> Vec<(f64, f64)> {
     waves
 }
 
-/// The spectrum of a Morlet wavelet, or without a frequency that of a Gaussian; the absolute values of the filter sum to 1.
+/// The spectrum of a Morlet wavelet, or without a frequency that of a Gaussian; the absolute values of the filter sum
+/// to 1.
 fn morlet(size: usize, frequency: Option<f64>, width: f64) -> Vec<f64> {
     // As many periods as it takes to fall below a ten-millionth.
     let reach = (libm::ceil(libm::sqrt(-2.0 * width * width * libm::log(1e-7)) + 1.0) as i64).min(5);

@@ -1,5 +1,5 @@
-//! Graph attention of Veličković et al., *Graph attention networks* (2018): every node takes a mean of its neighbors and
-//! itself, weighted by what it finds in them.
+//! Graph attention of Veličković et al., *Graph attention networks* (2018): every node takes a mean of its neighbors
+//! and itself, weighted by what it finds in them.
 //!
 //! `h = x·W`; for each head and each edge `e` from `j` to `i`, `s[e] = LeakyReLU(a·h[j] + c·h[i])`,
 //! `p[e] = exp s[e] / Σ exp s` over the edges that reach `i`, and `y[i] = b + Σ p[e]·h[j]`, the heads side by side.
@@ -14,8 +14,8 @@
 //! | `bias` (b) | `[HEADS·D]`, or `[0]`: none | 0 |
 //! | `y` | `[NODES, HEADS·D]` | |
 //!
-//! In training, each `p` may be dropped, as in [`Dropout`](crate::layers::Dropout). No weight of an edge is stored: passes
-//! compute them again from the logarithm of each node's sum, so memory grows with the number of nodes only.
+//! In training, each `p` may be dropped, as in [`Dropout`](crate::layers::Dropout). No weight of an edge is stored:
+//! passes compute them again from the logarithm of each node's sum, so memory grows with the number of nodes only.
 
 use core::marker::PhantomData;
 
@@ -33,8 +33,8 @@ use crate::scalar::Real;
 use crate::simd::Simd;
 use crate::tensor::Tensor;
 
-/// Attention over the graph `G` with heads `A` (`[[T; D]; HEADS]`) that gives a `Y`; `SLOPE` and `RATE` are those of the
-/// `LeakyReLU` and of the dropout of weights, as [`bits`](crate::scalar::bits).
+/// Attention over the graph `G` with heads `A` (`[[T; D]; HEADS]`) that gives a `Y`; `SLOPE` and `RATE` are those of
+/// the `LeakyReLU` and of the dropout of weights, as [`bits`](crate::scalar::bits).
 ///
 /// In a network, write `(x, edges) |> GraphAttention(64, heads = 8)`: 64 features, 8 of each head. Options:
 /// `dropout = 0.6`, `slope = 0.2`, `bias = false`, `weight = false`.
@@ -43,7 +43,7 @@ use crate::tensor::Tensor;
 /// use monomorph::prelude::*;
 ///
 /// network! {
-///     pub Look(x: [3, 2], edges: [[u16; 2]; 2]) -> [3, 2] { (x, edges) |> GraphAttention(2, heads = 1, weight = false) }
+///     pub Look(x: [3, 2], edges: [[u16; 2]; 2]) -> [3, 2] { (x, edges) |> GraphAttention(heads = 1, weight = false) }
 /// }
 /// // Without anything to look for, it takes the mean.
 /// let net = Look::zeroed();

@@ -33,8 +33,8 @@ use crate::scalar::{Real, Vector};
 use crate::simd::Simd;
 use crate::tensor::Tensor;
 
-/// Attention over the graph `G` with weights `W` and heads `A` (`[[T; D]; HEADS]`) that gives a `Y`; `SLOPE` and `RATE` are
-/// those of the `LeakyReLU` and of the dropout of weights, as [`bits`](crate::scalar::bits).
+/// Attention over the graph `G` with weights `W` and heads `A` (`[[T; D]; HEADS]`) that gives a `Y`; `SLOPE` and `RATE`
+/// are those of the `LeakyReLU` and of the dropout of weights, as [`bits`](crate::scalar::bits).
 ///
 /// In a network, write `(x, edges) |> GraphAttention(64, heads = 8, version = v2)`; the options are those of
 /// [`GraphAttention`](super::GraphAttention).

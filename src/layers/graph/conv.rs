@@ -279,8 +279,8 @@ where
         );
     }
 
-    /// `∂h = Âᵀ·∂y`, `∂W += xᵀ·∂h`, `∂x = ∂h·Wᵀ`, `∂b += Σ ∂y` over the nodes, and `∂w`, if edges have weights that need
-    /// a gradient.
+    /// `∂h = Âᵀ·∂y`, `∂W += xᵀ·∂h`, `∂x = ∂h·Wᵀ`, `∂b += Σ ∂y` over the nodes, and `∂w`, if edges have weights that
+    /// need a gradient.
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,
@@ -293,7 +293,7 @@ where
         gradient: &mut Self,
         _pass: &Pass<T>,
     ) {
-        const { assert!(!W::PACKED, "GraphConv: a packed weight is not trained; train the layer that it is packed from") };
+        const { assert!(!W::PACKED, "GraphConv: packed weights are not trained; train what they are packed from") };
         let () = Self::SHAPE;
         outline_layer::<Self, B, _, _>(
             simd,

@@ -1,4 +1,5 @@
-//! The sum of graph isomorphism networks: Xu, Hu, Leskovec and Jegelka, *How powerful are graph neural networks?* (2019).
+//! The sum of graph isomorphism networks: Xu, Hu, Leskovec and Jegelka, *How powerful are graph neural networks?*
+//! (2019).
 //!
 //! `y[i] = (1 + ε)·x[i] + Σ w[e]·x[j]` over the edges `e` from `j` to `i`
 //!
@@ -9,8 +10,8 @@
 //! | `epsilon` (ε) | `[1]` | 0 |
 //! | `y` | `[NODES, FEATURES]` | |
 //!
-//! A sum keeps how often something occurs, which a mean and a maximum lose: dense layers behind it can tell apart whatever
-//! the test of Weisfeiler and Leman does.
+//! A sum keeps how often something occurs, which a mean and a maximum lose: dense layers behind it can tell apart
+//! whatever the test of Weisfeiler and Leman does.
 
 use core::marker::PhantomData;
 

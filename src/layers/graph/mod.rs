@@ -11,8 +11,8 @@
 //! | `(x, edges, weights) \|> GraphConv(16)` | `weights: [E]` | all `E`, each with a weight |
 //! | `(x, edges, features) \|> EdgeConv(16)` | `features: [E, F]` | all `E`, each with features |
 //!
-//! A count may stand last in each of them. A batch of graphs is a batch of samples, each with its own edges; graphs with
-//! fewer nodes than `NODES` leave the rest without edges, and [`NodePool`] takes the number of nodes in use.
+//! A count may stand last in each of them. A batch of graphs is a batch of samples, each with its own edges; graphs
+//! with fewer nodes than `NODES` leave the rest without edges, and [`NodePool`] takes the number of nodes in use.
 //!
 //! An edge of a node that does not exist, or a count of more edges than there can be, is an error in training, which
 //! leaves the network unchanged. At inference such an edge passes nothing on, because evaluation cannot fail. In a

@@ -21,8 +21,8 @@ use crate::scalar::{Scalar, Vector as _};
 use crate::simd::Simd;
 use crate::tensor::Tensor;
 
-/// The [`Mean`](super::Mean), [`Sum`](super::Sum) or [`Max`](super::Max) `A` of as many nodes of an `X` as a `C`, a whole
-/// number, says.
+/// The [`Mean`](super::Mean), [`Sum`](super::Sum) or [`Max`](super::Max) `A` of as many nodes of an `X` as a `C`, a
+/// whole number, says.
 ///
 /// In a network, write `(x, nodes) |> NodePool(mean)`. If all nodes are always in use, `x |> ReduceMean(0)` does it.
 ///

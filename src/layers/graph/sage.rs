@@ -1,8 +1,8 @@
-//! GraphSAGE: Hamilton, Ying and Leskovec, *Inductive representation learning on large graphs* (2017). What a node is and
-//! what its neighbors are pass through weights of their own.
+//! GraphSAGE: Hamilton, Ying and Leskovec, *Inductive representation learning on large graphs* (2017). What a node is
+//! and what its neighbors are pass through weights of their own.
 //!
-//! `y[i] = x[i]·R + m[i]·W + b`, where `m[i]` is the mean or, feature by feature, the maximum of `x[j]` over the edges from
-//! `j` to `i`, and 0 if there are none
+//! `y[i] = x[i]·R + m[i]·W + b`, where `m[i]` is the mean or, feature by feature, the maximum of `x[j]` over the edges
+//! from `j` to `i`, and 0 if there are none
 //!
 //! | tensor | shape | initial value |
 //! | --- | --- | --- |
@@ -25,8 +25,8 @@ use crate::scalar::Scalar;
 use crate::simd::Simd;
 use crate::tensor::Tensor;
 
-/// A GraphSAGE layer over the graph `G`, with the [`Mean`](super::Mean), [`Max`](super::Max) or [`Sum`](super::Sum) of the
-/// neighbors, that gives a `Y`.
+/// A GraphSAGE layer over the graph `G`, with the [`Mean`](super::Mean), [`Max`](super::Max) or [`Sum`](super::Sum) of
+/// the neighbors, that gives a `Y`.
 ///
 /// In a network, write `(x, edges) |> GraphSage(16)`, `GraphSage(16, aggregate = max)`; option: `bias = false`.
 ///
@@ -207,8 +207,8 @@ where
         );
     }
 
-    /// `∂m = ∂y·Wᵀ`, `∂x[i] = ∂y[i]·Rᵀ` and what each `∂m` gives to the nodes it was made of: a share to each, or all to
-    /// the largest; `∂W += mᵀ·∂y`, `∂R += xᵀ·∂y`, `∂b += Σ ∂y` over the nodes.
+    /// `∂m = ∂y·Wᵀ`, `∂x[i] = ∂y[i]·Rᵀ` and what each `∂m` gives to the nodes it was made of: a share to each, or all
+    /// to the largest; `∂W += mᵀ·∂y`, `∂R += xᵀ·∂y`, `∂b += Σ ∂y` over the nodes.
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,

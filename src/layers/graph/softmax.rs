@@ -52,8 +52,9 @@ pub(super) struct Sample<'a, 'v, G: Graph, const B: usize> {
     pub(super) width: usize,
 }
 
-/// `y[i] = Σ p[e]·v[j]` over the edges `e` from `j` to `i`, where `p` is the softmax of the scores `score(j, i)`, with the
-/// weights dropped that `noise` drops. Leaves the logarithms of the sums of powers in `totals`; `sums` is scratch memory.
+/// `y[i] = Σ p[e]·v[j]` over the edges `e` from `j` to `i`, where `p` is the softmax of the scores `score(j, i)`, with
+/// the weights dropped that `noise` drops. Leaves the logarithms of the sums of powers in `totals`; `sums` is scratch
+/// memory.
 #[inline(always)]
 pub(super) fn attend<
     T: Real,
@@ -116,9 +117,9 @@ pub(super) fn attend<
     }
 }
 
-/// The derivative of [`attend`], given its output without bias: adds to the gradient of what is passed on, and gives that
-/// of each score to `slope(j, i, ..)`, with the row of node `j` in the former. With `c[i] = ∂y[i]·y[i]` for each head, which is `Σ p[e]·∂p[e]`,
-/// `∂score[e] = p[e]·(∂y[i]·v[j] - c[i])`.
+/// The derivative of [`attend`], given its output without bias: adds to the gradient of what is passed on, and gives
+/// that of each score to `slope(j, i, ..)`, with the row of node `j` in the former. With `c[i] = ∂y[i]·y[i]` for each
+/// head, which is `Σ p[e]·∂p[e]`, `∂score[e] = p[e]·(∂y[i]·v[j] - c[i])`.
 #[inline(always)]
 pub(super) fn derive<
     T: Real,

@@ -1,5 +1,5 @@
-//! Every layer over graphs, as `every_layer` has all others: with edges of the type, and with edges as an input, some of
-//! which do not exist.
+//! Every layer over graphs, as `every_layer` has all others: with edges of the type, and with edges as an input, some
+//! of which do not exist.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::hint::black_box;
@@ -20,10 +20,13 @@ impl Topology for Ring {
 network! { Fixed: [5, 3] -> [4] {
     GraphConv(4, graph = self::Ring), Relu, GraphAttention(4, heads = 2, graph = self::Ring, dropout = 0.1),
     GraphAttention(6, heads = 3, version = v2, graph = self::Ring), GraphSage(4, graph = self::Ring),
-    GraphSage(4, aggregate = max, graph = self::Ring), Gin(graph = self::Ring), EdgeConv(4, graph = self::Ring), ReduceMean(0),
+    GraphSage(4, aggregate = max, graph = self::Ring), Gin(graph = self::Ring), EdgeConv(4, graph = self::Ring),
+    ReduceMean(0),
 } }
 network! {
-    Given(x: [5, 3], edges: [[u8; 2]; 6], features: [6, 2], weights: [6], count: [u8; 1], entries: [[u8; 2]; 4], values: [4])
+    Given(
+        x: [5, 3], edges: [[u8; 2]; 6], features: [6, 2], weights: [6], count: [u8; 1], entries: [[u8; 2]; 4], values: [4],
+    )
         -> (nodes: [4], pairs: [6, 1])
     {
         let messages = (x, edges, features, count) |> EdgeConv(4, aggregate = max);

@@ -1,8 +1,8 @@
-//! A graph of 16 pressure sensors at the joints of a net of pipes: the device learns which of them is wrong, from what its
-//! neighbors say.
+//! A graph of 16 pressure sensors at the joints of a net of pipes: the device learns which of them is wrong, from what
+//! its neighbors say.
 //!
-//! The pressures of joints that a pipe connects are alike; where they are depends on the load, which changes. The pipes are
-//! part of the network's type, so they take flash and no RAM.
+//! The pressures of joints that a pipe connects are alike; where they are depends on the load, which changes. The pipes
+//! are part of the network's type, so they take flash and no RAM.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::hint::black_box;
