@@ -265,6 +265,7 @@ macro_rules! tuples {
 }
 tuples!(X 0, Y 1);
 tuples!(X 0, Y 1, Z 2);
+tuples!(X 0, Y 1, Z 2, V 3);
 
 /// What the backward pass of a layer reads, in addition to the gradient of its output and what it saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,6 +57,8 @@ pub mod prune;
 pub mod rl;
 pub mod sampling;
 pub mod scalar;
+#[cfg(feature = "alloc")]
+pub mod scattering;
 pub mod simd;
 pub mod storage;
 pub mod streaming;

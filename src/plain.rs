@@ -55,6 +55,8 @@ unsafe impl<X: ?Sized + 'static> Plain for core::marker::PhantomData<X> {}
 unsafe impl<X: Plain, Y: Plain> Plain for (X, Y) {}
 // SAFETY: all parts are zeroable.
 unsafe impl<X: Plain, Y: Plain, Z: Plain> Plain for (X, Y, Z) {}
+// SAFETY: all parts are zeroable.
+unsafe impl<X: Plain, Y: Plain, Z: Plain, V: Plain> Plain for (X, Y, Z, V) {}
 
 /// A number that a tensor can hold: one that networks compute with, or an integer such as a token.
 #[diagnostic::on_unimplemented(

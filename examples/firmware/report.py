@@ -36,11 +36,11 @@ ON_RISCV = {"policy": 2.6, "digits": 2.6, "digits_small": 2.6}
 FEW = {"Cortex-M4F": ON_CORTEX, "Cortex-M7F": ON_CORTEX, "RV32IMAFC": ON_RISCV}
 # Each instruction takes one nanosecond; a sleeping processor does not wait for the wall clock.
 QEMU = ["-nographic", "-icount", "shift=0,align=off,sleep=off", "-semihosting-config", "enable=on,target=native"]
-PROGRAMS = ["digits", "digits_half", "digits_small", "digits_fixed", "policy", "control", "amp", "writer", "gestures", "pump", "every_layer", "every_sequence", "xor", "sensor", "snapshot", "fusion"]
+PROGRAMS = ["digits", "digits_half", "digits_small", "digits_fixed", "policy", "control", "amp", "writer", "gestures", "pump", "every_layer", "every_sequence", "every_graph", "xor", "sensor", "pipes", "snapshot", "fusion"]
 # All layers there are.
-EVERY = ["every_layer", "every_sequence"]
+EVERY = ["every_layer", "every_sequence", "every_graph"]
 # A filter feeds what it rounds back into itself, as training does.
-TRAINING = ["xor", "sensor", "snapshot", "fusion"]
+TRAINING = ["xor", "sensor", "pipes", "snapshot", "fusion"]
 # Programs whose cycles on a Cortex-M4F are estimated: they begin by evaluating one network.
 ESTIMATED = ["digits", "digits_half", "digits_small", "digits_fixed", "policy", "control"]
 # How far a result may be from the PC's, relative to the largest number on its line: the PC adds numbers in a

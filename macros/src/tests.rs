@@ -166,6 +166,8 @@ const FLOORS: &[&str] = &[
     "layers::rearrange",
     "layers::recurrent",
     "layers::attention",
+    "layers::graph",
+    "layers::group",
     "layers",
     "transformer",
     "resolve",

@@ -85,3 +85,4 @@ macro_rules! several {
 }
 several!(X P 0, Y Q 1);
 several!(X P 0, Y Q 1, Z R 2);
+several!(X P 0, Y Q 1, Z R 2, V U 3);

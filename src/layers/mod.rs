@@ -15,6 +15,8 @@ mod dropout;
 mod embedding;
 mod frozen_batch_norm;
 mod glu;
+pub mod graph;
+mod group_conv;
 mod group_norm;
 mod layer_norm;
 mod local_response_norm;
@@ -52,6 +54,10 @@ pub use dropout::*;
 pub use embedding::*;
 pub use frozen_batch_norm::*;
 pub use glu::*;
+pub use graph::{
+    EdgeConv, EdgePairs, Gin, GraphAttention, GraphAttentionV2, GraphConv, GraphSage, NodePool, SparseDense,
+};
+pub use group_conv::{GroupConv, GroupPool, P4, P4m, Symmetry};
 pub use group_norm::*;
 pub use layer_norm::*;
 pub use local_response_norm::*;

@@ -33,6 +33,7 @@ const FLOORS: &[&str] = &[
     "fixed",
     "init",
     "kernels",
+    "scattering",
     "memory",
     "layer",
     "streaming",

@@ -5,6 +5,8 @@
 mod activation;
 pub(crate) mod arguments;
 mod attention;
+mod graph;
+mod group;
 mod linear;
 mod norm;
 mod rearrange;
@@ -23,6 +25,10 @@ use crate::graph::{Capabilities, Op, Shape, ValueId};
 use crate::layers::activation::{elementwise, ordered, prelu, tunable};
 use crate::layers::arguments::{Arguments, Signature};
 use crate::layers::attention::{cross_attention, positions, self_attention, sinusoidal_positions};
+use crate::layers::graph::{
+    edge_conv, edge_pairs, gin, graph_attention, graph_conv, graph_sage, node_pool, sparse_dense,
+};
+use crate::layers::group::{group_conv, group_pool};
 use crate::layers::linear::{
     bayes_conv, bayes_dense, conv, conv_transpose, dense, drop_connect, embedding, unembedding,
 };
@@ -83,6 +89,18 @@ const fn several(
     Kind { signature, field, takes_whole_numbers: false, add: Add::Several(add) }
 }
 
+/// The same with no argument that must be given.
+const fn optional(
+    name: &'static str,
+    field: &'static str,
+    place: &'static [&'static str],
+    names: &'static [&'static str],
+    add: AddSeveral,
+) -> Kind {
+    let signature = Signature { name, places: place, names, required: 0 };
+    Kind { signature, field, takes_whole_numbers: false, add: Add::Several(add) }
+}
+
 const CONV: &[&str] = &["kernel", "stride", "padding", "dilation", "groups", "bias"];
 const BAYES: &[&str] = &["bias", "prior", "pi", "wide", "narrow", "estimator"];
 const BAYES_CONV: &[&str] =
@@ -93,6 +111,8 @@ const POOL: &[&str] = &["stride", "padding", "dilation", "ceil_mode"];
 const AVG_POOL: &[&str] = &["stride", "padding", "dilation", "count_include_pad", "ceil_mode"];
 const LP_POOL: &[&str] = &["p", "stride", "padding", "dilation", "ceil_mode"];
 const ATTENTION: &[&str] = &["kv_heads", "causal", "rotary", "base", "bias"];
+const GROUP_CONV: &[&str] = &["kernel", "stride", "padding", "dilation", "group", "bias"];
+const GRAPH_ATTENTION: &[&str] = &["graph", "heads", "version", "dropout", "slope", "bias", "weight"];
 const RNN: &[&str] = &["last", "bidirectional", "initial", "init"];
 const LSTM: &[&str] = &["last", "bidirectional", "initial", "init", "cell"];
 const GRU: &[&str] = &["last", "bidirectional", "initial", "init", "reset"];
@@ -110,6 +130,9 @@ const KINDS: &[Kind] = &[
     kind("DepthwiseConv2d", "conv", &["kernel"], DEPTHWISE, 1, |b, a, v| conv::<2>(b, a, v, true)),
     kind("ConvTranspose1d", "conv", &["channels"], CONV_TRANSPOSE, 1, conv_transpose::<1>),
     kind("ConvTranspose2d", "conv", &["channels"], CONV_TRANSPOSE, 1, conv_transpose::<2>),
+    kind("LiftConv2d", "conv", &["channels"], GROUP_CONV, 1, |b, a, v| group_conv(b, a, v, true)),
+    kind("GroupConv2d", "conv", &["channels"], GROUP_CONV, 1, |b, a, v| group_conv(b, a, v, false)),
+    kind("GroupPool", "pool", &[], &["group", "mode"], 0, group_pool),
     kind("BayesDense", "bayes", &["units"], BAYES, 1, bayes_dense),
     kind("BayesConv1d", "bayes", &["channels"], BAYES_CONV, 1, bayes_conv::<1>),
     kind("BayesConv2d", "bayes", &["channels"], BAYES_CONV, 1, bayes_conv::<2>),
@@ -153,6 +176,17 @@ const KINDS: &[Kind] = &[
     several("Gru", "gru", &["units"], GRU, gru),
     several("SelfAttention", "attention", &["heads"], ATTENTION, self_attention),
     several("Attention", "attention", &["heads"], ATTENTION, cross_attention),
+    optional("GraphConv", "conv", &["units"], &["graph", "bias", "weight"], graph_conv),
+    optional("GraphAttention", "attention", &["units"], GRAPH_ATTENTION, graph_attention),
+    several("GraphSage", "sage", &["units"], &["graph", "bias", "aggregate"], graph_sage),
+    optional("Gin", "gin", &[], &["graph"], gin),
+    several("EdgeConv", "edge", &["units"], &["graph", "aggregate"], edge_conv),
+    optional("EdgePairs", "pairs", &[], &["graph"], edge_pairs),
+    several("NodePool", "pool", &["mode"], &[], node_pool),
+    Kind {
+        takes_whole_numbers: true,
+        ..several("SparseDense", "sparse", &["units"], &["rows", "columns", "bias"], sparse_dense)
+    },
     kind("Positions", "positions", &[], &[], 0, positions),
     kind("SinusoidalPositions", "positions", &[], &["base"], 0, sinusoidal_positions),
     kind("Normalize", "normalize", &[], &["per"], 0, normalize),
@@ -249,6 +283,12 @@ const ALIASES: &[(&str, &str)] = &[
     ("MultiheadAttention", "SelfAttention"),
     ("MultiHeadAttention", "SelfAttention"),
     ("CrossAttention", "Attention"),
+    ("GCNConv", "GraphConv"),
+    ("GATConv", "GraphAttention"),
+    ("GATv2Conv", "GraphAttention"),
+    ("SAGEConv", "GraphSage"),
+    ("GINConv", "Gin"),
+    ("GlobalMeanPool", "NodePool"),
     ("BayesLinear", "BayesDense"),
     ("DenseFlipout", "BayesDense"),
     ("DenseReparameterization", "BayesDense"),
