@@ -144,6 +144,8 @@ const FLOORS: &[&str] = &[
     "layers::attention",
     "layers",
     "transformer",
+    "equation",
+    "derivative",
     "resolve",
     "plan",
     "expand::network",

@@ -36,6 +36,7 @@ const FLOORS: &[&str] = &[
     "memory",
     "layer",
     "streaming",
+    "ode",
     "layers",
     "sampling",
     "metrics",
