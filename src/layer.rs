@@ -333,27 +333,62 @@ impl<T: Scalar> Pass<T> {
     }
 }
 
-/// An integer in an input that is out of range: a token beyond the vocabulary, a node that does not exist.
+/// Why a layer refuses a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct InputError {
+pub enum InputError {
+    /// An integer in the input is out of range: a token beyond the vocabulary, a node that does not exist.
+    OutOfRange {
+        /// The sample's index in the batch.
+        sample: usize,
+        /// Its position among the sample's numbers.
+        position: usize,
+        /// The number.
+        index: usize,
+        /// The limit that the number must be below.
+        limit: usize,
+    },
+    /// An equation with this sample as its initial state has no solution within the steps that it may take.
+    Unsolved {
+        /// The sample's index in the batch.
+        sample: usize,
+        /// How many steps it may take.
+        steps: usize,
+    },
+}
+
+impl InputError {
     /// The sample's index in the batch.
-    pub sample: usize,
-    /// Its position among the sample's numbers.
-    pub position: usize,
-    /// The number.
-    pub index: usize,
-    /// The limit that the number must be below.
-    pub limit: usize,
+    pub const fn sample(&self) -> usize {
+        match self {
+            Self::OutOfRange { sample, .. } | Self::Unsolved { sample, .. } => *sample,
+        }
+    }
+
+    /// The same error of a sample further back in the batch.
+    #[must_use]
+    pub(crate) const fn later_by(mut self, samples: usize) -> Self {
+        match &mut self {
+            Self::OutOfRange { sample, .. } | Self::Unsolved { sample, .. } => *sample += samples,
+        }
+        self
+    }
 }
 
 impl core::fmt::Display for InputError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self { sample, position, index, limit } = self;
-        write!(
-            f,
-            "number {position} of the input of sample {sample} is {index}, but the layer knows {limit} of them, counted from 0"
-        )
+        match self {
+            Self::OutOfRange { sample, position, index, limit } => write!(
+                f,
+                "number {position} of the input of sample {sample} is {index}, but the layer knows {limit} of them, \
+                 counted from 0"
+            ),
+            Self::Unsolved { sample, steps } => write!(
+                f,
+                "the equation of sample {sample} is not solved within the {steps} steps that it may take, or leaves the \
+                 numbers"
+            ),
+        }
     }
 }
 

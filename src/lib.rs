@@ -46,6 +46,7 @@ pub mod memory;
 pub mod metrics;
 pub mod network;
 pub mod noise;
+pub mod ode;
 pub mod optim;
 #[cfg(feature = "rayon")]
 pub mod parallel;

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use crate::kernels::training;
-use crate::layer::{InputError, Pass};
+use crate::layer::Pass;
 use crate::loss::{Loss, LossError};
 use crate::memory;
 use crate::network::{Network, Trainable, Workspace, evaluate_in};
@@ -366,7 +366,7 @@ fn mean<T: Scalar>(shards: &[Result<Step<T>, TrainError>], size: usize) -> Resul
         // The sample is counted within the shard; the caller counts within the batch.
         match &mut shard {
             Err(TrainError::Loss(error)) => *error = error.later_by(index * size),
-            Err(TrainError::Input(InputError { sample, .. })) => *sample += index * size,
+            Err(TrainError::Input(error)) => *error = error.later_by(index * size),
             _ => {}
         }
         let step = shard?;

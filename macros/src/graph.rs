@@ -56,7 +56,7 @@ impl Dim {
     }
 
     /// As a user would write it.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Dim::Literal(size) => size.to_string(),
             // What the macro computes means nothing to the user.
@@ -228,6 +228,8 @@ pub(crate) struct Capabilities {
     pub user_defined: bool,
     /// It is the table of an embedding, used the other way round.
     pub transposes: bool,
+    /// It contains a network, and is aligned as that is.
+    pub contains: bool,
 }
 
 impl Capabilities {
@@ -245,12 +247,14 @@ impl Capabilities {
         packs_weights: false,
         user_defined: false,
         transposes: false,
+        contains: false,
     };
     pub(crate) const READS_INPUT: Self = Self { reads_input: true, ..Self::NONE };
     pub(crate) const READS_OUTPUT: Self = Self { reads_output: true, ..Self::NONE };
     pub(crate) const DENSE_OR_CONV: Self = Self { fuses_activation: true, packs_weights: true, ..Self::READS_INPUT };
     pub(crate) const SAVES: Self = Self { saves: true, ..Self::READS_INPUT };
     pub(crate) const SAVES_AND_NEEDS_WORKSPACE: Self = Self { needs_workspace: true, ..Self::SAVES };
+    pub(crate) const CONTAINS: Self = Self { contains: true, ..Self::SAVES_AND_NEEDS_WORKSPACE };
     /// The macro does not know what it uses, so it gets everything, even if that is `()`.
     pub(crate) const USER_DEFINED: Self = Self {
         user_defined: true,
@@ -310,6 +314,8 @@ impl Node {
 /// A network after `resolve`.
 pub(crate) struct Model {
     pub declaration: Declaration,
+    /// The networks that are declared inside its layers, each with its `ode::Problem` if it is the right side of an equation.
+    pub inner: Vec<(Model, Option<TokenStream>)>,
     pub scalar: TokenStream,
     /// The input and the output as a whole: the declared shape, or a struct if there are several.
     pub input: Shape,

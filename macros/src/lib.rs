@@ -10,7 +10,9 @@
 mod attributes;
 mod builder;
 mod combine;
+mod derivative;
 mod derive;
+mod equation;
 mod errors;
 mod expand;
 mod files;

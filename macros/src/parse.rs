@@ -476,7 +476,15 @@ fn call(docs: Vec<Attribute>, name: Option<Ident>, input: ParseStream) -> Result
     } else {
         None
     };
-    Ok(Call { docs, name, path, arguments })
+    let mut body = None;
+    let contains = ["ode", "hamiltonian", "divergence"].iter().any(|word| path.is_ident(word));
+    if contains && input.peek(token::Brace) {
+        let span = input.span();
+        let content;
+        braced!(content in input);
+        body = Some((content.parse()?, span));
+    }
+    Ok(Call { docs, name, path, arguments, body })
 }
 
 impl Parse for Argument {

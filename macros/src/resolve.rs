@@ -1,15 +1,17 @@
 //! Works out what a declaration means: follows its body from the inputs to the outputs and builds the graph.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, WherePredicate, parse_quote};
 
 use crate::attributes;
 use crate::builder::Builder;
+use crate::derivative;
+use crate::equation::{Equation, is_equation};
 use crate::errors::{Errors, did_you_mean};
 use crate::graph::{Dim, Model, Node, Op, Shape, Value, ValueId, name_hash};
 use crate::layers;
-use crate::parse::{Body, Combine, Declaration, Dims, Flow, Let, Port, Residual, Source, Step};
+use crate::parse::{Body, Call, Combine, Declaration, Dims, Flow, Let, Port, Residual, Source, Step};
 use crate::shapes;
 use crate::sizes;
 use crate::spans::at;
@@ -33,12 +35,13 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
         declaration.generics.const_params().next().is_some() || !sizes::of(&declaration.generics).is_empty();
 
     let builder = Builder::new(&declaration, scalar, errors);
-    let mut resolver = Resolver { builder, declaration: &declaration, bindings: Vec::new() };
+    let mut resolver = Resolver { builder, declaration: &declaration, bindings: Vec::new(), inner: Vec::new() };
     let (input, input_parts) = resolver.ends(&declaration.inputs, "Input");
     let (output, output_parts) = resolver.ends(&declaration.outputs, "Output");
     resolver.inputs(&input, &input_parts);
     let result = resolver.body(&output);
 
+    let inner = resolver.inner;
     let Builder { scalar, values, nodes, constants, bounds, docs, errors, .. } = resolver.builder;
     if errors.is_empty() {
         attributes::check_packed(&declaration.name, &packed, &nodes, errors);
@@ -52,6 +55,7 @@ pub(crate) fn build(mut declaration: Declaration, errors: &mut Errors) -> Model 
     }
     Model {
         declaration,
+        inner,
         scalar,
         input,
         output,
@@ -79,6 +83,8 @@ struct Resolver<'a> {
     declaration: &'a Declaration,
     /// The values that have been named so far.
     bindings: Vec<Binding>,
+    /// The networks that are declared inside this one.
+    inner: Vec<(Model, Option<TokenStream>)>,
 }
 
 /// A name for a value.
@@ -348,6 +354,8 @@ impl Resolver<'_> {
     fn chain(&mut self, steps: &[Step], input: ValueId) -> ValueId {
         steps.iter().fold(input, |value, step| match step {
             Step::Layer(call) if transformer::is_block(call) => transformer::add(&mut self.builder, call, &[value]),
+            Step::Layer(call) if is_equation(call) => self.equation(call, value),
+            Step::Layer(call) if derivative::is_derivative(call) => self.derivative(call, value),
             Step::Layer(call) => layers::add(&mut self.builder, call, value),
             Step::Residual(residual) => self.residual(residual, value),
             Step::Combine(Combine { name, keyword, axis, branches }) => {
@@ -357,6 +365,29 @@ impl Resolver<'_> {
             // `unroll` has replaced these.
             Step::Repeat(repeat) => self.chain(&repeat.body, value),
         })
+    }
+
+    /// An equation, and the network that is its right side.
+    fn equation(&mut self, call: &Call, input: ValueId) -> ValueId {
+        let added = Equation::new(&mut self.builder, self.declaration, call, input).and_then(|(equation, field)| {
+            let field = build(field, self.builder.errors);
+            let output = equation.add(&mut self.builder, &field, input);
+            self.inner.push((field, Some(equation.problem())));
+            output
+        });
+        added.unwrap_or_else(|| self.builder.value(Shape::Unknown, "a layer with a mistake"))
+    }
+
+    /// A layer that computes with the derivative of a network inside it.
+    fn derivative(&mut self, call: &Call, input: ValueId) -> ValueId {
+        let opened = derivative::open(&mut self.builder, self.declaration, call, input);
+        let added = opened.and_then(|(name, declaration)| {
+            let inside = build(declaration, self.builder.errors);
+            let output = derivative::add(&mut self.builder, call, &name, &inside, input);
+            self.inner.push((inside, None));
+            output
+        });
+        added.unwrap_or_else(|| self.builder.value(Shape::Unknown, "a layer with a mistake"))
     }
 
     fn residual(&mut self, residual: &Residual, input: ValueId) -> ValueId {

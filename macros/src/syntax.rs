@@ -106,6 +106,8 @@ pub(crate) struct Call {
     pub name: Option<Ident>,
     pub path: Path,
     pub arguments: Option<Vec<Argument>>,
+    /// The network inside it, and where that is: `{ Dense(32), Tanh, Dense(2) }` behind `ode(..)`.
+    pub body: Option<(TokenStream, Span)>,
 }
 
 impl Call {

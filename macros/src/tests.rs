@@ -170,6 +170,8 @@ const FLOORS: &[&str] = &[
     "layers::group",
     "layers",
     "transformer",
+    "equation",
+    "derivative",
     "resolve",
     "plan",
     "expand::network",

@@ -102,6 +102,9 @@ fn substitute_call(call: &mut Call, values: &[(Ident, Expr)]) {
             argument.value = value;
         }
     }
+    if let Some((body, _)) = &mut call.body {
+        *body = replaced(core::mem::take(body), values);
+    }
     if call.path.segments.iter().any(|segment| !segment.arguments.is_none())
         && let Ok(path) = syn::parse2::<syn::ExprPath>(replaced(call.path.to_token_stream(), values))
     {

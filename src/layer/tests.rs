@@ -82,9 +82,10 @@ fn a_pass_carries_terms_and_the_first_error() {
     pass.term_weight = 0.25;
     assert_eq!(pass.terms(), 2.0);
 
-    let error = InputError { sample: 1, position: 2, index: 30, limit: 20 };
+    let error = InputError::OutOfRange { sample: 1, position: 2, index: 30, limit: 20 };
     pass.refuse(error);
-    pass.refuse(InputError { sample: 3, ..error });
+    pass.refuse(error.later_by(2));
+    assert_eq!(error.later_by(2).sample(), 3);
     assert_eq!(pass.error(), Some(error));
     assert_eq!(
         error.to_string(),

@@ -311,7 +311,7 @@ where
         let () = Self::SHAPE;
         for sample in 0..B {
             if let Some(index) = F::length(input, sample).filter(|length| *length > Self::KEYS) {
-                pass.refuse(InputError { sample, position: 0, index, limit: Self::KEYS + 1 });
+                pass.refuse(InputError::OutOfRange { sample, position: 0, index, limit: Self::KEYS + 1 });
             }
         }
         outline_layer::<Self, B, _, _>(

@@ -116,7 +116,7 @@ where
             let index = token.index();
             if index >= limit {
                 let (sample, position) = (position / X::LEN, position % X::LEN);
-                pass.refuse(InputError { sample, position, index, limit });
+                pass.refuse(InputError::OutOfRange { sample, position, index, limit });
             }
         }
         self.evaluate(simd, input, output, &mut ());
@@ -231,7 +231,7 @@ mod tests {
         let (x, mut dy) = ([[1, 2, 3, 4, 10], [0, 11, 5, u16::MAX, 0]], [[[1.0; 6]; 5]; 2]);
         let passes = Passes { layer: &layer, x: &x, y: &mut y, dy: &mut dy, gradient: &mut gradient };
         let error = dispatch(crate::simd::level(), passes);
-        assert_eq!(error, Some(InputError { sample: 1, position: 1, index: 11, limit: 11 }));
+        assert_eq!(error, Some(InputError::OutOfRange { sample: 1, position: 1, index: 11, limit: 11 }));
         assert_eq!((y[1][1], y[1][3], y[1][4]), ([0.0; 6], [0.0; 6], [1.0; 6]));
         assert_eq!(gradient.weight.iter().map(|row| row[0]).sum::<f32>(), 8.0);
     }

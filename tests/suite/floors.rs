@@ -37,6 +37,7 @@ const FLOORS: &[&str] = &[
     "memory",
     "layer",
     "streaming",
+    "ode",
     "layers",
     "sampling",
     "metrics",

@@ -30,11 +30,18 @@ pub(crate) fn network(model: &Model, errors: Errors) -> TokenStream {
 fn items(model: &Model, correct: bool) -> TokenStream {
     let network = Network::new(model);
     let constants = model.constants.iter();
+    let inner = model.inner.iter().map(|(inner, problem)| {
+        let problem = problem.as_ref().filter(|_| correct).map(|problem| Network::new(inner).problem(problem));
+        let code = items(inner, correct);
+        quote!(#code #problem)
+    });
+    let inner = quote!(#(#inner)*);
     if !correct {
         let (structure, layer, inherent) = (network.structure(&[]), network.stub(), network.inherent());
         let (input, output) =
             (network.parts("Input", &model.input_parts), network.parts("Output", &model.output_parts));
         return quote! {
+            #inner
             #structure
             #input
             #output
@@ -69,6 +76,7 @@ fn items(model: &Model, correct: bool) -> TokenStream {
     // Only what users name is in their scope. The rest is in an anonymous const, where short names cannot clash.
     quote! {
         #(#constants)*
+        #inner
         #aliases
         #structure
         #input

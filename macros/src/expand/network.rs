@@ -69,6 +69,12 @@ impl<'a> Network<'a> {
         Self { input, output, stepping: true, ..self.clone() }
     }
 
+    /// How the equation is solved of which it is the right side.
+    pub(super) fn problem(&self, problem: &TokenStream) -> TokenStream {
+        let (name, (implement, arguments, clause)) = (self.name, self.generics.split_for_impl());
+        quote!(impl #implement ::monomorph::ode::Problem for #name #arguments #clause { #problem })
+    }
+
     /// `Digits` + `Saved` → `DigitsSaved`.
     pub(super) fn part(&self, suffix: &str) -> Ident {
         format_ident!("{}{suffix}", self.name, span = at(self.name.span()))

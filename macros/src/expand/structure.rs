@@ -69,13 +69,16 @@ impl Network<'_> {
     }
 
     /// Whether there is padding before the field `index`: a large layer begins at a new cache line, a user-defined one
-    /// at the alignment of its type.
+    /// and one with a network inside at the alignment of its type.
     ///
     /// A vector load across two cache lines takes twice the time. The weights of most layers fill whole lines; after a
     /// layer whose weights do not, all loads up to the end of the network would cross lines. Small layers are not worth
     /// the space.
     fn is_padded(&self, index: usize) -> bool {
-        self.owners().nth(index).is_some_and(|node| node.capabilities().user_defined || self.is_large(node))
+        self.owners().nth(index).is_some_and(|node| {
+            let capabilities = node.capabilities();
+            capabilities.user_defined || capabilities.contains || self.is_large(node)
+        })
     }
 
     fn is_large(&self, node: &Node) -> bool {
@@ -92,7 +95,7 @@ impl Network<'_> {
         let first = (1..index).rev().find(|&before| self.is_large(owners[before])).unwrap_or(0);
         let layers = fields[first..index].iter().map(|(_, ty)| concrete(ty));
         let next = match owners.get(index) {
-            Some(node) if node.capabilities().user_defined => {
+            Some(node) if node.capabilities().user_defined || node.capabilities().contains => {
                 let ty = concrete(&fields[index].1);
                 quote!(::core::mem::align_of::<#ty>())
             }

@@ -123,7 +123,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// Reports an input of which only the type is known, for a layer that needs its sizes.
-    pub(super) fn unknown_sizes<R>(&self, builder: &mut Builder, input: ValueId) -> Option<R> {
+    pub(crate) fn unknown_sizes<R>(&self, builder: &mut Builder, input: ValueId) -> Option<R> {
         let Value { shape, source, .. } = &builder.values[input];
         if let Shape::Opaque(_) = shape {
             let message = format!(
@@ -299,7 +299,7 @@ pub(crate) struct Axis {
 }
 
 /// The value of a literal of any number type, negative or not.
-fn decimal(value: &Expr) -> Option<f64> {
+pub(crate) fn decimal(value: &Expr) -> Option<f64> {
     match ungroup(value) {
         Expr::Lit(literal) => match &literal.lit {
             Lit::Float(number) => number.base10_parse().ok(),
@@ -370,7 +370,7 @@ impl Side {
 }
 
 /// The parts of `(a, b)` or `[a, b]`.
-pub(super) fn parts(value: &Expr) -> Option<Vec<&Expr>> {
+pub(crate) fn parts(value: &Expr) -> Option<Vec<&Expr>> {
     match value {
         Expr::Tuple(tuple) => Some(tuple.elems.iter().collect()),
         Expr::Array(array) => Some(array.elems.iter().collect()),

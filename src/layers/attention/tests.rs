@@ -238,5 +238,5 @@ fn a_length_beyond_the_memory_is_refused() {
         }
     }
     let error = dispatch(crate::simd::level(), Forward(layer(1)));
-    assert_eq!(error, Some(InputError { sample: 1, position: 0, index: 4, limit: 4 }));
+    assert_eq!(error, Some(InputError::OutOfRange { sample: 1, position: 0, index: 4, limit: 4 }));
 }
