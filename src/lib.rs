@@ -33,6 +33,7 @@ mod fpu;
 pub mod hyperparameters;
 pub mod init;
 pub mod interval;
+pub mod jet;
 mod kernels;
 pub mod layer;
 pub mod layers;
@@ -70,6 +71,7 @@ pub mod weights;
 pub use ball::Ball;
 pub use dual::Dual;
 pub use interval::Interval;
+pub use jet::Jet;
 pub use layer::{Activation, Layer};
 #[doc(inline)]
 pub use monomorph_shapes as shapes;

@@ -8,6 +8,8 @@ mod evaluator;
 #[cfg(feature = "std")]
 mod fit;
 #[cfg(feature = "alloc")]
+mod physics;
+#[cfg(feature = "alloc")]
 mod second_order;
 mod shard;
 #[cfg(feature = "alloc")]
@@ -23,6 +25,7 @@ pub(crate) use self::shard::{ShardTask, UpdateTask, noise_of};
 pub use self::{
     curvature::{Curvature, GradientPenalty, Lanczos},
     evaluator::Evaluator,
+    physics::{Field, Physics, Residual, Term},
     second_order::{SecondOrder, Target},
     stopping::EarlyStopping,
 };
