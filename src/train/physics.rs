@@ -41,7 +41,7 @@ pub struct Term<'a, X, T, const D: usize, const M: usize> {
 pub type Residual<'a, T, const D: usize, const M: usize> = &'a dyn Fn(usize, &[Field<T, D>; M]) -> Dual<T>;
 
 /// How many points are computed at a time.
-const BLOCK: usize = 32;
+const BLOCK: usize = 64;
 
 /// Trains a network to fulfil equations in its derivatives by its inputs: the loss is `Σ weight · mean r²` over the
 /// [terms](Term), and its gradient is exact. A step allocates nothing.
