@@ -11,6 +11,10 @@
 //! cargo run --release --example certified -- --evaluate  # the network that was saved
 //! cargo run --release --example certified -- --quick  # seconds, for CI
 //! ```
+//!
+//! A larger radius in training gives more certificates: `--radius 0.15` ends `clean 97.7 %, certified 95.3 % at 0.1`, and no
+//! attack breaks a certificate (95.7 % withstand it; eleven minutes of one core). At the default of 0.11, without the
+//! augmentation of images that it has now, it was clean 98.5 %, certified 94.1 %.
 
 use std::error::Error;
 use std::fs;

@@ -44,6 +44,8 @@ use crate::simd::Simd;
 
 pub use lanes::DualLanes;
 use lanes::splat;
+#[cfg(all(test, feature = "std"))]
+pub(crate) use lanes::tests::compare as compare_registers;
 
 /// A number and its derivatives with respect to `N` variables, or along `N` directions.
 ///

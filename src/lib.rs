@@ -35,6 +35,7 @@ pub mod hyperparameters;
 pub mod import;
 pub mod init;
 pub mod interval;
+pub mod jet;
 mod kernels;
 pub mod layer;
 pub mod layers;
@@ -77,6 +78,7 @@ pub mod weights;
 pub use ball::Ball;
 pub use dual::Dual;
 pub use interval::Interval;
+pub use jet::Jet;
 pub use layer::{Activation, Layer};
 #[doc(inline)]
 pub use monomorph_shapes as shapes;

@@ -404,7 +404,7 @@ impl<S: Simd, T: Scalar, const N: usize> Vector<S, Dual<T, N>> for DualLanes<S, 
 }
 
 #[cfg(all(test, feature = "std"))]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::noise::Noise;
     use crate::plain::Plain;
@@ -491,7 +491,7 @@ mod tests {
     }
 
     /// Numbers whose parts are all random, with a zero and a tie among them.
-    fn compare<T: Scalar + Plain, U: Scalar>(same: fn(T, T) -> bool) {
+    pub(crate) fn compare<T: Scalar + Plain, U: Scalar>(same: fn(T, T) -> bool) {
         let mut noise = Noise::new(5);
         let mut numbers = [T::ZERO; 48];
         // SAFETY: a dual number consists of numbers of type `U`, which every test below gives.

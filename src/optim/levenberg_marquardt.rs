@@ -80,9 +80,12 @@ pub struct LevenbergMarquardtMemory<N: Parameters, const P: usize> {
     start: N,
     triangle: Triangle<N, P>,
     damped: Triangle<N, P>,
-    row: [N; 1],
+    rows: [N; ROWS],
     step: [N; 1],
 }
+
+/// How many rows are rotated into a triangle together: a row of the triangle is read once for all of them.
+const ROWS: usize = 8;
 
 impl<N: Parameters, const P: usize> Memory<N> for LevenbergMarquardtMemory<N, P> {
     const PARTS: &'static [Part<Self, N>] =
@@ -97,26 +100,26 @@ struct Triangle<N, const P: usize> {
 }
 
 impl<T: Scalar, N: Parameters<Scalar = T>, const P: usize> Triangle<N, P> {
-    /// Adds a row `row · h = right`, which is 0 before `from`, by rotations of Givens.
+    /// Adds rows `row · h = right`, which are 0 before `from`, by rotations of Givens.
     #[inline(always)]
-    fn add<S: Simd>(&mut self, simd: S, row: &mut N, unread: &N, mut right: f64, from: usize) {
-        let row = row.as_mut_slice();
-        let rows = self.factor.iter_mut().zip(self.right.as_mut_slice()).enumerate().skip(from);
-        for (index, (factor, b)) in rows {
-            let (Some(upper), Some(lower)) = (factor.as_mut_slice().get_mut(index..), row.get_mut(index..)) else {
-                return;
-            };
-            let (Some(pivot), Some(entry)) = (upper.first(), lower.first()) else { return };
-            let (pivot, entry) = (pivot.to_f64(), entry.to_f64());
-            if entry == 0.0 {
-                continue;
+    fn add<S: Simd>(&mut self, simd: S, rows: &mut [N], rights: &mut [f64], unread: &N, from: usize) {
+        let factors = self.factor.iter_mut().zip(self.right.as_mut_slice()).enumerate().skip(from);
+        for (index, (factor, b)) in factors {
+            let Some(upper) = factor.as_mut_slice().get_mut(index..) else { return };
+            for (row, right) in rows.iter_mut().zip(rights.iter_mut()) {
+                let Some(lower) = row.as_mut_slice().get_mut(index..) else { return };
+                let (Some(pivot), Some(entry)) = (upper.first(), lower.first()) else { return };
+                let (pivot, entry) = (pivot.to_f64(), entry.to_f64());
+                if entry == 0.0 {
+                    continue;
+                }
+                let length = libm::sqrt(pivot * pivot + entry * entry);
+                let (c, s) = (pivot / length, entry / length);
+                rotate(simd, upper, lower, unread.as_slice(), c, s);
+                let old = b.to_f64();
+                *b = T::from_f64(c * old + s * *right);
+                *right = c * *right - s * old;
             }
-            let length = libm::sqrt(pivot * pivot + entry * entry);
-            let (c, s) = (pivot / length, entry / length);
-            rotate(simd, upper, lower, unread.as_slice(), c, s);
-            let old = b.to_f64();
-            *b = T::from_f64(c * old + s * right);
-            right = c * right - s * old;
         }
     }
 
@@ -193,11 +196,19 @@ impl<T: Scalar, const P: usize> Optimizer<T> for LevenbergMarquardt<P> {
         const { assert!(P == N::COUNT, "the number of `LevenbergMarquardt` is the network's `COUNT`") };
         memory.start.as_mut_slice().copy_from_slice(parameters.as_slice());
         memory::clear(&mut memory.triangle);
-        let LevenbergMarquardtMemory { triangle, row: [scratch], scale, .. } = &mut *memory;
+        let LevenbergMarquardtMemory { triangle, rows, scale, .. } = &mut *memory;
+        let (mut rights, mut count) = ([0.0; ROWS], 0);
         objective.rows(parameters, &mut |row: &N, right: T| {
-            scratch.as_mut_slice().copy_from_slice(row.as_slice());
-            triangle.add(simd, scratch, row, right.to_f64(), 0);
+            if let (Some(to), Some(b)) = (rows.get_mut(count), rights.get_mut(count)) {
+                to.as_mut_slice().copy_from_slice(row.as_slice());
+                (*b, count) = (right.to_f64(), count + 1);
+            }
+            if count == ROWS {
+                triangle.add(simd, rows, &mut rights, row, 0);
+                count = 0;
+            }
         })?;
+        triangle.add(simd, rows.get_mut(..count).unwrap_or_default(), &mut rights, scale, 0);
         // The norms of the columns; 1 for columns of zeros, which damping is to leave alone.
         for (index, scale) in scale.as_mut_slice().iter_mut().enumerate() {
             let column = triangle.factor.iter().filter_map(|row| row.as_slice().get(index));
@@ -212,18 +223,21 @@ impl<T: Scalar, const P: usize> Optimizer<T> for LevenbergMarquardt<P> {
         let mut shortest = f64::INFINITY;
         for _ in 0..self.max_trials {
             let (mu, growth) = (memory.damping.to_f64(), memory.growth.to_f64());
-            let LevenbergMarquardtMemory { triangle, damped, scale, row: [row], step: [step], .. } = &mut *memory;
+            let LevenbergMarquardtMemory { triangle, damped, scale, rows, step: [step], .. } = &mut *memory;
             for (to, from) in damped.factor.iter_mut().zip(&triangle.factor) {
                 to.as_mut_slice().copy_from_slice(from.as_slice());
             }
             damped.right.as_mut_slice().copy_from_slice(triangle.right.as_slice());
-            memory::clear(row);
-            for index in 0..P {
-                row.as_mut_slice().fill(T::ZERO);
-                if let (Some(to), Some(scale)) = (row.as_mut_slice().get_mut(index), scale.as_slice().get(index)) {
-                    *to = T::from_f64(libm::sqrt(mu) * scale.to_f64());
+            for from in (0..P).step_by(ROWS) {
+                let diagonal = scale.as_slice().get(from..).unwrap_or_default();
+                for ((offset, row), scale) in rows.iter_mut().enumerate().zip(diagonal) {
+                    row.as_mut_slice().fill(T::ZERO);
+                    if let Some(to) = row.as_mut_slice().get_mut(from + offset) {
+                        *to = T::from_f64(libm::sqrt(mu) * scale.to_f64());
+                    }
                 }
-                damped.add(simd, row, scale, 0.0, index);
+                let rows = rows.get_mut(..diagonal.len().min(ROWS)).unwrap_or_default();
+                damped.add(simd, rows, &mut [0.0; ROWS], scale, from);
             }
             damped.solve(simd, step);
             // By how much the linearised loss falls: g·h + ½‖J h‖² = −½‖J h‖² − μ‖D h‖².
@@ -232,6 +246,7 @@ impl<T: Scalar, const P: usize> Optimizer<T> for LevenbergMarquardt<P> {
                 let reached = dot(simd, factor, step);
                 decrease += 0.5 * reached * reached;
             }
+            let [row, ..] = rows;
             scaled(simd, step, scale, row);
             decrease += mu * dot(simd, row, row);
             let length = libm::sqrt(dot(simd, step, step));

@@ -9,6 +9,8 @@ mod evaluator;
 mod fit;
 mod passes;
 #[cfg(feature = "alloc")]
+mod physics;
+#[cfg(feature = "alloc")]
 mod second_order;
 mod shard;
 #[cfg(feature = "alloc")]
@@ -26,6 +28,7 @@ pub(crate) use self::shard::{ShardTask, UpdateTask, noise_of};
 pub use self::{
     curvature::{Curvature, GradientPenalty, Lanczos},
     evaluator::Evaluator,
+    physics::{Field, Physics, Residual, Term},
     second_order::{SecondOrder, Target},
     stopping::EarlyStopping,
 };

@@ -19,6 +19,7 @@ const FLOORS: &[&str] = &[
     "math",
     "float",
     "dual",
+    "jet",
     "interval",
     "ball",
     "fit",

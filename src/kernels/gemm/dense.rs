@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use super::forward::{Forward, Product, by_rows};
 use super::strided::{Extent, PART, Strided, panel, product, transpose};
 use super::tile::{Columns, accumulate, add_rows, collect, dot, nothing, only, start};
-use super::tiling::{Tiles, copy, cover, with};
+use super::tiling::{Tiles, copy, cover, each, with};
 use super::write::add;
 use crate::activation::Activation;
 use crate::kernels::elementwise::map_to;
@@ -87,6 +87,7 @@ fn check<P: Product>(x: usize, weight: usize, bias: usize, y: usize) {
 #[inline(always)]
 fn inner_product<T: Scalar, W: Storage<T>, S: Simd, P: Product>(simd: S, start: T, x: &[T], w: &[W]) -> T {
     // As many partial sums as there are multiply-adds in flight, or as there are registers.
+    let ways = const { if each::<S, T>() < 8 { 8 / each::<S, T>() } else { 1 } };
     let mut sums = [nothing::<T, S>(simd); 8];
     sums[0] = only::<T, S>(simd, 1, T::Vector::<S>::splat(simd, start));
     let (lanes, x, w) = (lanes::<S, T>(), x[..P::IN].as_ptr(), w[..P::IN].as_ptr());
@@ -102,7 +103,7 @@ fn inner_product<T: Scalar, W: Storage<T>, S: Simd, P: Product>(simd: S, start: 
             }
         };
         sums[way] = a.mul_add(b, sums[way]);
-        (k, way) = (k + lanes, (way + 1) % 8);
+        (k, way) = (k + lanes, (way + 1) % ways);
     }
     let [a, b, c, d, e, f, g, h] = sums;
     let sum = ((a + e) + (c + g)) + ((b + f) + (d + h));

@@ -1,5 +1,6 @@
 //! Tiles: how they are initialized, and the sums that accumulate in them.
 
+use super::tiling::each;
 use crate::kernels::cortex_m;
 use crate::kernels::run::{Repeat, Run, Tile};
 use crate::scalar::{Scalar, Storage, Vector, lanes};
@@ -111,15 +112,15 @@ pub(crate) unsafe fn accumulate<T: Scalar, W: Storage<T>, S: Simd, const MR: usi
         #[inline(always)]
         || {
             // A fused multiply-add has a latency of about four cycles, and two start in each cycle, so a tile of fewer
-            // than eight registers would wait for its own sums; several partial sums hide the latency. SAFETY: the
-            // caller guarantees exactly this.
+            // than eight registers would wait for its own sums; several partial sums hide the latency. A number of several
+            // parts has as many sums. SAFETY: the caller guarantees exactly this.
             unsafe {
                 if accumulate_all(tile, run, Repeat::ONCE, columns) {
-                } else if const { MR * NR >= 8 || SCALAR } {
+                } else if const { MR * NR * each::<S, T>() >= 8 || SCALAR } {
                     interleave::<T, W, S, MR, NR, 1>(simd, tile, run, columns);
-                } else if const { MR * NR >= 4 } {
+                } else if const { MR * NR * each::<S, T>() >= 4 } {
                     interleave::<T, W, S, MR, NR, 2>(simd, tile, run, columns);
-                } else if const { MR * NR >= 2 } || run.len < 16 {
+                } else if const { MR * NR * each::<S, T>() >= 2 } || run.len < 16 {
                     interleave::<T, W, S, MR, NR, 4>(simd, tile, run, columns);
                 } else {
                     interleave::<T, W, S, MR, NR, 8>(simd, tile, run, columns);
