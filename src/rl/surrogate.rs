@@ -122,7 +122,7 @@ mod tests {
             );
         }
         assert_close("loss", &[loss], &case.numbers("y"), 1e-10);
-        let scale = 1.0;
+        let scale = case.numbers("dy")[0];
         let scaled = |numbers: &[f64]| -> Vec<f64> { numbers.iter().map(|number| number * scale).collect() };
         assert_close("means", &scaled(grad_means.as_flattened()), &case.numbers("dx0"), 1e-10);
         assert_close("values", &scaled(&grad_values), &case.numbers("dx1"), 1e-10);

@@ -25,11 +25,10 @@ use crate::tensor::Tensor;
 ///
 /// network! { Linear: [4] -> [2] { Dense(2) } }
 /// let mut search = CrossEntropyMethod::<CartPole, Linear, Categorical, 32>::boxed(1);
-/// let first = search.generation();
 /// for _ in 0..10 {
 ///     search.generation();
 /// }
-/// assert!(search.generation() > 2.0 * first);
+/// assert!(search.generation() > 200.0);
 /// ```
 #[derive(Plain)]
 pub struct CrossEntropyMethod<E: Environment, A: Policy<E>, D: Choice<E>, const P: usize> {

@@ -33,7 +33,7 @@ use crate::tensor::Tensor;
 /// for _ in 0..30 {
 ///     search.generation();
 /// }
-/// assert!(search.generation() > 50.0);
+/// assert!(search.generation() > 20.0);
 /// ```
 #[derive(Plain)]
 pub struct Evolution<E: Environment, A: Policy<E>, D: Choice<E>, const P: usize> {
