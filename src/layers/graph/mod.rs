@@ -176,13 +176,13 @@ pub(super) fn check_edges<G: Graph, const B: usize>(input: Batch<'_, G::Input, B
     for sample in 0..B {
         let count = G::count(input, sample);
         if count > G::EDGES {
-            pass.refuse(InputError { sample, position: 0, index: count, limit: G::EDGES + 1 });
+            pass.refuse(InputError::OutOfRange { sample, position: 0, index: count, limit: G::EDGES + 1 });
         }
         for edge in 0..count.min(G::EDGES) {
             for (end, node) in G::edge(input, sample, edge).into_iter().enumerate() {
                 if node >= const { nodes::<G>() } {
                     let position = 2 * edge + end;
-                    pass.refuse(InputError { sample, position, index: node, limit: const { nodes::<G>() } });
+                    pass.refuse(InputError::OutOfRange { sample, position, index: node, limit: const { nodes::<G>() } });
                 }
             }
         }

@@ -124,7 +124,7 @@ impl<T: Scalar, A: Aggregation, X: Tensor<Element = T>, C: Tensor<Element: Whole
         for (sample, count) in input.1.iter().enumerate() {
             let index = Self::used(count);
             if index > const { Self::NODES } {
-                pass.refuse(InputError { sample, position: 0, index, limit: const { Self::NODES + 1 } });
+                pass.refuse(InputError::OutOfRange { sample, position: 0, index, limit: const { Self::NODES + 1 } });
             }
         }
         self.evaluate(simd, input, output, &mut ());

@@ -154,7 +154,7 @@ where
             for (position, number) in entries.numbers().iter().enumerate() {
                 let (index, limit) = (number.index(), const { Self::MATRIX }[position % 2]);
                 if index >= limit {
-                    pass.refuse(InputError { sample, position, index, limit });
+                    pass.refuse(InputError::OutOfRange { sample, position, index, limit });
                 }
             }
         }
