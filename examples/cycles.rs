@@ -119,6 +119,9 @@ fn parts(graph: &Graph) -> ([[u16; 2]; EDGES], [u16; 1], [u16; 1]) {
     (edges, [used as u16], [graph.nodes])
 }
 
+/// Its name, how its graphs are made, and how many cycles each class has.
+type Task = (&'static str, fn(&mut Noise) -> Graph, [usize; CLASSES]);
+
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     let gcn = |graph: &Graph| {
@@ -129,8 +132,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (edges, used, nodes) = parts(graph);
         IsomorphismInput { x: [[1.0]; NODES], edges, used, nodes }
     };
-    let tasks: [(&str, fn(&mut Noise) -> Graph, [usize; CLASSES]); 2] =
-        [("regular", Graph::regular, [1, 7, 13, usize::MAX]), ("grown", Graph::grown, [0, 1, 2, 3])];
+    let tasks: [Task; 2] = [("regular", Graph::regular, [1, 7, 13, usize::MAX]), ("grown", Graph::grown, [0, 1, 2, 3])];
     for (name, make, classes) in tasks {
         let blind = learn::<Gcn>(&options, make, classes, gcn)?;
         let seeing = learn::<Isomorphism>(&options, make, classes, isomorphism)?;

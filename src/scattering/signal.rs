@@ -163,8 +163,8 @@ impl<T: Real> Task for Run<'_, T> {
             for coarser in second.iter().filter(|coarser| coarser.scale > wave.scale) {
                 let coarse = coarser.scale.min(steps.scales).max(level);
                 steps.wavelet(simd, (modulus, level), coarser, coarse, a, b);
-                // The spectrum is in `a`, which the mean may overwrite.
-                steps.product(simd, level, coarse, a, b, &steps.low[coarse]);
+                // The spectrum is in `a`, so its product goes to `b`.
+                steps.product(simd, coarse, steps.scales, a, b, &steps.low[coarse]);
                 steps.keep(simd, b, a, self.features, deeper);
                 deeper += 1;
             }

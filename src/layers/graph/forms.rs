@@ -104,9 +104,9 @@ macro_rules! form {
 
 /// The numbers that each of `EDGES` edges has in a `W`.
 const fn per_edge<W: Tensor>(edges: usize) -> usize {
-    match W::SHAPE {
-        &[count] if count == edges => 1,
-        &[count, features] if count == edges => features,
+    match *W::SHAPE {
+        [count] if count == edges => 1,
+        [count, features] if count == edges => features,
         _ => panic!("each edge has a weight, `[E]`, or features, `[E, F]`"),
     }
 }
