@@ -266,7 +266,7 @@ impl<L: Layer> Task for Refused<'_, L> {
 
 #[test]
 fn a_node_that_does_not_exist_is_refused_and_passes_nothing_on() {
-    let error = |position, index, limit| Some(InputError { sample: 0, position, index, limit });
+    let error = |position, index, limit| Some(InputError::OutOfRange { sample: 0, position, index, limit });
     type Conv<G> = GraphConv<G, [[f64; 2]; 3], [[f64; 2]; 3], [f64; 2]>;
     type Plain = Linked<[[f64; 3]; 3], [[u16; 2]; 2]>;
     let (layer, x) = (random::<Conv<Plain>>(), [[0.5; 3]; 3]);
