@@ -10,7 +10,7 @@
 //! trace of its Jacobian; so the density of a point is known, and is what is learned. Run backward, it makes moons of noise.
 //! It prints what a point costs in nats, a mean over 10,000 new ones, and what it costs by the best normal distribution.
 //!
-//! The plot, the density and 2,000 drawn points, is `flow.png` in `--out`.
+//! The plot, the density and 2,000 drawn points, is `flow.svg` in `--out`.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     net.initialize(Init::default(), &mut noise);
     let mut trainer = Trainer::<ToNoise, _, BATCH>::new(Adam::default(), Likelihood);
     for step in 0..options.steps {
-        trainer.optimizer.learning_rate = 5e-3 * 0.01_f32.powf(step as f32 / options.steps as f32);
+        trainer.optimizer.learning_rate = 5e-3 * 0.01_f64.powf(step as f64 / options.steps as f64);
         let points: [[f32; 3]; BATCH] = std::array::from_fn(|_| moon(&mut noise));
         trainer.step(&mut net, &points, &[(); BATCH])?;
     }
@@ -117,7 +117,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             back.evaluate(&z)
         })
         .collect();
-    plot(&options.out.join("flow.png"), &net, &drawn)
+    plot(&options.out.join("flow.svg"), &net, &drawn)
 }
 
 fn plot(path: &Path, net: &ToNoise, drawn: &[[f32; 3]]) -> Result<(), Box<dyn Error>> {
@@ -125,16 +125,17 @@ fn plot(path: &Path, net: &ToNoise, drawn: &[[f32; 3]]) -> Result<(), Box<dyn Er
         std::fs::create_dir_all(folder)?;
     }
     const SIDE: u32 = 480;
-    let root = BitMapBackend::new(path, (2 * SIDE, SIDE)).into_drawing_area();
+    let root = SVGBackend::new(path, (2 * SIDE, SIDE)).into_drawing_area();
     root.fill(&WHITE)?;
-    let place = |pixel: u32| (pixel as f32 + 0.5) / SIDE as f32 * 6.0 - 3.0;
-    for row in 0..SIDE / 2 {
-        for column in 0..SIDE / 2 {
-            let density = (-surprise(&net.evaluate(&[place(2 * column), -place(2 * row), 0.0]))).exp();
+    let place = |pixel: u32| pixel as f32 / SIDE as f32 * 6.0 - 3.0;
+    // Squares of 6 pixels.
+    for row in 0..SIDE / 6 {
+        for column in 0..SIDE / 6 {
+            let density = (-surprise(&net.evaluate(&[place(6 * column + 3), -place(6 * row + 3), 0.0]))).exp();
             let shade = 1.0 - f64::from(density / 0.5).min(1.0);
             let color = RGBColor((255.0 * shade) as u8, (255.0 * shade.sqrt()) as u8, 255);
-            let corner = (2 * column as i32, 2 * row as i32);
-            root.draw(&Rectangle::new([corner, (corner.0 + 2, corner.1 + 2)], color.filled()))?;
+            let corner = (6 * column as i32, 6 * row as i32);
+            root.draw(&Rectangle::new([corner, (corner.0 + 6, corner.1 + 6)], color.filled()))?;
         }
     }
     for [x, y, _] in drawn {

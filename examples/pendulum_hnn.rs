@@ -119,13 +119,16 @@ fn measure(system: &System, noise: &mut Noise) -> (Vec<[f32; 2]>, Vec<[f32; 2]>)
     (x, y)
 }
 
+/// Where each of the starts is at each time.
+type Paths = [[[f32; 2]; TIMES]; 25];
+
 /// Trains a network and solves its equation from the starts.
 fn learn<N>(
     options: &Options,
     seed: u64,
     (x, y): (&[[f32; 2]], &[[f32; 2]]),
     starts: &[[f32; 2]; 25],
-) -> Result<Box<[[[f32; 2]; TIMES]; 25]>, Box<dyn Error>>
+) -> Result<Box<Paths>, Box<dyn Error>>
 where
     N: Network<Scalar = f32, Output = [f32; 2]> + Trainable + Problem<Point = [f32; 2]>,
 {
@@ -135,7 +138,7 @@ where
     let mut trainer = Trainer::<N, _, BATCH>::new(Adam::default(), Mse);
     for step in 0..options.steps {
         // The rate falls to a hundredth.
-        trainer.optimizer.learning_rate = 2e-3 * 0.01_f32.powf(step as f32 / options.steps as f32);
+        trainer.optimizer.learning_rate = 2e-3 * 0.01_f64.powf(step as f64 / options.steps as f64);
         let indices: [usize; BATCH] = std::array::from_fn(|_| noise.below(x.len() as u64) as usize);
         trainer.step(&mut net, &indices.map(|index| x[index]), &indices.map(|index| y[index]))?;
     }

@@ -82,8 +82,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Numbers that a network makes of an image.
+type Seeing = Box<dyn FnMut(&Image) -> [f32; 16]>;
+
 /// What a network with random weights makes of an image.
-fn seeing<N: Network<Scalar = f32, Input = Image, Output = [f32; 16]>>() -> Box<dyn FnMut(&Image) -> [f32; 16]> {
+fn seeing<N: Network<Scalar = f32, Input = Image, Output = [f32; 16]>>() -> Seeing {
     let mut net: Box<N> = boxed();
     monomorph::init::initialize(&mut *net, Init::default(), &mut Noise::new(1));
     let mut evaluator = Evaluator::<N, 1>::new();

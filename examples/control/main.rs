@@ -43,7 +43,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use monomorph::rl::{Agent, Environment, Episode, Persist, evaluate, resume, save};
+use monomorph::rl::{Agent, Episode, Persist, evaluate, resume, save};
 use plotters::prelude::*;
 
 use animation::{Picture, animate};

@@ -40,8 +40,8 @@ pub(crate) fn read(literal: &LitStr) -> Result<Described> {
 
     let error = |problem: String| syn::Error::new(literal.span(), format!("{}: {problem}", literal.value()));
     let graph = is_graph(&literal.value());
-    let wanted = if graph { "import" } else { "audio" };
-    if !(if graph { cfg!(feature = "import") } else { cfg!(feature = "audio") }) {
+    let (wanted, there) = if graph { ("import", cfg!(feature = "import")) } else { ("audio", cfg!(feature = "audio")) };
+    if !there {
         return Err(missing(literal, wanted));
     }
     let folder = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();

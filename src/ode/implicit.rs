@@ -143,7 +143,7 @@ fn factor<T: Real, const D: usize>(a: &mut [[T; D]; D], exchanges: &mut [usize; 
             let factor = a[row][column] / a[column][column];
             a[row][column] = factor;
             for index in column + 1..D {
-                a[row][index] = a[row][index] - factor * a[column][index];
+                a[row][index] -= factor * a[column][index];
             }
         }
     }
@@ -155,27 +155,27 @@ fn solve<T: Real, const D: usize>(a: &[[T; D]; D], exchanges: &[usize; D], x: &m
     }
     for row in 0..D {
         for column in 0..row {
-            x[row] = x[row] - a[row][column] * x[column];
+            x[row] -= a[row][column] * x[column];
         }
     }
     for row in (0..D).rev() {
         for column in row + 1..D {
-            x[row] = x[row] - a[row][column] * x[column];
+            x[row] -= a[row][column] * x[column];
         }
-        x[row] = x[row] / a[row][row];
+        x[row] /= a[row][row];
     }
 }
 
 fn solve_transposed<T: Real, const D: usize>(a: &[[T; D]; D], exchanges: &[usize; D], x: &mut [T; D]) {
     for row in 0..D {
         for column in 0..row {
-            x[row] = x[row] - a[column][row] * x[column];
+            x[row] -= a[column][row] * x[column];
         }
-        x[row] = x[row] / a[row][row];
+        x[row] /= a[row][row];
     }
     for row in (0..D).rev() {
         for column in row + 1..D {
-            x[row] = x[row] - a[column][row] * x[column];
+            x[row] -= a[column][row] * x[column];
         }
     }
     for row in (0..D).rev() {

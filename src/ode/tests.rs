@@ -142,8 +142,8 @@ fn few_checkpoints_give_the_same_gradient() {
 #[test]
 fn the_adjoint_is_close_to_the_discrete_gradient() {
     let numbers = random::<f64, 32>(3);
-    let (mut discrete, mut continuous): (Ode<Half, [[f64; 2]; 2], 80, 80>, Ode<Continuous, [[f64; 2]; 2], 80, 0>) =
-        (zeroed(), zeroed());
+    let mut discrete: Ode<Half, [[f64; 2]; 2], 80, 80> = zeroed();
+    let mut continuous: Ode<Continuous, [[f64; 2]; 2], 80, 0> = zeroed();
     discrete.as_mut_slice().copy_from_slice(&numbers[..]);
     continuous.as_mut_slice().copy_from_slice(&numbers[..]);
     let (x, dy) = ([[0.3, -0.7]], [[[1.0, -0.5], [0.25, 2.0]]]);
@@ -201,7 +201,8 @@ fn implicit_solvers_solve_stiff_equations() {
     for y in [end::<StiffTrapezoid>(), end::<StiffRosenbrock>()] {
         assert!((y[1] - exact).abs() < 1e-4 && (y[0] - exact).abs() < 2e-3, "{y:?}");
     }
-    assert!(!(end::<StiffRk4>()[0].abs() < 1e6), "steps of this size are unstable");
+    let explicit = end::<StiffRk4>()[0].abs();
+    assert!(explicit >= 1e6 || explicit.is_nan(), "steps of this size are unstable");
 }
 
 #[test]

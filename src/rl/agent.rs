@@ -126,7 +126,7 @@ pub(super) fn values<E: Continuous, C: Critic<E>, const B: usize>(output: &[C::O
 pub(super) fn scaled<E: Continuous>(mut action: E::Action) -> E::Action {
     let bound = <E::Number as crate::Scalar>::from_f64(E::BOUND);
     for number in action.numbers_mut() {
-        *number = *number * bound;
+        *number *= bound;
     }
     action
 }

@@ -20,7 +20,8 @@ where
     assert_eq!((cases.len(), cases.remainder().len()), (2, 0), "{name}: other shapes");
     for case in cases {
         let (x, expected) = case.split_at(N::Input::LEN);
-        let (mut input, mut output): (Box<[N::Input; 1]>, Box<[N::Output; 1]>) = (memory::boxed(), memory::boxed());
+        let mut input: Box<[N::Input; 1]> = memory::boxed();
+        let mut output: Box<[N::Output; 1]> = memory::boxed();
         input[0].numbers_mut().copy_from_slice(x);
         network::evaluate_in(net, &input, &mut output, &mut memory::boxed());
         for (found, expected) in output[0].numbers().iter().zip(expected) {
@@ -39,7 +40,8 @@ fn files_compute_what_onnx_does() {
 
 #[test]
 fn networks_from_files_train_further() {
-    let mut net = Box::new(Image::TRAINED.clone());
+    let mut net: Box<Image> = memory::boxed();
+    net.as_mut_slice().copy_from_slice(Image::TRAINED.as_slice());
     let mut trainer = Trainer::<Image, _, 2>::new(Adam::default(), Mse);
     let (x, y) =
         ([[[[0.5; 10]; 12]; 3], [[[-0.5; 10]; 12]; 3]], [[1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0]]);

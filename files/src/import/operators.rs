@@ -525,7 +525,7 @@ fn reshape(from: &[usize], wanted: &[i64], zeros: bool) -> Result<Vec<usize>, Re
     }
     let known: usize = product(&shape).map_err(|error| error.to_string())?;
     if let Some(open) = open {
-        if known == 0 || numbers % known != 0 {
+        if known == 0 || !numbers.is_multiple_of(known) {
             return Err(format!("{numbers} numbers do not fit its shape {wanted:?}"));
         }
         shape[open] = numbers / known;

@@ -205,9 +205,9 @@ pub(super) fn conv_transpose(
     let window = Window::of(node, weight.shape[2..].to_vec(), &sizes)?;
     let extra = node.wholes("output_padding").map_or_else(|| vec![0; rank], <[i64]>::to_vec);
     let mut given = Vec::new();
-    for axis in 0..rank {
+    for (axis, size) in sizes.iter().enumerate() {
         let (before, after) = window.padding[axis];
-        let full = (sizes[axis] - 1) * window.stride[axis] + (window.kernel[axis] - 1) * window.dilation[axis] + 1;
+        let full = (size - 1) * window.stride[axis] + (window.kernel[axis] - 1) * window.dilation[axis] + 1;
         let more = extra.get(axis).and_then(|extra| side_of(*extra)).ok_or("its output padding is damaged")?;
         given.push((full + more).checked_sub(before + after).ok_or("its padding removes everything")?);
     }

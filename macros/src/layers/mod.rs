@@ -354,7 +354,9 @@ fn user_defined(builder: &mut Builder, call: &Call, plain: Option<&str>, inputs:
         let alias = ALIASES.iter().find(|(alias, _)| *alias == word).map(|(_, name)| *name);
         // A name like `Dense2` without arguments is no slip of the pen, but a network.
         let bare = call.arguments.is_none();
-        let likely = KINDS.iter().filter(|kind| !bare || kind.signature.required == 0);
+        // And names of three letters are close to too many words: `Gain` is not `Gin`.
+        let likely =
+            KINDS.iter().filter(|kind| !bare || (kind.signature.required == 0 && kind.signature.name.len() > 3));
         let close = alias.or_else(|| did_you_mean(word, likely.map(|kind| kind.signature.name)));
         if close.is_some() || !bare {
             let hint = close.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));

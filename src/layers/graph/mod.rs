@@ -182,7 +182,12 @@ pub(super) fn check_edges<G: Graph, const B: usize>(input: Batch<'_, G::Input, B
             for (end, node) in G::edge(input, sample, edge).into_iter().enumerate() {
                 if node >= const { nodes::<G>() } {
                     let position = 2 * edge + end;
-                    pass.refuse(InputError::OutOfRange { sample, position, index: node, limit: const { nodes::<G>() } });
+                    pass.refuse(InputError::OutOfRange {
+                        sample,
+                        position,
+                        index: node,
+                        limit: const { nodes::<G>() },
+                    });
                 }
             }
         }

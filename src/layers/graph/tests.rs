@@ -307,6 +307,7 @@ fn edges_are_sorted_by_their_receivers() {
     let sorted = by_receiver(EDGES);
     assert!(sorted.is_sorted_by_key(|edge| edge[1]));
     let (mut a, mut b): (Vec<_>, Vec<_>) = (sorted.into(), EDGES.into());
-    (a.sort_unstable(), b.sort_unstable());
+    a.sort_unstable();
+    b.sort_unstable();
     assert_eq!(a, b);
 }
