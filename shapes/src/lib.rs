@@ -5,14 +5,16 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::result_large_err, reason = "const code cannot box a text, and makes one only after a mistake")]
 
+mod graph;
 mod range;
 mod rearrange;
 mod text;
 
 #[doc(hidden)]
-pub use range::{Range, decimal, ordered};
+pub use graph::topology;
 #[doc(hidden)]
-pub use rearrange::{padded, slice};
+pub use range::{Range, decimal, ordered};
+pub use rearrange::{padded, reshaped, slice};
 #[doc(hidden)]
 pub use text::Text;
 
@@ -363,23 +365,6 @@ pub const fn numbers(layer: &str, shape: &[usize]) -> Result<usize, Text> {
         Ok(product) => Ok(product),
         Err(_) => Err(Text::new().str(layer).str(": ").shape(shape).str(" is more than fits into memory")),
     }
-}
-
-/// Compares a shape with another view of the same numbers.
-///
-/// # Errors
-/// A message for the user if they do not hold equally many.
-#[doc(hidden)]
-pub const fn reshaped(layer: &str, from: &[usize], to: &[usize]) -> Result<(), Text> {
-    let (there, wanted) = match (numbers(layer, from), numbers(layer, to)) {
-        (Ok(there), Ok(wanted)) => (there, wanted),
-        (Err(text), _) | (_, Err(text)) => return Err(text),
-    };
-    if there == wanted {
-        return Ok(());
-    }
-    let text = Text::new().str(layer).str(": ").shape(to).str(" holds ").number(wanted).str(" numbers, but its input ");
-    Err(text.shape(from).str(" holds ").number(there))
 }
 
 /// Compares the declared output of a network with the computed one.

@@ -1,6 +1,6 @@
-//! Layers that move numbers.
+//! Layers that move numbers, or see them in another shape.
 
-use crate::{Text, same};
+use crate::{Text, numbers, same};
 
 /// The size of an axis that is padded before and after; `mode` says with what.
 ///
@@ -48,4 +48,21 @@ pub const fn slice(layer: &str, size: usize, start: usize, end: usize, step: usi
         return Err(text.str("from ").number(start).str(" to ").number(end).str(" there is nothing"));
     }
     Ok((end - start).div_ceil(step))
+}
+
+/// Compares a shape with another view of the same numbers.
+///
+/// # Errors
+/// A message for the user if they do not hold equally many.
+#[doc(hidden)]
+pub const fn reshaped(layer: &str, from: &[usize], to: &[usize]) -> Result<(), Text> {
+    let (there, wanted) = match (numbers(layer, from), numbers(layer, to)) {
+        (Ok(there), Ok(wanted)) => (there, wanted),
+        (Err(text), _) | (_, Err(text)) => return Err(text),
+    };
+    if there == wanted {
+        return Ok(());
+    }
+    let text = Text::new().str(layer).str(": ").shape(to).str(" holds ").number(wanted).str(" numbers, but its input ");
+    Err(text.shape(from).str(" holds ").number(there))
 }

@@ -22,7 +22,7 @@
 //! | [`CartPole`], [`MountainCar`], [`Acrobot`] | one of 2 or 3 | 4, 2, 6 numbers |
 //! | [`Pendulum`], [`MountainCarContinuous`] | a number | 3, 2 numbers |
 //! | [`Recall`] | one of 2 | a hint at first, and later nothing: only memory solves it |
-//! | [`Limit`], [`Repeat`], [`Stack`] | as inside | another time limit, repeated actions, several steps at once |
+//! | [`Limit`], [`Repeat`], [`FrameStack`] | as inside | another time limit, repeated actions, several steps at once |
 //!
 //! | agents | actions | learn from |
 //! | --- | --- | --- |
@@ -72,7 +72,7 @@ pub use prioritized::{NStep, Prioritized, SumTree};
 pub use replay::{Batch, Buffer, Experience, Replay};
 pub use squashed::SquashedGaussian;
 pub use surrogate::{surrogate, value_loss};
-pub use wrappers::{Limit, Repeat, Stack};
+pub use wrappers::{FrameStack, Limit, Repeat};
 
 #[cfg(all(test, feature = "std"))]
 mod tests;

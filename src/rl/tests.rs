@@ -135,7 +135,7 @@ fn sums_of_several_steps_end_with_the_episode() {
 /// What is seen now does not suffice, what was seen does.
 #[test]
 fn only_memory_recalls() {
-    type S = Stack<Recall<f32, 4>, 5>;
+    type S = FrameStack<Recall<f32, 4>, 5>;
     let settings = DqnSettings { starts: 200, decay: 2000, every: 1, target_every: 100, ..DqnSettings::default() };
     let mut agent = Dqn::<S, Memory, Replay<S, 2000>, 32>::boxed(settings, 1);
     for _ in 0..6000 {

@@ -90,21 +90,21 @@ impl<E: Environment, const K: u32> Environment for Repeat<E, K> {
 /// What was seen at the last `K` steps is seen, the oldest first; at the beginning `K` times the same.
 ///
 /// ```
-/// use monomorph::rl::{CartPole, Environment, Stack};
+/// use monomorph::rl::{CartPole, Environment, FrameStack};
 ///
-/// let mut pole = Stack::<CartPole, 2>::seeded(1);
+/// let mut pole = FrameStack::<CartPole, 2>::seeded(1);
 /// pole.reset();
 /// let [_, before] = pole.observe();
 /// pole.step(&1);
 /// assert_eq!(pole.observe()[0], before);
 /// ```
 #[derive(Plain)]
-pub struct Stack<E: Environment, const K: usize> {
+pub struct FrameStack<E: Environment, const K: usize> {
     inner: E,
     seen: [E::Observation; K],
 }
 
-impl<E: Environment, const K: usize> Environment for Stack<E, K> {
+impl<E: Environment, const K: usize> Environment for FrameStack<E, K> {
     type Number = E::Number;
     type Observation = [E::Observation; K];
     type Action = E::Action;
@@ -152,4 +152,4 @@ macro_rules! actions {
 }
 actions!(Limit, u32);
 actions!(Repeat, u32);
-actions!(Stack, usize);
+actions!(FrameStack, usize);

@@ -42,11 +42,11 @@ fn files_compute_what_onnx_does() {
 fn networks_from_files_train_further() {
     let mut net: Box<Image> = memory::boxed();
     net.as_mut_slice().copy_from_slice(Image::TRAINED.as_slice());
-    let mut trainer = Trainer::<Image, _, 2>::new(Adam::default(), Mse);
+    let mut trainer = Trainer::<Image, _, 2>::new(Adam { learning_rate: 0.01, ..Adam::default() }, Mse);
     let (x, y) =
         ([[[[0.5; 10]; 12]; 3], [[[-0.5; 10]; 12]; 3]], [[1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0]]);
     let first = trainer.step(&mut net, &x, &y).expect("a step").loss;
-    for _ in 0..50 {
+    for _ in 0..200 {
         trainer.step(&mut net, &x, &y).expect("a step");
     }
     let last = trainer.step(&mut net, &x, &y).expect("a step").loss;

@@ -74,6 +74,14 @@ fn find(builder: &mut Builder, arguments: &Arguments, inputs: &[ValueId]) -> Opt
         }
     };
     let sizes = builder.sizes(&arguments.name, span, NODES, 2, *nodes)?;
+    if let Some(graph) = &topology
+        && builder.is_constant(&Shape::Known(vec![sizes[0].clone()]))
+        && builder.generic_size(graph).is_none()
+    {
+        let (count, graph) = (sizes[0].tokens(), quote!(<#graph as ::monomorph::layers::graph::Topology>));
+        let result = quote!(::monomorph::shapes::topology(#text, #count, #graph::EDGES, #graph::WEIGHTS.len()));
+        builder.check(span, result);
+    }
     let mut edge_count = None;
     if let Some(edges) = edges {
         let pairs = builder.sizes(&arguments.name, span, "edges `[[u16; 2]; E]`", 2, edges)?;
@@ -124,10 +132,10 @@ fn find(builder: &mut Builder, arguments: &Arguments, inputs: &[ValueId]) -> Opt
         quote!(#(, #types)*)
     };
     let form = match (&topology, numbers, count) {
-        (Some(graph), None, _) => quote!(Fixed<#x, #graph>),
+        (Some(graph), None, _) => quote!(Known<#x, #graph>),
         (Some(graph), Some(_), _) => {
             let numbers = types(&[numbers]);
-            quote!(FixedFeatured<#x, #graph #numbers>)
+            quote!(KnownFeatured<#x, #graph #numbers>)
         }
         (None, numbers, count) => {
             let name = match (numbers, count) {

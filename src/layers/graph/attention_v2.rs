@@ -160,6 +160,19 @@ where
         }
     }
 
+    /// The product of the nodes and a weight.
+    #[inline(always)]
+    fn product<S: Simd>(simd: S, x: &[T], weight: &W, product: &mut [T]) {
+        gemm::dense_forward::<T, T, S, Identity, Mapped<G::Nodes, Y, [T; 0]>>(
+            simd,
+            x,
+            weight.numbers(),
+            &[],
+            &[],
+            product,
+        );
+    }
+
     /// The output of a sample.
     #[inline(always)]
     fn attended<S: Simd, const B: usize>(
@@ -172,16 +185,9 @@ where
         noise: Option<&mut Noise>,
     ) {
         let x = G::open::<B>(input).0[index].numbers();
-        for (weight, product) in [(&self.source, &mut *sources), (&self.target, &mut *targets)] {
-            gemm::dense_forward::<T, T, S, Identity, Mapped<G::Nodes, Y, [T; 0]>>(
-                simd,
-                x,
-                weight.numbers(),
-                &[],
-                &[],
-                product,
-            );
-        }
+        // No loop: the compiler then knows how long each product is.
+        Self::product(simd, x, &self.source, sources);
+        Self::product(simd, x, &self.target, targets);
         let both = [&*sources, &*targets];
         attend::<T, S, G, B, HEADS, RATE>(
             simd,

@@ -10,11 +10,11 @@ use crate::tensor::{Tensor, batch_slice, batch_slice_mut};
 
 /// Nodes `X` with the edges of `G`; a marker that is never built, like the others.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fixed<X, G>(PhantomData<(X, G)>);
+pub struct Known<X, G>(PhantomData<(X, G)>);
 
 /// Nodes `X` with the edges of `G`, and numbers `W` of these: `[E]` or `[E, F]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FixedFeatured<X, G, W>(PhantomData<(X, G, W)>);
+pub struct KnownFeatured<X, G, W>(PhantomData<(X, G, W)>);
 
 /// Nodes `X` with edges `E`, `[[u16; 2]; E]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -136,13 +136,13 @@ form!(
     (x, _, numbers, _) => (x, numbers.map(|numbers| batch_slice_mut(numbers)))
 );
 form!(
-    [G: Topology, W: Tensor<Element = X::Element>] FixedFeatured<X, G, W>: (X, W),
+    [G: Topology, W: Tensor<Element = X::Element>] KnownFeatured<X, G, W>: (X, W),
     edges G::EDGES.len(), features per_edge::<W>(G::EDGES.len()),
     (_x, _numbers) => _x, batch_slice(_numbers), |_sample| G::EDGES.len(), |_index| fixed::<X, G>(_index),
     (x, numbers) => (x, numbers.map(|numbers| batch_slice_mut(numbers)))
 );
 
-impl<X: Tensor<Element: Scalar>, G: Topology> Graph for Fixed<X, G> {
+impl<X: Tensor<Element: Scalar>, G: Topology> Graph for Known<X, G> {
     type Nodes = X;
     type Input = X;
     const EDGES: usize = G::EDGES.len();

@@ -73,7 +73,7 @@ pub type Gradients<'a, G, const B: usize> = (Option<&'a mut [<G as Graph>::Nodes
 /// /// Three sensors in a row.
 /// pub struct Row;
 /// impl Topology for Row {
-///     const EDGES: &'static [[u16; 2]] = &undirected([[0, 1], [1, 2]]);
+///     const EDGES: &'static [[u16; 2]] = &undirected::<2, 4>([[0, 1], [1, 2]]);
 /// }
 ///
 /// network! { pub Smooth: [3, 1] -> [3, 1] { GraphConv(1, graph = self::Row, bias = false) } }

@@ -74,8 +74,11 @@ impl<T: Scalar, G: Graph<Nodes: Tensor<Element = T>>, Y: Tensor<Element = T>> La
                     let (x, y) = (x.numbers(), y.numbers_mut());
                     y.fill(T::ZERO);
                     for Link { index, from, to } in Links::<G, B>::of(input, sample) {
-                        row_mut(y, 2 * index, Self::FEATURES).copy_from_slice(row(x, from, Self::FEATURES));
-                        row_mut(y, 2 * index + 1, Self::FEATURES).copy_from_slice(row(x, to, Self::FEATURES));
+                        // Number by number: a copy of slices could panic.
+                        for (node, place) in [(from, 2 * index), (to, 2 * index + 1)] {
+                            let rows = row_mut(y, place, Self::FEATURES).iter_mut().zip(row(x, node, Self::FEATURES));
+                            rows.for_each(|(y, x)| *y = *x);
+                        }
                     }
                 }
             },

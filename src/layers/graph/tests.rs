@@ -72,19 +72,19 @@ impl Topology for Weighted {
 }
 
 fn agree_with_pytorch<T: Real>() {
-    check_layer::<GraphConv<Fixed<[[T; 4]; 6], Six>, [[T; 5]; 4], [[T; 5]; 6], [T; 5]>, 1>("gcn");
-    check_layer::<GraphConv<Fixed<[[T; 4]; 7], Weighted>, [[T; 5]; 4], [[T; 5]; 7], [T; 5]>, 1>("graph_gcn_weighted");
-    check_layer::<GraphAttention<Fixed<[[T; 4]; 6], Six>, [[T; 6]; 4], [[T; 3]; 2], [[T; 6]; 6], [T; 6], 2, SLOPE, 0>, 1>(
+    check_layer::<GraphConv<Known<[[T; 4]; 6], Six>, [[T; 5]; 4], [[T; 5]; 6], [T; 5]>, 1>("gcn");
+    check_layer::<GraphConv<Known<[[T; 4]; 7], Weighted>, [[T; 5]; 4], [[T; 5]; 7], [T; 5]>, 1>("graph_gcn_weighted");
+    check_layer::<GraphAttention<Known<[[T; 4]; 6], Six>, [[T; 6]; 4], [[T; 3]; 2], [[T; 6]; 6], [T; 6], 2, SLOPE, 0>, 1>(
         "gat",
     );
     check_layer::<
-        GraphAttentionV2<Fixed<[[T; 4]; 7], Seven>, [[T; 10]; 4], [[T; 5]; 2], [[T; 10]; 7], [T; 10], 2, SLOPE, 0>,
+        GraphAttentionV2<Known<[[T; 4]; 7], Seven>, [[T; 10]; 4], [[T; 5]; 2], [[T; 10]; 7], [T; 10], 2, SLOPE, 0>,
         1,
     >("graph_gatv2");
-    type Of<T> = Fixed<[[T; 4]; 7], Seven>;
+    type Of<T> = Known<[[T; 4]; 7], Seven>;
     check_layer::<GraphSage<Of<T>, Mean, [[T; 5]; 4], [[T; 5]; 7], [T; 5]>, 1>("graph_sage_mean");
     check_layer::<GraphSage<Of<T>, Max, [[T; 5]; 4], [[T; 5]; 7], [T; 5]>, 1>("graph_sage_max");
-    type Edged<T> = FixedFeatured<[[T; 4]; 7], Seven, [[T; 3]; 16]>;
+    type Edged<T> = KnownFeatured<[[T; 4]; 7], Seven, [[T; 3]; 16]>;
     check_layer::<EdgeConv<Edged<T>, super::Sum, [[T; 5]; 11], [[T; 5]; 7]>, 1>("graph_edge_network");
 }
 
@@ -159,9 +159,9 @@ fn derivatives_agree_with_finite_differences_where_edges_have_numbers() {
     check::<EdgeConv<Edged, super::Sum, [[f64; 5]; 8], [[f64; 5]; 5]>, 2>(&(x, pairs, features));
     check::<EdgeConv<Edged, Max, [[f64; 3]; 8], [[f64; 3]; 5]>, 2>(&(x, pairs, features));
     let weights = random_batch::<[f64; 16], 1>(5).map(|weights| weights.map(f64::abs));
-    type Fixed = FixedFeatured<[[f64; 3]; 7], Seven, [f64; 16]>;
+    type Known = KnownFeatured<[[f64; 3]; 7], Seven, [f64; 16]>;
     let x = *random_batch::<[[f64; 3]; 7], 1>(4);
-    check::<GraphConv<Fixed, [[f64; 1]; 3], [[f64; 1]; 7], [f64; 0]>, 1>(&(x, weights));
+    check::<GraphConv<Known, [[f64; 1]; 3], [[f64; 1]; 7], [f64; 0]>, 1>(&(x, weights));
 }
 
 #[test]

@@ -23,6 +23,10 @@ network! { Fixed: [5, 3] -> [4] {
     GraphSage(4, aggregate = max, graph = self::Ring), Gin(graph = self::Ring), EdgeConv(4, graph = self::Ring),
     ReduceMean(0),
 } }
+network! { Turned: [6, 6, 1] -> [2] {
+    LiftConv2d(1, kernel = 3, padding = same), Relu, GroupConv2d(1, kernel = 3, padding = same), GroupPool,
+    GlobalAvgPool2d, Dense(2),
+} }
 network! {
     Given(
         x: [5, 3], edges: [[u8; 2]; 6], features: [6, 2], weights: [6], count: [u8; 1], entries: [[u8; 2]; 4], values: [4],
@@ -64,6 +68,7 @@ fn run_given(name: &str) {
 #[cfg_attr(target_os = "none", firmware::entry)]
 fn main() -> ! {
     run::<Fixed>("fixed");
+    run::<Turned>("turned");
     run_given("given");
     exit()
 }

@@ -28,7 +28,7 @@ network! { Noisy: [3, 4] -> [3, 2] {
     residual(drop = 0.2) { Dense(4), SpatialDropout(0.2) }, StochasticDepth(0.1), GaussianDropout(0.3), Dense(2),
 } }
 network! { Uncertain: [4, 4, 1] -> [2] {
-    BayesConv2d(2, kernel = 3), Relu, ReduceMean(0), BayesConv1d(2, kernel = 1), Flatten,
+    Flatten, Reshape([4, 4, 1]), BayesConv2d(2, kernel = 3), Relu, ReduceMean(0), BayesConv1d(2, kernel = 1), Flatten,
     BayesDense(4, prior = mixture, estimator = flipout), Bottleneck(beta = 0.001), Dense(4), InformationDropout(beta = 0.1),
 } }
 network! { Activations: [5] -> [5] {

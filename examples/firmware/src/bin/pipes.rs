@@ -100,9 +100,9 @@ fn main() -> ! {
         let (pressures, wrong) = measured(&mut noise);
         found += u32::from(monomorph::metrics::argmax(&net.evaluate(&pressures)) == usize::from(wrong));
     }
-    print_number("found of 50", found);
+    print_number("found_of_50", found);
     let (pressures, _) = measured(&mut noise);
-    print("scores", &net.evaluate(&pressures));
+    print_number("wrong", monomorph::metrics::argmax(&net.evaluate(&pressures)) as u32);
     measure(8, || {
         black_box(black_box(&*net).evaluate(black_box(&pressures)));
     });
