@@ -366,6 +366,7 @@ impl InputError {
     }
 
     /// The same error of a sample further back in the batch.
+    #[cfg(any(feature = "rayon", test))]
     #[must_use]
     pub(crate) const fn later_by(mut self, samples: usize) -> Self {
         match &mut self {
