@@ -200,7 +200,8 @@ mod tests {
             trace += (moved(1e-5) - moved(-1e-5)) / 2e-5;
         }
         let y = net.evaluate(&[at[0], at[1], at[2], 17.0]);
-        assert_eq!(y[..3], flow(&at));
+        // Dual numbers may round in another order than plain ones.
+        assert!(y.iter().zip(flow(&at)).all(|(y, flow)| (y - flow).abs() < 1e-12));
         assert!((y[3] + trace).abs() < 1e-9);
     }
 
