@@ -64,5 +64,6 @@ echo "$("${RUSTC:-rustc}" --version), std from: $toolchain; $(qemu-aarch64 --ver
 if [[ ${1-} == --all ]]; then
     "$cargo" test --locked --lib --test reference --test suite "${options[@]}"
 else
-    "$cargo" test --locked --lib --test reference "${options[@]}"
+    # Two tests of estimates take minutes here, and no kernel that others do not.
+    "$cargo" test --locked --lib --test reference "${options[@]}" -- --skip estimates_approach_the_exact_value
 fi
