@@ -244,7 +244,7 @@ def main():
             check(flash <= most, f"{what}: {flash} bytes of flash")
             check(ram <= measured["planned"][0] + 1024, f"{what}: {ram} bytes of RAM")
             check(stack <= 1024, f"{what}: {stack} bytes of stack")
-        # On RISC-V, ReLU is a branch. So is the greatest score in attention over a graph's edges, on all of them.
+        # On RISC-V, ReLU is a branch. So is the greatest score over a graph's edges, on all of them; and equations have steps as they need.
         if program not in TRAINING and program != "every_graph" and name in CORTEX_WITH_FLOATS:
             # They have several networks, four inputs each.
             size = 4 if program in EVERY else max(len(instructions), 1)

@@ -1,5 +1,5 @@
-//! Every layer over graphs, as `every_layer` has all others: with edges of the type, and with edges as an input, some
-//! of which do not exist.
+//! Every layer over graphs, and equations, whose time depends on their input, as `every_layer` has all others: with edges
+//! of the type, and with edges as an input, some of which do not exist.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::hint::black_box;
@@ -22,6 +22,11 @@ network! { Fixed: [5, 3] -> [4] {
     GraphAttention(6, heads = 3, version = v2, graph = self::Ring), GraphSage(4, graph = self::Ring),
     GraphSage(4, aggregate = max, graph = self::Ring), Gin(graph = self::Ring), EdgeConv(4, graph = self::Ring),
     ReduceMean(0),
+} }
+network! { Equations: [2] -> [2] {
+    ode(to = 1.0, steps = 8) { Dense(4), Tanh, Dense(2) }, ode(times = [0.5, 1.0], solver = Rk4, steps = 4) { Dense(2) },
+    ReduceMean(0), ode(to = 1.0, solver = Trapezoid, steps = 2) { Dense(2) },
+    ode(to = 1.0, solver = Rosenbrock, steps = 2, time) { Dense(2) }, ode(to = 1.0, gradient = adjoint) { Dense(2) },
 } }
 network! { Turned: [6, 6, 1] -> [2] {
     LiftConv2d(1, kernel = 3, padding = same), Relu, GroupConv2d(1, kernel = 3, padding = same), GroupPool,
@@ -69,6 +74,7 @@ fn run_given(name: &str) {
 fn main() -> ! {
     run::<Fixed>("fixed");
     run::<Turned>("turned");
+    run::<Equations>("equations");
     run_given("given");
     exit()
 }

@@ -50,11 +50,6 @@ network! { Two(image: [2, 2, 1], speed: [2]) -> (turn: [1], brake: [2]) {
     let turn = both |> Dense(1);
     let brake = multiply(both, both) |> inner: Inner;
 } }
-network! { Equations: [2] -> [2] {
-    ode(to = 1.0, steps = 8) { Dense(4), Tanh, Dense(2) }, ode(times = [0.5, 1.0], solver = Rk4, steps = 4) { Dense(2) },
-    ReduceMean(0), ode(to = 1.0, solver = Trapezoid, steps = 2) { Dense(2) },
-    ode(to = 1.0, solver = Rosenbrock, steps = 2, time) { Dense(2) }, ode(to = 1.0, gradient = adjoint) { Dense(2) },
-} }
 network! { Inner: [5] -> [2] { Dense(2), Sigmoid } }
 network! { #[packed(WideHalf: bf16)] Wide: [5] -> [2] { Dense(32), Tanh, Dense(2) } }
 
@@ -76,7 +71,6 @@ fn main() -> ! {
     run::<Activations>("activations");
     run::<Others>("others");
     run::<Two>("two");
-    run::<Equations>("equations");
     run_packed::<WideHalf>("wide");
     exit()
 }

@@ -90,7 +90,7 @@ fn main() -> ! {
             (*x, *y) = measured(&mut noise);
         }
         match trainer.step(net, &x, &y) {
-            Ok(now) if step % 100 == 0 => print("loss", &[now.loss]),
+            Ok(now) if step == 0 => print("loss", &[now.loss]),
             Ok(_) => {}
             Err(_) => fail(),
         }
