@@ -1,11 +1,8 @@
 //! Operators on constants alone are computed while the file is read.
 
-use super::graph::{Array, Attribute, Node, Numbers, product};
-use super::operators::axis;
+use super::graph::{Array, Attribute, Node, Numbers};
+use super::operators::{axis, reshape, squeeze};
 use super::translate::{Known, Refusal};
-
-/// The operators that are known on constants only.
-pub(super) const KNOWN: &[&str] = &["Gather", "Sqrt", "Neg", "Exp", "Reciprocal"];
 
 /// What an operator gives, if all of its inputs are constants and it is one of those below.
 pub(super) fn fold(node: &Node, inputs: &[Option<Known>]) -> Option<Result<Array, Refusal>> {
@@ -41,12 +38,11 @@ pub(super) fn fold(node: &Node, inputs: &[Option<Known>]) -> Option<Result<Array
                 _ => Err(format!("it has the order {order:?}")),
             })
         }
-        ("Reshape", [_, shape]) => reshaped(first, shape.list().unwrap_or_default()),
-        ("Squeeze", _) => {
-            let shape: Vec<i64> = first.shape.iter().filter(|size| **size != 1).map(|size| *size as i64).collect();
-            reshaped(first, &shape)
+        ("Reshape", [_, shape]) => {
+            let wanted = shape.list().unwrap_or_default();
+            reshape(&first.shape, wanted, node.whole("allowzero", 0) != 0).and_then(|shape| seen_as(first, shape))
         }
-        ("Unsqueeze", _) if first.shape.len() <= 1 => Ok(Array { shape: vec![first.numbers.len()], ..first.clone() }),
+        ("Squeeze" | "Unsqueeze", _) => squeeze(node, inputs, &first.shape).and_then(|shape| seen_as(first, shape)),
         ("Gather", [_, index]) if first.shape.len() == 1 => gather(first, index),
         ("Concat", all) => concat(all),
         ("Add" | "Sub" | "Mul" | "Div", [a, b]) => binary(&node.kind, a, b),
@@ -73,18 +69,9 @@ fn cast(to: i64, array: &Array) -> Array {
     Array { shape: array.shape.clone(), numbers }
 }
 
-fn reshaped(array: &Array, wanted: &[i64]) -> Result<Array, Refusal> {
-    let known: usize = wanted.iter().filter(|size| **size > 0).map(|size| *size as usize).product();
-    let size = |(index, size): (usize, &i64)| match size {
-        -1 => array.numbers.len() / known.max(1),
-        0 => array.shape.get(index).copied().unwrap_or(0),
-        size => *size as usize,
-    };
-    let shape: Vec<usize> = wanted.iter().enumerate().map(size).collect();
-    match product(&shape) {
-        Ok(numbers) if numbers == array.numbers.len() => Ok(Array { shape, numbers: array.numbers.clone() }),
-        _ => Err(format!("a constant of the shape {:?} does not fit {wanted:?}", array.shape)),
-    }
+/// The same numbers in another shape.
+fn seen_as(array: &Array, shape: Vec<usize>) -> Result<Array, Refusal> {
+    Array::new(shape, array.numbers.clone()).map_err(|error| error.to_string())
 }
 
 fn gather(from: &Array, index: &Array) -> Result<Array, Refusal> {

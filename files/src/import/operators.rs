@@ -31,120 +31,59 @@ pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, Refusal> {
     usize::try_from(counted).ok().filter(|axis| *axis < rank).ok_or_else(|| format!("there is no axis {axis}"))
 }
 
-/// The operators with an input that is no constant.
-const KNOWN: &[&str] = &[
-    "Identity",
-    "Dropout",
-    "Cast",
-    "Conv",
-    "ConvTranspose",
-    "MaxPool",
-    "AveragePool",
-    "GlobalAveragePool",
-    "GlobalMaxPool",
-    "Gemm",
-    "MatMul",
-    "BatchNormalization",
-    "LayerNormalization",
-    "InstanceNormalization",
-    "Softmax",
-    "LogSoftmax",
-    "PRelu",
-    "Flatten",
-    "Reshape",
-    "Squeeze",
-    "Unsqueeze",
-    "Transpose",
-    "ReduceMean",
-    "ReduceSum",
-    "ReduceMax",
-    "Pad",
-    "Relu",
-    "Relu6",
-    "Sigmoid",
-    "Tanh",
-    "Softplus",
-    "Softsign",
-    "Mish",
-    "HardSwish",
-    "Silu",
-    "Swish",
-    "Gelu",
-    "LeakyRelu",
-    "ThresholdedRelu",
-    "Elu",
-    "Celu",
-    "Selu",
-    "HardSigmoid",
-    "Clip",
-];
-
-/// Whether an operator is known at all.
-pub(super) fn is_known(kind: &str) -> bool {
-    ["Constant", "Shape", "Add", "Sub", "Mul", "Div", "Concat"].contains(&kind)
-        || KNOWN.contains(&kind)
-        || super::fold::KNOWN.contains(&kind)
-}
-
 /// How a number is written in the language of networks.
 fn written(number: f32) -> String {
     format!("{number:?}")
 }
 
 impl<'a> Translator<'a> {
-    /// What an operator gives.
-    pub(super) fn operator(&mut self, node: &'a Node, inputs: Inputs<'_>) -> Result<Known, Refusal> {
+    /// What an operator gives; nothing if there is no such operator.
+    pub(super) fn operator(&mut self, node: &'a Node, inputs: Inputs<'_>) -> Result<Option<Known>, Refusal> {
         if let Some(folded) = super::fold::fold(node, inputs) {
-            return folded.map(Known::Constant);
+            return folded.map(|array| Some(Known::Constant(array)));
         }
-        let x = match node.kind.as_str() {
-            "Constant" => return Err("it has no number, or one of a type that is not known".into()),
-            "Shape" => {
-                let shape = live(inputs, 0)?.shape;
-                return Ok(Known::Constant(Array::wholes(shape.iter().map(|size| *size as i64).collect())));
-            }
-            "Add" | "Sub" | "Mul" | "Div" => return self.binary(node, inputs).map(Known::Live),
-            "Concat" => return self.concat(node, inputs).map(Known::Live),
-            _ => match live(inputs, 0) {
-                Ok(x) => x,
-                Err(_) if !KNOWN.contains(&node.kind.as_str()) => return Err("it is not known".into()),
-                Err(problem) => return Err(problem),
-            },
-        };
+        let x = || live(inputs, 0);
         if let Some(step) = activation(node, inputs)? {
-            return Ok(Known::Live(self.same(&x, step)));
+            return Ok(Some(Known::Live(self.same(&x()?, step))));
         }
         let given = match node.kind.as_str() {
-            "Identity" | "Dropout" | "Cast" => Ok(x),
-            "Conv" => windows::conv(self, node, &x, inputs),
-            "ConvTranspose" => windows::conv_transpose(self, node, &x, inputs),
-            "MaxPool" | "AveragePool" => windows::pool(self, node, &x),
-            "GlobalAveragePool" | "GlobalMaxPool" => windows::global_pool(self, node, &x),
-            "Gemm" | "MatMul" => self.dense(node, &x, inputs),
-            "BatchNormalization" => self.batch_norm(node, &x, inputs),
-            "LayerNormalization" => self.layer_norm(node, &x, inputs),
-            "InstanceNormalization" => self.instance_norm(node, &x, inputs),
-            "Softmax" | "LogSoftmax" => self.softmax(node, &x),
-            "PRelu" => self.prelu(&x, inputs),
+            "Constant" => Err("it has no number, or one of a type that is not known".into()),
+            "Shape" => {
+                let shape = x()?.shape.iter().map(|size| *size as i64).collect();
+                return Ok(Some(Known::Constant(Array::wholes(shape))));
+            }
+            "Add" | "Sub" | "Mul" | "Div" => self.binary(node, inputs),
+            "Concat" => self.concat(node, inputs),
+            "Identity" | "Dropout" | "Cast" => x(),
+            "Conv" => windows::conv(self, node, &x()?, inputs),
+            "ConvTranspose" => windows::conv_transpose(self, node, &x()?, inputs),
+            "MaxPool" | "AveragePool" => windows::pool(self, node, &x()?),
+            "GlobalAveragePool" | "GlobalMaxPool" => windows::global_pool(self, node, &x()?),
+            "Gemm" | "MatMul" => self.dense(node, &x()?, inputs),
+            "BatchNormalization" => self.batch_norm(node, &x()?, inputs),
+            "LayerNormalization" => self.layer_norm(node, &x()?, inputs),
+            "InstanceNormalization" => self.instance_norm(node, &x()?, inputs),
+            "Softmax" | "LogSoftmax" => self.softmax(node, &x()?),
+            "PRelu" => self.prelu(&x()?, inputs),
             "Flatten" => match node.whole("axis", 1) {
-                1 => self.flat(node, &x, vec![1, product(&x.shape[1..]).map_err(|error| error.to_string())?]),
+                1 => self.flat(node, &x()?, vec![1, product(&x()?.shape[1..]).map_err(|error| error.to_string())?]),
                 other => Err(format!("its axis is {other}, where 1 is known")),
             },
             "Reshape" => {
                 let wanted = constant(inputs, 1)?.ok_or("it lacks its shape")?;
-                let shape = reshape(&x.shape, wanted.list().unwrap_or_default(), node.whole("allowzero", 0) != 0)?;
-                self.flat(node, &x, shape)
+                let shape = reshape(&x()?.shape, wanted.list().unwrap_or_default(), node.whole("allowzero", 0) != 0)?;
+                self.flat(node, &x()?, shape)
             }
             "Squeeze" | "Unsqueeze" => {
-                let shape = squeeze(node, inputs, &x.shape)?;
-                self.flat(node, &x, shape)
+                let shape = squeeze(node, inputs, &x()?.shape)?;
+                self.flat(node, &x()?, shape)
             }
-            "Transpose" => transpose(node, &x),
-            "ReduceMean" | "ReduceSum" | "ReduceMax" => self.reduce(node, &x, inputs),
-            "Pad" => windows::pad(self, node, &x, inputs),
-            _ => Err("it is not known".into()),
+            "Transpose" => transpose(node, &x()?),
+            "ReduceMean" | "ReduceSum" | "ReduceMax" => self.reduce(node, &x()?, inputs),
+            "Pad" => windows::pad(self, node, &x()?, inputs),
+            _ => return Ok(None),
         };
-        given.map(Known::Live)
+        given.map(|live| Some(Known::Live(live)))
     }
 
     /// The same numbers in another shape; before a matrix, its rows move instead of the numbers.
@@ -184,11 +123,8 @@ impl<'a> Translator<'a> {
             return Err(format!("its matrix has {rows} rows for {} numbers", x.shape[rank - 1]));
         }
         let (alpha, beta) = if general { (node.real("alpha", 1.0), node.real("beta", 1.0)) } else { (1.0, 0.0) };
+        let weight = node.inputs.first().map_or(weight.clone(), |name| self.with_moved_rows(name, weight));
         let mut numbers = weight.reals();
-        if let Some(places) = node.inputs.first().and_then(|name| self.rows_of(name)) {
-            let moved = places.iter().flat_map(|row| numbers[row * columns..][..columns].to_vec());
-            numbers = moved.collect();
-        }
         numbers.iter_mut().for_each(|number| *number *= alpha);
         let bias = match (general, constant(inputs, 2)) {
             (true, bias) => bias?.map(|bias| spread(&bias, columns)).transpose()?,
@@ -509,7 +445,7 @@ fn spread(array: &Array, count: usize) -> Result<Vec<f32>, Refusal> {
 }
 
 /// The shape that `Reshape` gives: 0 stands for the size that is there, -1 for what is left.
-fn reshape(from: &[usize], wanted: &[i64], zeros: bool) -> Result<Vec<usize>, Refusal> {
+pub(super) fn reshape(from: &[usize], wanted: &[i64], zeros: bool) -> Result<Vec<usize>, Refusal> {
     let numbers: usize = from.iter().product();
     let mut shape = Vec::new();
     let mut open = None;
@@ -536,7 +472,7 @@ fn reshape(from: &[usize], wanted: &[i64], zeros: bool) -> Result<Vec<usize>, Re
 }
 
 /// The shape with axes of size 1 more or less.
-fn squeeze(node: &Node, inputs: Inputs<'_>, from: &[usize]) -> Result<Vec<usize>, Refusal> {
+pub(super) fn squeeze(node: &Node, inputs: Inputs<'_>, from: &[usize]) -> Result<Vec<usize>, Refusal> {
     let given = match (node.wholes("axes"), constant(inputs, 1)?) {
         (Some(axes), _) => Some(axes.to_vec()),
         (None, Some(axes)) => axes.list().map(<[i64]>::to_vec),

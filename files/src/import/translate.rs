@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use super::body::{Flow, Source, Step, write};
 use super::graph::{Array, Graph, Node, product};
-use super::operators::is_known;
 use crate::{Error, Model};
 
 /// A value of the network, whose first axis in the file is that of the batch.
@@ -63,8 +62,8 @@ pub(super) struct Translator<'a> {
     values: HashMap<&'a str, Known>,
     uses: HashMap<&'a str, usize>,
     flows: Vec<Flow>,
-    /// For values that were flattened in another order than the file's: the file's place of each number.
-    moved: HashMap<&'a str, Vec<usize>>,
+    /// For values that were flattened in another order than the file's: what was flattened.
+    moved: HashMap<&'a str, Live>,
 }
 
 /// Why an operator is not translated.
@@ -179,15 +178,17 @@ impl<'a> Translator<'a> {
             .map(|name| (!name.is_empty()).then(|| self.values.get(name.as_str()).cloned().unwrap_or(Known::Nothing)))
             .collect();
         let unknown = inputs.iter().flatten().any(|known| matches!(known, Known::Nothing));
-        let known = match self.operator(node, &inputs) {
+        let (known, problem) = match self.operator(node, &inputs) {
+            Ok(Some(Known::Live(live))) if product(&live.shape).is_ok_and(|numbers| numbers <= MOST) => {
+                (Known::Live(live), None)
+            }
+            Ok(Some(Known::Live(live))) => {
+                (Known::Nothing, Some(format!("it gives the shape {:?}, which is absurd", live.shape)))
+            }
+            Ok(Some(known)) => (known, None),
+            Ok(None) => (Known::Nothing, Some("it is not known".into())),
             // What an operator behind an unknown one says of its inputs is no news.
-            Err(_) if unknown && is_known(&node.kind) => Err(String::new()),
-            Ok(Known::Live(live)) if product(&live.shape).is_ok_and(|numbers| numbers <= MOST) => Ok(Known::Live(live)),
-            Ok(Known::Live(live)) => Err(format!("it gives the shape {:?}, which is absurd", live.shape)),
-            other => other,
-        };
-        let (known, problem) = match known {
-            Ok(known) => (known, None),
+            Err(_) if unknown => (Known::Nothing, None),
             Err(problem) => (Known::Nothing, Some(problem)),
         };
         if let Some(first) = node.outputs.first() {
@@ -196,10 +197,7 @@ impl<'a> Translator<'a> {
         for other in node.outputs.iter().skip(1).filter(|name| !name.is_empty()) {
             self.define(other, Known::Nothing);
         }
-        match problem {
-            Some(problem) if !problem.is_empty() => Err(format!("{}: {problem}", node.title())),
-            _ => Ok(()),
-        }
+        problem.map_or(Ok(()), |problem| Err(format!("{}: {problem}", node.title())))
     }
 
     /// The version of the operators of the file.
@@ -316,24 +314,21 @@ impl<'a> Translator<'a> {
 
     /// Notes that an operator flattens a value in the network's order instead of the file's.
     pub(super) fn move_rows(&mut self, node: &'a Node, live: &Live) {
-        let mut strides = vec![1; live.shape.len()];
-        for axis in (1..strides.len()).rev() {
-            strides[axis - 1] = strides[axis] * live.shape[axis];
-        }
-        let mut places = vec![0];
-        for axis in &live.order {
-            let step =
-                |place: &usize| (0..live.shape[*axis]).map(|index| place + index * strides[*axis]).collect::<Vec<_>>();
-            places = places.iter().flat_map(step).collect();
-        }
         if let Some(name) = node.outputs.first() {
-            self.moved.insert(name, places);
+            self.moved.insert(name, live.clone());
         }
     }
 
-    /// Where the file has the numbers of a value that was flattened in another order.
-    pub(super) fn rows_of(&self, name: &str) -> Option<Vec<usize>> {
-        self.moved.get(name).cloned()
+    /// The matrix `[rows, columns]` behind an input, with its rows in the order in which that was flattened.
+    pub(super) fn with_moved_rows(&self, input: &str, matrix: Array) -> Array {
+        let (Some(live), Some(columns)) = (self.moved.get(input), matrix.shape.last().copied()) else { return matrix };
+        let rank = live.shape.len();
+        // Axes that the network lacks have size 1.
+        let lacking = (0..rank).filter(|axis| !live.order.contains(axis));
+        let order: Vec<usize> = lacking.chain(live.order.iter().copied()).chain([rank]).collect();
+        let shape = live.shape.iter().copied().chain([columns]).collect();
+        let moved = Array { shape, numbers: matrix.numbers }.transposed(&order);
+        Array { shape: matrix.shape, numbers: moved.numbers }
     }
 
     /// Whether a single operator reads a value, and what that is.
